@@ -1,0 +1,231 @@
+//! A hub's configuration: what was written (one strict TOML file) becomes what is meant (checked, paths resolved, all faults at once).
+//!
+//! Nothing is opened here but the file itself and the files that hold a database URL; keys and certificates are opened where
+//! they are used. `docs/samples/hub.toml` shows every key and is parsed by a test.
+
+mod check;
+mod hours;
+mod raw;
+mod sites;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+pub use hours::Hours;
+pub use raw::Limits;
+pub use sites::{
+    Document, Endpoint, Level, NhsNumberIn, Retrieve, Rule, Source, SourceTls, StorePeer, Timeouts, Trust,
+};
+
+/// A whole hub, as meant.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Names the hub in consignments: its raw prefix is `raw-<hub_id>`. Lower case letters, digits and hyphens.
+    pub hub_id: String,
+    /// Who answers questions about this hub, for the pages that it prints.
+    pub contact: Option<String>,
+    /// Everything that has no place of its own is kept under here.
+    pub data_dir: PathBuf,
+    /// The sealed spool of received objects.
+    pub spool_dir: PathBuf,
+    /// Cleared objects waiting to be sent: `file://` or `s3://`.
+    pub outbox_url: String,
+    /// States, jobs, audit.
+    pub database_url: DatabaseUrl,
+    /// Person ↔ pseudonym: never the same database as `database_url`.
+    pub linkage_url: DatabaseUrl,
+    /// Where the hub's own keys lie.
+    pub keys: KeyPaths,
+    /// The research projects that this hub serves.
+    pub projects: Vec<ProjectEntry>,
+    /// Our application entity.
+    pub listen: Listen,
+    /// Limits, units last in their names.
+    pub limits: Limits,
+    /// When consignments may be sent.
+    pub transfer: Hours,
+    /// Numbers that are no one's NHS number although their check digit is right (ten digits each).
+    pub placeholders: Vec<String>,
+    /// The archives.
+    pub sources: Vec<Source>,
+    /// The trusts that control the data.
+    pub trusts: Vec<Trust>,
+}
+
+/// Key files of the hub.
+#[derive(Debug, Clone)]
+pub struct KeyPaths {
+    /// Seals the spool and the linkage columns.
+    pub sealing: PathBuf,
+    /// Signs clearances and manifests (Ed25519).
+    pub signing: PathBuf,
+    /// The public half to which backups are encrypted; without it there are no backups.
+    pub backup_recipient: Option<PathBuf>,
+}
+
+/// A project that this hub serves.
+#[derive(Debug, Clone)]
+pub struct ProjectEntry {
+    /// A built-in name (`nccid`) or the path of a project file.
+    pub project: String,
+    /// The project key: pseudonyms, UIDs, date offsets.
+    pub key: PathBuf,
+    /// The national inbox: `file://` or `s3://`.
+    pub inbox_url: String,
+    /// The pinned public keys that may sign receipts; two while one is being rotated.
+    pub receipt_keys: Vec<PathBuf>,
+}
+
+/// Where and as whom we listen.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Our AE title.
+    pub ae_title: AeTitle,
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Present: TLS, with client certificates required when `client_ca` is given.
+    pub tls: Option<ListenTls>,
+}
+
+/// TLS of our own listener.
+#[derive(Debug, Clone)]
+pub struct ListenTls {
+    /// Our certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// Who signs the certificates of our peers, PEM.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// An application entity title (PS3.5 §6.2, VR AE): 1 to 16 characters, no backslash, no control character.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AeTitle(String);
+
+impl AeTitle {
+    /// Reads a title; blanks before and after it mean nothing.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let title = text.trim_matches(' ');
+        if title.is_empty() || title.len() > 16 {
+            return Err(format!("an AE title has 1 to 16 characters, this one has {}", title.len()));
+        }
+        if title.bytes().any(|b| b == b'\\' || !(0x20..0x7f).contains(&b)) {
+            return Err("an AE title holds plain ASCII without backslash".into());
+        }
+        Ok(Self(title.to_owned()))
+    }
+
+    /// The title without padding.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AeTitle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A database URL. It may hold a password, so Debug shows its scheme only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The whole URL, for opening the database.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://…", self.0.split(':').next().unwrap_or(""))
+    }
+}
+
+/// One thing to mend in a configuration: where, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The key path, as in `sources[2].ae_title`.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.what)
+    }
+}
+
+/// Why a configuration or project file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// The operating system's word for it.
+        reason: String,
+    },
+    /// Not TOML, a key that nobody knows, a missing key or a wrong type. The line itself is not repeated: it may hold a secret.
+    #[error("line {line}: {message}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// What the reader says.
+        message: String,
+    },
+    /// Readable, but not meaningful: every fault found, not only the first.
+    #[error("{}", list(.0))]
+    Faults(Vec<Fault>),
+}
+
+fn list(faults: &[Fault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl Config {
+    /// Reads a configuration file. Relative paths in it are relative to its own folder.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = read(path)?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Reads a configuration from text; `base` is the folder that relative paths start from.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, ConfigError> {
+        let raw: raw::RawConfig = parse_toml(text)?;
+        check::meant(raw, base)
+    }
+
+    /// The source of that name.
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|s| s.name == name)
+    }
+
+    /// The trust with that ODS code.
+    pub fn trust(&self, ods: &str) -> Option<&Trust> {
+        self.trusts.iter().find(|t| t.ods == ods)
+    }
+}
+
+/// Reads a text file, naming it in the error.
+pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), reason: e.kind().to_string() })
+}
+
+/// Strict TOML; the error tells line and message, never the line's content.
+pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|e| {
+        let start = e.span().map_or(0, |s| s.start).min(text.len());
+        let line = text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1;
+        ConfigError::Syntax { line, message: e.message().to_owned() }
+    })
+}
+
+#[cfg(test)]
+mod tests;
