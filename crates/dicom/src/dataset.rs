@@ -111,6 +111,16 @@ impl Dataset {
         self.elements.iter()
     }
 
+    /// Each element's tag, value representation and value, to change in place, ascending.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = (Tag, &mut VR, &mut Value)> {
+        self.elements.iter_mut().map(|element| (element.tag, &mut element.vr, &mut element.value))
+    }
+
+    /// Whether there is an element of this tag.
+    pub fn contains(&self, tag: Tag) -> bool {
+        self.position(tag).is_ok()
+    }
+
     /// The element of this tag.
     pub fn get(&self, tag: Tag) -> Option<&Element> {
         self.position(tag).ok().map(|at| &self.elements[at])
@@ -183,12 +193,18 @@ impl Dataset {
     }
 }
 
+impl Extend<Element> for Dataset {
+    fn extend<I: IntoIterator<Item = Element>>(&mut self, elements: I) {
+        for element in elements {
+            self.put(element);
+        }
+    }
+}
+
 impl FromIterator<Element> for Dataset {
     fn from_iter<I: IntoIterator<Item = Element>>(elements: I) -> Self {
         let mut set = Self::new();
-        for element in elements {
-            set.put(element);
-        }
+        set.extend(elements);
         set
     }
 }

@@ -4,6 +4,8 @@
 pub mod uid;
 pub mod tag;
 pub mod dataset;
+pub mod charset;
+pub mod part10;
 pub mod pdu;
 pub mod dimse;
 pub mod association;

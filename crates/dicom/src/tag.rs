@@ -30,6 +30,11 @@ pub fn entry(tag: Tag) -> Option<Entry> {
     Some(Entry { keyword: entry.alias(), vr })
 }
 
+/// Whether the dictionary allows US or SS, by Pixel Representation (0028,0103) (PS3.5 §A.1, PS3.6 §6).
+pub fn is_us_or_ss(tag: Tag) -> bool {
+    StandardDataDictionary.by_tag(tag).is_some_and(|entry| matches!(entry.vr(), VirtualVr::Xs))
+}
+
 /// The tag of a keyword, e.g. `PatientName`.
 pub fn by_keyword(keyword: &str) -> Option<Tag> {
     StandardDataDictionary.by_name(keyword).map(|entry| entry.tag())

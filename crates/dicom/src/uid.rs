@@ -55,6 +55,12 @@ pub fn is_well_known(uid: &str) -> bool {
     uid.strip_prefix("1.2.840.10008").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Implementation Class UID of this software (PS3.7 §D.3.3.2): group 0002 and association user information.
+pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.158060923347028636208052126571241573384";
+
+/// Implementation Version Name of this software (PS3.7 §D.3.3.2.4): at most 16 characters.
+pub const IMPLEMENTATION_VERSION_NAME: &str = "TRIBUTARY_0_1";
+
 /// Transfer syntaxes (PS3.5 Annex A).
 pub mod transfer_syntax {
     /// Implicit VR Little Endian.

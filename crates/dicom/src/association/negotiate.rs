@@ -7,9 +7,9 @@ use crate::pdu::{
 use std::collections::BTreeMap;
 
 /// Our implementation, as we name it to peers (PS3.7 §D.3.3.2): UUID-derived (PS3.5 §B.2).
-pub const IMPLEMENTATION_CLASS: &str = "2.25.33721598539849869381308371552301525962";
+pub const IMPLEMENTATION_CLASS: &str = crate::uid::IMPLEMENTATION_CLASS_UID;
 /// Its version, at most 16 characters.
-pub const IMPLEMENTATION_VERSION: &str = "TRIBUTARY_0.1";
+pub const IMPLEMENTATION_VERSION: &str = crate::uid::IMPLEMENTATION_VERSION_NAME;
 
 /// A presentation context that we ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
