@@ -9,4 +9,3 @@ pub mod part10;
 pub mod pdu;
 pub mod dimse;
 pub mod association;
-pub mod roles;

@@ -208,18 +208,21 @@ impl Instance {
         (id.to_owned(), issuer)
     }
 
-    /// The character set of its text: the hospital's, or UTF-8 where that cannot hold the name.
+    /// The character set of its text: the hospital's, or another where that cannot hold the name.
     pub fn charset(&self) -> Charset {
-        let name = self.person.name.pn();
-        let hospital = self.hospital.charset;
-        let lossy = hospital.encode(&name).iter().filter(|b| **b == b'?').count() > 0;
-        if lossy { Charset::for_script(self.person.name.script) } else { hospital }
+        self.hospital.charset.or_one_that_holds(&self.person.name.pn())
+    }
+
+    /// What an archive indexes: the data set without image pixel module and private elements.
+    pub fn header(&self) -> Dataset {
+        let mut dataset = header::common(self);
+        modality::add(self, &mut dataset);
+        dataset
     }
 
     /// The whole object.
     pub fn object(&self) -> Object {
-        let mut dataset = header::common(self);
-        modality::add(self, &mut dataset);
+        let mut dataset = self.header();
         private::add(self, &mut dataset);
         let pixels = phantom::render(self);
         if let Some(pixels) = &pixels {
@@ -284,4 +287,4 @@ impl Instance {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,3 +11,7 @@ pub mod text;
 pub mod encode;
 
 pub mod images;
+
+pub mod faults;
+
+pub mod pacs;

@@ -1,7 +1,6 @@
 //! Text in the character sets that archives really use (PS3.3 C.12.1.1.2, PS3.5 §6.1): the simulation writes them
 //! with its own hands, so that the reader under test meets foreign bytes.
 
-use crate::people::Script;
 use encoding_rs::{EUC_KR, Encoding, ISO_2022_JP, ISO_8859_2, ISO_8859_5, WINDOWS_1252};
 
 /// A Specific Character Set.
@@ -37,14 +36,28 @@ impl Charset {
         }
     }
 
-    /// The character set that a name in this script needs; ISO_IR 192 would do for all of them.
-    pub fn for_script(script: Script) -> Self {
-        match script {
-            Script::Plain | Script::WesternEuropean => Self::Latin1,
-            Script::CentralEuropean => Self::Latin2,
-            Script::Cyrillic => Self::Cyrillic,
-            Script::Japanese => Self::Japanese,
-            Script::Korean => Self::Korean,
+    /// This set if it can hold a text, else one that can.
+    pub fn or_one_that_holds(self, text: &str) -> Self {
+        let candidates = [self, Self::Latin1, Self::Latin2, Self::Cyrillic, Self::Japanese, Self::Korean];
+        candidates.into_iter().find(|set| set.holds(text)).unwrap_or(Self::Utf8)
+    }
+
+    fn holds(self, text: &str) -> bool {
+        match self.encoding() {
+            Some(encoding) => text.is_ascii() || holdable(encoding, text) == text,
+            None => self == Self::Utf8 || text.is_ascii(),
+        }
+    }
+
+    /// What it adds to ASCII.
+    fn encoding(self) -> Option<&'static Encoding> {
+        match self {
+            Self::Ascii | Self::Utf8 => None,
+            Self::Latin1 => Some(WINDOWS_1252),
+            Self::Latin2 => Some(ISO_8859_2),
+            Self::Cyrillic => Some(ISO_8859_5),
+            Self::Japanese => Some(ISO_2022_JP),
+            Self::Korean => Some(EUC_KR),
         }
     }
 
@@ -58,14 +71,22 @@ impl Charset {
             Self::Latin1 => single_byte(WINDOWS_1252, text),
             Self::Latin2 => single_byte(ISO_8859_2, text),
             Self::Cyrillic => single_byte(ISO_8859_5, text),
-            Self::Japanese => pieces(text, |piece| ISO_2022_JP.encode(piece).0.into_owned()),
+            Self::Japanese => {
+                pieces(text, |piece| ISO_2022_JP.encode(&holdable(ISO_2022_JP, piece)).0.into_owned())
+            }
             Self::Korean => pieces(text, |piece| {
                 let mut bytes = b"\x1b$)C".to_vec();
-                bytes.extend_from_slice(&EUC_KR.encode(piece).0);
+                bytes.extend_from_slice(&EUC_KR.encode(&holdable(EUC_KR, piece)).0);
                 bytes
             }),
         }
     }
+}
+
+/// The text with question marks for what the encoding lacks.
+fn holdable(encoding: &'static Encoding, text: &str) -> String {
+    let lacks = |c: char| encoding.encode(c.encode_utf8(&mut [0; 4])).2;
+    text.chars().map(|c| if lacks(c) { '?' } else { c }).collect()
 }
 
 fn single_byte(encoding: &'static Encoding, text: &str) -> Vec<u8> {

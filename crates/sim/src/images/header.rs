@@ -175,7 +175,6 @@ fn patient_study(of: &Instance, set: &mut Dataset) {
             (tags::ADDITIONAL_PATIENT_HISTORY, &format!("Cough for 9 days. GP {}", of.person.doctor)),
             (tags::ADMITTING_DIAGNOSES_DESCRIPTION, &format!("{}: ?pneumonia", of.person.name.family)),
             (tags::ADMISSION_ID, &format!("ADM{}", &of.study.id)),
-            (tags::SERVICE_EPISODE_ID, &format!("EP{}", &of.study.id)),
             (tags::ADMITTING_DATE, &of.study.date.plus(-1).dicom()),
             (tags::CURRENT_PATIENT_LOCATION, "Ward 7, bed 3"),
         ],
@@ -243,7 +242,6 @@ fn series(of: &Instance, set: &mut Dataset) {
             (tags::PROTOCOL_NAME, &series.description),
             (tags::PERFORMED_PROCEDURE_STEP_START_DATE, &study.date.dicom()),
             (tags::PERFORMED_PROCEDURE_STEP_START_TIME, &tm(study.time_s)),
-            (tags::PERFORMED_PROCEDURE_STEP_END_DATE, &study.date.dicom()),
             (tags::PERFORMED_PROCEDURE_STEP_ID, &format!("PPS{}", study.id)),
             (
                 tags::PERFORMED_PROCEDURE_STEP_DESCRIPTION,

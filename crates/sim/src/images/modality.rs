@@ -104,7 +104,6 @@ fn radiograph(of: &Instance, set: &mut Dataset, digital: bool) {
             (tags::PATIENT_ORIENTATION, "L\\F"),
             (tags::KVP, "125"),
             (tags::EXPOSURE_TIME, "8"),
-            (tags::X_RAY_TUBE_CURRENT, "320"),
             (tags::EXPOSURE, "3"),
             (tags::DISTANCE_SOURCE_TO_DETECTOR, "1800"),
             (tags::FILTER_TYPE, "NONE"),
@@ -134,7 +133,6 @@ fn radiograph(of: &Instance, set: &mut Dataset, digital: bool) {
             (tags::DETECTOR_TEMPERATURE, "31.5"),
             (tags::PIXEL_INTENSITY_RELATIONSHIP, "LOG"),
             (tags::IMAGE_LATERALITY, "U"),
-            (tags::PATIENT_ORIENTATION, "L\\F"),
         ],
     );
     if of.oddity != Some(Oddity::BurnedIn) {
@@ -171,11 +169,8 @@ fn ct(of: &Instance, set: &mut Dataset) {
         set,
         [
             (tags::KVP, "120"),
-            (tags::DATA_COLLECTION_DIAMETER, "500"),
             (tags::RECONSTRUCTION_DIAMETER, "350"),
             (tags::DISTANCE_SOURCE_TO_DETECTOR, "1040"),
-            (tags::DISTANCE_SOURCE_TO_PATIENT, "570"),
-            (tags::GANTRY_DETECTOR_TILT, "0"),
             (tags::TABLE_HEIGHT, "152.5"),
             (tags::ROTATION_DIRECTION, "CW"),
             (tags::EXPOSURE_TIME, "500"),

@@ -132,3 +132,42 @@ fn write_samples() {
         }
     }
 }
+
+/// The reader of the project and the writer of the simulation share no code: what one writes the other must read.
+#[test]
+fn the_projects_reader_reads_what_the_simulation_writes() {
+    use dicom::part10::{Limits, open};
+    use dicom::tag::tags;
+    let scripts = [
+        (Script::Plain, Charset::Ascii),
+        (Script::WesternEuropean, Charset::Latin1),
+        (Script::CentralEuropean, Charset::Latin2),
+        (Script::Cyrillic, Charset::Cyrillic),
+        (Script::Japanese, Charset::Japanese),
+        (Script::Korean, Charset::Korean),
+        (Script::Korean, Charset::Utf8),
+    ];
+    use Syntax::*;
+    for (script, charset) in scripts {
+        for syntax in [ImplicitLittle, ExplicitLittle, ExplicitBig, Deflated, Rle, JpegLossless] {
+            for (maker, kind) in
+                [(Maker::Siemens, Kind::Ct), (Maker::Philips, Kind::Cr), (Maker::Ge, Kind::DoseReport)]
+            {
+                let of = instance(kind, None, script, maker, charset);
+                let file = of.file(syntax);
+                let object = open(Box::new(std::io::Cursor::new(file)), &Limits::default()).unwrap();
+                let place = format!("{script:?} {syntax:?} {kind:?}");
+                assert_eq!(
+                    object.dataset.text(tags::PATIENT_NAME),
+                    Some(of.person.name.pn().as_str()),
+                    "{place}"
+                );
+                let series = object.dataset.text(tags::SERIES_DESCRIPTION).unwrap();
+                assert!(series.ends_with(&of.person.name.family), "{place}");
+                assert_eq!(object.pixels.is_some(), kind != Kind::DoseReport);
+                assert_eq!(object.trailing.is_empty(), kind == Kind::DoseReport);
+                assert!(object.dataset.len() >= of.object().dataset.len(), "{place}");
+            }
+        }
+    }
+}
