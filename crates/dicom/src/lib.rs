@@ -9,3 +9,4 @@ pub mod part10;
 pub mod pdu;
 pub mod dimse;
 pub mod association;
+pub mod roles;

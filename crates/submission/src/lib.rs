@@ -5,12 +5,12 @@
 //! the meaning of a document raises its version, which its signature covers.
 #![warn(missing_docs)]
 
+pub mod names;
+pub mod digest;
+pub mod pseudonym;
+pub mod paths;
+pub mod signed;
 pub mod clearance;
 pub mod clinical;
-pub mod digest;
 pub mod manifest;
-pub mod names;
-pub mod paths;
-pub mod pseudonym;
 pub mod receipt;
-pub mod signed;

@@ -1,0 +1,58 @@
+//! Files that survive a power cut: what is synced, and in which order, is decided here.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Syncs a directory, so that the entries made in it or removed from it stay so after a power cut.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    File::open(dir)?.sync_all()
+}
+
+/// Syncs the directory that holds `path`.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Makes a directory and its missing parents, each entry synced into the directory above it.
+pub fn create_dirs(dir: &Path) -> io::Result<()> {
+    if dir.as_os_str().is_empty() || dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent() {
+        create_dirs(parent)?;
+    }
+    match std::fs::create_dir(dir) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    sync_parent(dir)
+}
+
+/// Writes a new file that only its owner may read, whole or not at all; fails if `path` exists.
+///
+/// Written beside its place, synced, then linked in and the entry synced.
+pub fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    create_dirs(path.parent().unwrap_or(Path::new(".")))?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let staged = Path::new(&name);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(staged)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::hard_link(staged, path)
+    })();
+    let removed = std::fs::remove_file(staged);
+    written?;
+    removed?;
+    sync_parent(path)
+}
+
+/// Bytes free to this process on the file system that holds `path`.
+pub fn bytes_free(path: &Path) -> io::Result<u64> {
+    let volume = nix::sys::statvfs::statvfs(path)?;
+    Ok(volume.blocks_available().saturating_mul(volume.fragment_size()))
+}

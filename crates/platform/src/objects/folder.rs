@@ -1,0 +1,172 @@
+//! Objects as files in a folder. `object_store` reads, lists and keeps out of the tree; we write ourselves, because an
+//! object is durable only when its bytes, its entry and the entry of every folder above it are synced, also when
+//! another thread, or an earlier process, made that folder.
+
+use super::ObjectError;
+use crate::disk;
+use object_store::local::LocalFileSystem;
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Folders remembered as durable before the memory of them is started afresh.
+const FOLDERS_MAX: usize = 10_000;
+const COPY_BYTES: usize = 256 * 1024;
+
+pub(super) struct Folder {
+    root: PathBuf,
+    /// Folders whose entries, up to the root, this process has synced.
+    durable: Mutex<HashSet<PathBuf>>,
+    staged: AtomicU64,
+}
+
+impl Folder {
+    pub(super) fn open(root: &Path) -> Result<(Self, LocalFileSystem), ObjectError> {
+        let failed = |e: &dyn std::fmt::Display| ObjectError::world("open", &root.to_string_lossy(), e);
+        if !root.is_absolute() {
+            return Err(ObjectError::Config("a folder is given by its absolute path: file:///folder".into()));
+        }
+        disk::create_dirs(root).map_err(|e| failed(&e))?;
+        let root = root.canonicalize().map_err(|e| failed(&e))?;
+        let store = LocalFileSystem::new_with_prefix(&root).map_err(|e| failed(&e))?;
+        // Staged names are digits after '#', which `object_store` takes for its own unfinished files and never lists.
+        let staged = AtomicU64::new(u64::from(std::process::id()) << 32);
+        Ok((Self { root, durable: Mutex::default(), staged }, store))
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(super) fn open_file(&self, name: &str) -> Result<File, ObjectError> {
+        super::check_name(name)?;
+        let file = File::open(self.place(name)).map_err(|e| fault("open", name, &e))?;
+        match file.metadata() {
+            Ok(meta) if meta.is_file() => Ok(file),
+            Ok(_) => Err(ObjectError::NotFound(name.into())),
+            Err(e) => Err(fault("open", name, &e)),
+        }
+    }
+
+    /// Writes beside the place, syncs, moves in (or links, if it must be new), syncs the folder.
+    pub(super) fn put(&self, name: &str, source: &mut dyn Read, fresh: bool) -> Result<u64, ObjectError> {
+        let place = self.place(name);
+        let failed = |e: io::Error| fault("put", name, &e);
+        let parent = place.parent().unwrap_or(&self.root);
+        self.make_durable(parent).map_err(failed)?;
+        if fresh && place.exists() {
+            // Whoever put it may not have synced its entry yet; after this we may speak for it.
+            disk::sync_dir(parent).map_err(failed)?;
+            return Err(ObjectError::AlreadyExists(name.into()));
+        }
+        let mut staged = place.clone().into_os_string();
+        staged.push(format!("#{}", self.staged.fetch_add(1, Ordering::Relaxed)));
+        let staged = PathBuf::from(staged);
+        let outcome = self.stage(name, source, &staged).and_then(|bytes| {
+            let moved =
+                if fresh { std::fs::hard_link(&staged, &place) } else { std::fs::rename(&staged, &place) };
+            match moved {
+                Err(e) if fresh && e.kind() == io::ErrorKind::AlreadyExists => {
+                    disk::sync_dir(parent).map_err(failed)?;
+                    Err(ObjectError::AlreadyExists(name.into()))
+                }
+                moved => moved.map(|()| bytes).map_err(failed),
+            }
+        });
+        if fresh || outcome.is_err() {
+            // What stays is invisible and goes with the next sweep.
+            let _ = std::fs::remove_file(&staged);
+        }
+        let bytes = outcome?;
+        disk::sync_dir(parent).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    fn stage(&self, name: &str, source: &mut dyn Read, staged: &Path) -> Result<u64, ObjectError> {
+        let failed = |e: io::Error| fault("put", name, &e);
+        let mut file = OpenOptions::new().write(true).create_new(true).open(staged).map_err(failed)?;
+        let mut buffer = vec![0; COPY_BYTES];
+        let mut bytes = 0;
+        loop {
+            let read = match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(ObjectError::Source { name: name.into(), source }),
+            };
+            file.write_all(&buffer[..read]).map_err(failed)?;
+            bytes += read as u64;
+        }
+        file.sync_all().map_err(failed)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn delete(&self, name: &str) -> Result<(), ObjectError> {
+        let place = self.place(name);
+        let failed = |e: io::Error| fault("delete", name, &e);
+        match std::fs::remove_file(&place) {
+            Ok(()) => disk::sync_parent(&place).map_err(failed),
+            // Perhaps an earlier process removed it and was cut off before it could sync.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => match disk::sync_parent(&place) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+                synced => synced.map_err(failed),
+            },
+            Err(e) => Err(failed(e)),
+        }
+    }
+
+    pub(super) fn sweep(&self) -> Result<u64, ObjectError> {
+        fn walk(dir: &Path) -> io::Result<u64> {
+            let mut removed = 0;
+            for entry in std::fs::read_dir(dir)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    removed += walk(&entry.path())?;
+                } else if is_staged(&entry.file_name().to_string_lossy()) {
+                    std::fs::remove_file(entry.path())?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        }
+        walk(&self.root).map_err(|e| fault("sweep", "", &e))
+    }
+
+    /// Makes the folder and syncs the chain of entries up to the root, once per folder and process.
+    fn make_durable(&self, dir: &Path) -> io::Result<()> {
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if durable.contains(dir) && dir.is_dir() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(dir)?;
+        let mut above = dir;
+        while above != self.root {
+            disk::sync_parent(above)?;
+            above = above.parent().unwrap_or(&self.root);
+        }
+        if durable.len() >= FOLDERS_MAX {
+            durable.clear();
+        }
+        durable.insert(dir.to_owned());
+        Ok(())
+    }
+}
+
+fn is_staged(name: &str) -> bool {
+    name.rsplit_once('#').is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn fault(doing: &'static str, name: &str, error: &io::Error) -> ObjectError {
+    match error.kind() {
+        io::ErrorKind::NotFound => ObjectError::NotFound(name.into()),
+        io::ErrorKind::AlreadyExists => ObjectError::AlreadyExists(name.into()),
+        _ => ObjectError::world(doing, name, error),
+    }
+}
