@@ -6,7 +6,7 @@ use super::{Layout, Object, Pixels, Source, Span};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// A multiple of every word size; large enough that system calls do not show.
-const COPY_BYTES: usize = 512 << 10;
+const COPY_BYTES: usize = 256 << 10;
 
 /// Reads the value of the pixel data element: native samples in little endian, or the items of an
 /// encapsulated stream without their closing delimiter.

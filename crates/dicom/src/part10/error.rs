@@ -188,7 +188,7 @@ pub enum NoteKind {
     TrailingPadding,
     /// Elements of groups that do not belong in a data set (0000, 0002 and the like): dropped.
     ForeignGroup,
-    /// Compressed pixel data inside a sequence: dropped.
+    /// Compressed pixel data elsewhere than in the top-level pixel data element, as in an icon: dropped.
     NestedPixelData,
     /// Text that its character set does not cover: guessed or replaced by U+FFFD.
     UncertainText,

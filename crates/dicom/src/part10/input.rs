@@ -3,6 +3,8 @@
 use super::Source;
 use std::io::{self, Read, SeekFrom};
 
+/// How much is read first: most headers are smaller.
+const CHUNK_FIRST_BYTES: usize = 16 << 10;
 /// How much is read at once while elements follow each other.
 const CHUNK_BYTES: usize = 64 << 10;
 /// How much is read after a jump: fragments lie far apart.
@@ -22,7 +24,7 @@ impl<'a> Input<'a> {
     pub(super) fn new(source: &'a mut dyn Source) -> io::Result<Self> {
         let len = source.seek(SeekFrom::End(0))?;
         source.seek(SeekFrom::Start(0))?;
-        Ok(Self { source, len, buffer: Vec::new(), at: 0, base: 0, chunk: CHUNK_BYTES })
+        Ok(Self { source, len, buffer: Vec::new(), at: 0, base: 0, chunk: CHUNK_FIRST_BYTES })
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -54,6 +56,7 @@ impl<'a> Input<'a> {
         let left = usize::try_from(self.len.saturating_sub(self.base)).unwrap_or(usize::MAX);
         let target = left.min(self.chunk.max(wanted));
         if target > have {
+            self.buffer.reserve_exact(target - have);
             (&mut *self.source).take((target - have) as u64).read_to_end(&mut self.buffer)?;
         }
         self.chunk = CHUNK_BYTES;

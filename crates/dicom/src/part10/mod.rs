@@ -33,7 +33,7 @@ impl<T: Read + Seek + Send> Source for T {}
 pub struct Limits {
     /// Value bytes held in memory: all elements but pixel data.
     pub header_bytes_max: u64,
-    /// Depth of nested sequences.
+    /// Depth of nested sequences; never more than 128.
     pub depth_max: u16,
     /// Elements, items and fragments together.
     pub elements_max: u32,

@@ -69,7 +69,10 @@ fn locate(reader: &mut Reader<'_>) -> Result<Found, ReadError> {
         return Ok(Found { meta, syntax });
     }
     let mut syntax = Syntax::of(&meta.transfer_syntax);
-    if let Some(seen) = seen.filter(|seen| *seen != syntax.encoding || syntax.deflated) {
+    // What is really deflated hardly ever looks like an element, and never like an explicit one.
+    let contradicts =
+        |seen: &Encoding| if syntax.deflated { seen.explicit } else { *seen != syntax.encoding };
+    if let Some(seen) = seen.filter(contradicts) {
         reader.notes.add(NoteKind::WrongTransferSyntax, Some(Tag(2, 0x0010)), at);
         syntax = Syntax { encoding: seen, deflated: false, ..syntax };
         if is_native(&meta.transfer_syntax) {
@@ -108,7 +111,7 @@ fn fits(encoding: Encoding, front: &[u8], left: u64, strict: bool) -> bool {
     let next_at = value_at + u64::from(len);
     if next_at > left {
         // A truncated file is still a file, if its first element is one that the standard knows.
-        return !strict && tag::entry(first).is_some();
+        return !strict && encoding.explicit && tag::entry(first).is_some();
     }
     let next = usize::try_from(next_at).ok().and_then(|at| front.get(at..at + 8));
     match next {

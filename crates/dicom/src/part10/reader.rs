@@ -10,6 +10,9 @@ use super::{Layout, Limits, Pixels, Span, is_pixel_data};
 use crate::dataset::{Dataset, Element, Value};
 use crate::tag::{self, Tag, VR, tags};
 
+/// No limit may let recursion outgrow a thread's stack.
+const DEPTH_MAX: u16 = 128;
+
 type Result<T> = std::result::Result<T, ReadError>;
 
 /// The front of an element.
@@ -190,6 +193,11 @@ impl<'a> Reader<'a> {
             self.input.skip(u64::from(header.len))?;
             return Ok(None);
         }
+        if vr == VR::SQ && !scope.encoding.explicit && !self.items_follow(header.len)? {
+            // The dictionary says sequence, the bytes say otherwise.
+            self.notes.add(NoteKind::UnknownVr, Some(header.tag), header.at);
+            vr = VR::UN;
+        }
         if vr == VR::SQ {
             let inner = Scope { end, ..scope };
             let items = self.items(header.at, inner, true, false)?;
@@ -203,6 +211,11 @@ impl<'a> Reader<'a> {
             encoding::swap_words(&mut bytes, encoding::word_bytes(vr));
         }
         Ok(Some(Element { tag: header.tag, vr, value: Value::Bytes(bytes) }))
+    }
+
+    /// Whether a value of this length (implicit form) begins like the items of a sequence.
+    fn items_follow(&mut self, len: u32) -> Result<bool> {
+        Ok(len == 0 || (len >= 8 && self.input.peek(2)? == [0xFE, 0xFF]))
     }
 
     /// A value of undefined length: a sequence, or something that must be read as one.
@@ -233,7 +246,7 @@ impl<'a> Reader<'a> {
 
     /// The items of a sequence (PS3.5 §7.5). `sniff`: each item may be in explicit form after all.
     fn items(&mut self, at: u64, scope: Scope, defined: bool, sniff: bool) -> Result<Vec<Dataset>> {
-        if scope.depth >= self.limits.depth_max {
+        if scope.depth >= self.limits.depth_max.min(DEPTH_MAX) {
             return Err(ReadError::TooDeep { at });
         }
         let mut items = Vec::new();
@@ -243,7 +256,7 @@ impl<'a> Reader<'a> {
                 return Err(ReadError::Truncated { at });
             }
             let tag = scope.encoding.tag(front);
-            if tag.0 != 0xFFFE || self.input.position() >= scope.end {
+            if tag.0 != 0xFFFE || self.input.position() + 8 > scope.end {
                 if defined {
                     return Err(ReadError::BadItem { at: self.input.position() });
                 }

@@ -1,5 +1,4 @@
 //! Byte builders for the tests.
-#![allow(dead_code)]
 
 use crate::dataset::{Dataset, Element};
 use crate::part10::{Limits, Object, ReadError, encode_meta, open};
