@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod disk;
+pub mod shutdown;
 pub mod jobs;
 pub mod keys;
 pub mod objects;

@@ -38,7 +38,15 @@ pub fn init(config: &LogConfig) -> Result<(), BadLevel> {
     let colours = std::io::stderr().is_terminal();
     let subscriber = subscriber(config, std::io::stderr, colours)?;
     // Set already: the first stays.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        std::panic::set_hook(Box::new(|panic| {
+            // A formatted message may hold a value about a person; a literal cannot.
+            let message =
+                panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(message withheld)");
+            let place = panic.location().map_or_else(String::new, ToString::to_string);
+            tracing::error!(place, message, "a bug: the program panicked");
+        }));
+    }
     Ok(())
 }
 
@@ -113,5 +121,74 @@ impl Visit for JsonFields<'_> {
         // Writing into a String cannot fail.
         let _ = write!(text, "{value:?}");
         self.0.insert(field.name().into(), text.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SecretText;
+    use crate::keys::{KeyKind, SecretKey};
+    use crate::seal::{SealedWriter, SealingKey};
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(config: &LogConfig) -> String {
+        let kept = Kept::default();
+        let to = kept.clone();
+        let subscriber = subscriber(config, move || to.clone(), false).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            let key = SecretKey::from_bytes(KeyKind::HubStorage, *b"SENTINEL-SENTINEL-SENTINEL-SENTI");
+            let sealing = SealingKey::new(key.clone());
+            let mut writer = SealedWriter::new(Vec::new(), &sealing, "n").unwrap();
+            io::Write::write_all(&mut writer, b"SENTINEL").unwrap();
+            let sealed = sealing.seal_column("t", "r", "c", b"SENTINEL").unwrap();
+            let refused = sealing.open_column("t", "other", "c", &sealed).unwrap_err();
+            let text = SecretText::new("SENTINEL");
+            tracing::info!(?key, ?sealing, ?writer, ?text, error = %refused, bytes = 7, "all that is secret");
+            tracing::debug!("too quiet to be heard");
+        });
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn what_is_secret_never_reaches_a_log_line() {
+        for json in [false, true] {
+            let log = logged(&LogConfig { json, ..LogConfig::default() });
+            assert!(log.contains("all that is secret") && !log.contains("too quiet"), "{log}");
+            assert!(
+                !log.contains("SENTINEL") && !log.contains("83, 69, 78") && !log.contains("U0VOVElORUw"),
+                "{log}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_json_line_is_one_object_with_its_fields() {
+        let log = logged(&LogConfig { json: true, ..LogConfig::default() });
+        let line: serde_json::Value = serde_json::from_str(log.trim()).unwrap();
+        assert_eq!((&line["level"], &line["bytes"]), (&"INFO".into(), &7.into()));
+        assert_eq!(line["message"], "all that is secret");
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_refused() {
+        assert!(
+            subscriber(&LogConfig { level: "loud=very=much".into(), json: false }, io::sink, false).is_err()
+        );
     }
 }

@@ -1,0 +1,276 @@
+//! The loop that works jobs off. It knows no domain: it claims, calls the step, and writes what a step that did not finish asks for.
+
+use super::{JobError, Lease, backoff, claim, give_up, next_due, release, retry_later};
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Db, DbError};
+use crate::shutdown::Shutdown;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its transaction, with [`super::complete`] in it, is committed.
+    Finished,
+    /// Not now: again at this moment, or after the usual wait.
+    RetryLater {
+        /// When; `None`: exponential, bounded.
+        at: Option<Timestamp>,
+        /// Why.
+        code: &'static str,
+    },
+    /// Not without a person.
+    GiveUp {
+        /// Why.
+        code: &'static str,
+    },
+}
+
+/// How a driver behaves.
+#[derive(Debug, Clone)]
+pub struct DriverConfig {
+    /// The kinds it works.
+    pub kinds: Vec<&'static str>,
+    /// The host that it runs on; jobs bound to another are left alone.
+    pub host: String,
+    /// Steps at the same time.
+    pub concurrency: u32,
+    /// A step that takes longer is dropped, and the job comes back.
+    pub lease: Duration,
+    /// How often it looks for work that others enqueued; see also [`Driver::wake`].
+    pub poll: Duration,
+    /// The first wait before a retry.
+    pub backoff: Duration,
+    /// The longest wait before a retry.
+    pub backoff_max: Duration,
+    /// Claimed more often than this, a job is parked with the code `attempts`; `None`: never.
+    pub attempts_max: Option<u32>,
+}
+
+impl DriverConfig {
+    /// Usual manners: five-minute leases, a look every 5 s, retries from 5 s to an hour, for ever.
+    pub fn new(kinds: &[&'static str], host: impl Into<String>, concurrency: u32) -> Self {
+        Self {
+            kinds: kinds.to_vec(),
+            host: host.into(),
+            concurrency: concurrency.max(1),
+            lease: Duration::from_secs(300),
+            poll: Duration::from_secs(5),
+            backoff: Duration::from_secs(5),
+            backoff_max: Duration::from_secs(3600),
+            attempts_max: None,
+        }
+    }
+}
+
+/// What [`Driver::run_until_idle`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// Steps taken.
+    pub steps: u64,
+    /// When the next job falls due, if any is owed.
+    pub next_due: Option<Timestamp>,
+}
+
+type Step = dyn Fn(Lease) -> BoxFuture<'static, Outcome> + Send + Sync;
+
+/// Works jobs off. Cheap to clone.
+#[derive(Clone)]
+pub struct Driver(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    config: DriverConfig,
+    step: Box<Step>,
+    slots: Arc<Semaphore>,
+    woken: Notify,
+}
+
+impl Driver {
+    /// A driver that takes this step with each job it claims.
+    pub fn new<F>(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        config: DriverConfig,
+        step: impl Fn(Lease) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let slots = Arc::new(Semaphore::new(config.concurrency as usize));
+        let step = Box::new(move |lease| step(lease).boxed());
+        Self(Arc::new(Inner { db, clock, config, step, slots, woken: Notify::new() }))
+    }
+
+    /// Says that work was enqueued, after the commit: the driver looks at once.
+    pub fn wake(&self) {
+        self.0.woken.notify_one();
+    }
+
+    /// Works until shutdown is asked for, then lets the running steps finish.
+    pub async fn run(&self, shutdown: Shutdown) {
+        let mut running = JoinSet::new();
+        while !shutdown.is_requested() {
+            // Only the wait for a slot is cut short: a claim that was begun is seen to its end, or its jobs would be
+            // nobody's until their leases end.
+            let slot = tokio::select! {
+                () = shutdown.requested() => break,
+                slot = self.slot() => slot,
+            };
+            match self.claim_for_free_slots(slot).await {
+                Ok(leases) if !leases.is_empty() => {
+                    if shutdown.is_requested() {
+                        self.give_back(leases.into_iter().map(|(lease, _)| lease).collect()).await;
+                        break;
+                    }
+                    for (lease, slot) in leases {
+                        let driver = self.clone();
+                        running.spawn(async move {
+                            driver.work(lease).await;
+                            drop(slot);
+                            // What it finished has most likely made the next job.
+                            driver.wake();
+                        });
+                    }
+                }
+                Ok(_) => self.wait_for_work(&shutdown).await,
+                Err(e) => {
+                    warn!(error = %e, "jobs cannot be claimed");
+                    tokio::select! {
+                        () = shutdown.requested() => {}
+                        () = self.0.clock.sleep(self.0.config.poll) => {}
+                    }
+                }
+            }
+            while running.try_join_next().is_some() {}
+        }
+        while running.join_next().await.is_some() {}
+        info!(kinds = ?self.0.config.kinds, "the driver has ended");
+    }
+
+    /// Works all that is due now, and what that makes due now, and returns. For journeys whose clock the test moves.
+    pub async fn run_until_idle(&self) -> Result<Idle, DbError> {
+        let mut running = JoinSet::new();
+        let mut steps = 0;
+        loop {
+            let leases = self.claim_for_free_slots(self.slot().await).await?;
+            if leases.is_empty() {
+                if running.join_next().await.is_some() {
+                    continue;
+                }
+                let mut reader = self.0.db.read().await?;
+                let next_due = next_due(&mut reader, &self.0.config.kinds, &self.0.config.host).await?;
+                return Ok(Idle { steps, next_due });
+            }
+            for (lease, slot) in leases {
+                steps += 1;
+                let driver = self.clone();
+                running.spawn(async move {
+                    driver.work(lease).await;
+                    drop(slot);
+                });
+            }
+        }
+    }
+
+    /// Waits for a free slot.
+    async fn slot(&self) -> OwnedSemaphorePermit {
+        self.0
+            .slots
+            .clone()
+            .acquire_owned()
+            .await
+            .unwrap_or_else(|_| unreachable!("the semaphore is never closed"))
+    }
+
+    /// Claims as many jobs as there are free slots.
+    async fn claim_for_free_slots(
+        &self,
+        slot: OwnedSemaphorePermit,
+    ) -> Result<Vec<(Lease, OwnedSemaphorePermit)>, DbError> {
+        let mut free = vec![slot];
+        while let Ok(slot) = self.0.slots.clone().try_acquire_owned() {
+            free.push(slot);
+        }
+        let count = u32::try_from(free.len()).unwrap_or(u32::MAX);
+        let config = &self.0.config;
+        let now = self.0.clock.now();
+        let leases = claim(&self.0.db, &config.kinds, &config.host, count, now, config.lease).await?;
+        Ok(leases.into_iter().zip(free).collect())
+    }
+
+    async fn wait_for_work(&self, shutdown: &Shutdown) {
+        let config = &self.0.config;
+        let now = self.0.clock.now();
+        let next = async { next_due(&mut self.0.db.read().await?, &config.kinds, &config.host).await }.await;
+        let at = next.ok().flatten().unwrap_or(Timestamp::from_micros(i64::MAX)).min(now.plus(config.poll));
+        tokio::select! {
+            () = shutdown.requested() => {}
+            () = self.0.woken.notified() => {}
+            () = self.0.clock.sleep_until(at) => {}
+        }
+    }
+
+    /// Takes the step, never longer than the lease, and writes what an unfinished one asks for.
+    async fn work(&self, lease: Lease) {
+        let config = &self.0.config;
+        if config.attempts_max.is_some_and(|most| lease.attempts > most) {
+            return self.put_away(&lease, Outcome::GiveUp { code: "attempts" }).await;
+        }
+        let step = AssertUnwindSafe((self.0.step)(lease.clone())).catch_unwind();
+        let outcome = tokio::select! {
+            outcome = step => outcome.unwrap_or(Outcome::GiveUp { code: "panic" }),
+            () = self.0.clock.sleep_until(lease.until) => {
+                warn!(kind = %lease.kind, attempts = lease.attempts, "a step outlived its lease and was dropped");
+                return;
+            }
+        };
+        self.put_away(&lease, outcome).await;
+    }
+
+    async fn put_away(&self, lease: &Lease, outcome: Outcome) {
+        let config = &self.0.config;
+        let written = async {
+            let mut tx = self.0.db.write().await?;
+            match outcome {
+                Outcome::Finished => return Ok(()),
+                Outcome::RetryLater { at, code } => {
+                    let wait = || self.0.clock.now().plus(backoff(lease, config.backoff, config.backoff_max));
+                    retry_later(&mut tx, lease, at.unwrap_or_else(wait), code).await?;
+                    info!(kind = %lease.kind, attempts = lease.attempts, code, "a job is put off");
+                }
+                Outcome::GiveUp { code } => {
+                    give_up(&mut tx, lease, code).await?;
+                    error!(kind = %lease.kind, attempts = lease.attempts, code, "a job is parked");
+                }
+            }
+            Ok::<(), JobError>(tx.commit().await?)
+        };
+        if outcome != Outcome::Finished
+            && let Err(e) = written.await
+        {
+            // The lease ends by itself, and then the job is due again.
+            warn!(kind = %lease.kind, error = %e, "what became of a job could not be written");
+        }
+    }
+
+    async fn give_back(&self, leases: Vec<Lease>) {
+        for lease in leases {
+            let written = async {
+                let mut tx = self.0.db.write().await?;
+                release(&mut tx, &lease, self.0.clock.now()).await?;
+                Ok::<(), JobError>(tx.commit().await?)
+            };
+            if let Err(e) = written.await {
+                warn!(kind = %lease.kind, error = %e, "a job could not be given back before its lease ends");
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Each job is done exactly once, whoever dies on the way.
+
+use super::*;
+use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::shutdown::shutdown;
+use crate::testing::test_dbs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const T: Timestamp = Timestamp::from_micros(1_600_000_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+const DONE: Migration = Migration { name: "done-1", ddl: "CREATE TABLE done (job TEXT NOT NULL)" };
+
+async fn owe(db: &Db, jobs: &[Job]) -> u64 {
+    let mut tx = db.write().await.unwrap();
+    let new = enqueue_all(&mut tx, jobs, T).await.unwrap();
+    tx.commit().await.unwrap();
+    new
+}
+
+async fn claim_one(db: &Db, now: Timestamp) -> Option<Lease> {
+    claim(db, &["send"], "here", 1, now, MINUTE).await.unwrap().pop()
+}
+
+async fn with_tx(db: &Db, act: impl AsyncFnOnce(&mut Tx) -> Result<(), JobError>) -> Result<(), JobError> {
+    let mut tx = db.write().await.unwrap();
+    act(&mut tx).await?;
+    tx.commit().await.unwrap();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_thousand_jobs_and_four_workers_each_is_done_exactly_once() {
+    for test in test_dbs(&[SCHEMA, DONE]).await {
+        let jobs: Vec<_> = (0..2000).map(|n| Job::now("send", format!("j{n}"))).collect();
+        assert_eq!(owe(&test.db, &jobs).await, 2000);
+        assert_eq!(owe(&test.db, &jobs[..10]).await, 0, "owed already");
+        let workers = (0..4).map(|_| {
+            let db = test.db.clone();
+            tokio::spawn(async move {
+                let mut done = 0_u64;
+                loop {
+                    let leases = claim(&db, &["send", "other"], "here", 25, T, MINUTE).await.unwrap();
+                    if leases.is_empty() {
+                        return done;
+                    }
+                    assert!(leases.len() <= 25);
+                    let mut tx = db.write().await.unwrap();
+                    for lease in &leases {
+                        sql("INSERT INTO done (job) VALUES ($1)")
+                            .bind(&lease.key)
+                            .run(&mut tx)
+                            .await
+                            .unwrap();
+                        complete(&mut tx, lease, T).await.unwrap();
+                        done += 1;
+                    }
+                    tx.commit().await.unwrap();
+                }
+            })
+        });
+        let done: u64 = futures::future::try_join_all(workers).await.unwrap().into_iter().sum();
+        assert_eq!(done, 2000);
+        let mut reader = test.db.read().await.unwrap();
+        let (rows, distinct): (i64, i64) = sql("SELECT COUNT(*) AS n, COUNT(DISTINCT job) AS d FROM done")
+            .one(&mut reader, |r| Ok((r.get("n")?, r.get("d")?)))
+            .await
+            .unwrap();
+        assert_eq!((rows, distinct), (2000, 2000));
+    }
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_was_lost_cannot_complete_retry_renew_or_park() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let db = &test.db;
+        owe(db, &[Job::now("send", "a")]).await;
+        let slow = claim_one(db, T).await.unwrap();
+        assert!(claim_one(db, T.plus(MINUTE / 2)).await.is_none(), "held");
+        let quick = claim_one(db, T.plus(MINUTE)).await.unwrap();
+        assert_eq!((slow.attempts, quick.attempts), (1, 2));
+        let lost = [
+            with_tx(db, async |tx| complete(tx, &slow, T).await).await,
+            with_tx(db, async |tx| retry_later(tx, &slow, T, "x").await).await,
+            with_tx(db, async |tx| give_up(tx, &slow, "x").await).await,
+            with_tx(db, async |tx| renew(tx, &slow, T).await).await,
+            with_tx(db, async |tx| release(tx, &slow, T).await).await,
+        ];
+        assert!(lost.iter().all(|r| matches!(r, Err(JobError::LeaseLost { .. }))), "{lost:?}");
+        with_tx(db, async |tx| complete(tx, &quick, T).await).await.unwrap();
+        let again = with_tx(db, async |tx| complete(tx, &quick, T).await).await;
+        assert!(matches!(again, Err(JobError::LeaseLost { .. })), "done is done");
+    }
+}
+
+#[tokio::test]
+async fn a_job_and_its_completion_stand_or_fall_with_their_transaction() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let db = &test.db;
+        let mut tx = db.write().await.unwrap();
+        enqueue(&mut tx, &Job::now("send", "a"), T).await.unwrap();
+        tx.rollback().await.unwrap();
+        assert!(claim_one(db, T).await.is_none());
+        owe(db, &[Job::now("send", "a")]).await;
+        let lease = claim_one(db, T).await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        complete(&mut tx, &lease, T).await.unwrap();
+        tx.rollback().await.unwrap();
+        assert!(claim_one(db, T.plus(MINUTE)).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn jobs_wait_for_their_time_their_host_and_their_kind() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let db = &test.db;
+        let there = Job { host: Some("there".into()), ..Job::now("send", "bound") };
+        owe(
+            db,
+            &[Job { run_after: T.plus(MINUTE), ..Job::now("send", "later") }, there, Job::now("fetch", "a")],
+        )
+        .await;
+        assert!(claim_one(db, T).await.is_none());
+        let due = next_due(&mut db.read().await.unwrap(), &["send"], "here").await.unwrap();
+        assert_eq!(due, Some(T.plus(MINUTE)));
+        assert_eq!(claim_one(db, T.plus(MINUTE)).await.unwrap().key, "later");
+        assert_eq!(claim(db, &["send"], "there", 9, T, MINUTE).await.unwrap().len(), 1);
+        assert!(claim(db, &[], "here", 1, T, MINUTE).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn parked_jobs_show_their_code_and_come_back_when_a_person_acts() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let db = &test.db;
+        owe(db, &[Job::now("send", "a"), Job::now("send", "b"), Job::now("send", "c")]).await;
+        let lease = claim_one(db, T).await.unwrap();
+        with_tx(db, async |tx| give_up(tx, &lease, "refused").await).await.unwrap();
+        let running = claim_one(db, T).await.unwrap();
+        let mut reader = db.read().await.unwrap();
+        let shown: Vec<_> =
+            counts(&mut reader, T).await.unwrap().into_iter().map(|c| (c.state, c.jobs)).collect();
+        assert_eq!(shown, [("parked".into(), 1), ("running".into(), 1), ("waiting".into(), 1)]);
+        let parked = parked(&mut reader, 10).await.unwrap();
+        assert_eq!((parked[0].code.as_str(), parked.len()), ("refused", 1));
+        drop(reader);
+        with_tx(db, async |tx| release(tx, &running, T).await).await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        assert!(unpark(&mut tx, "send", &lease.key, T).await.unwrap());
+        tx.commit().await.unwrap();
+        let all = claim(db, &["send"], "here", 9, T, MINUTE).await.unwrap();
+        assert_eq!(
+            (all.len(), all.iter().all(|l| l.attempts == 1)),
+            (3, true),
+            "released and unparked: a first attempt"
+        );
+        with_tx(db, async |tx| complete(tx, &all[0], T).await).await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        assert_eq!(forget_done(&mut tx, T.plus(MINUTE)).await.unwrap(), 1);
+    }
+}
+
+#[test]
+fn the_wait_grows_and_is_bounded() {
+    let lease = |attempts| Lease {
+        id: "i".into(),
+        token: "t".into(),
+        kind: "k".into(),
+        key: "key-17".into(),
+        payload: String::new(),
+        attempts,
+        until: T,
+    };
+    let wait = |n| backoff(&lease(n), Duration::from_secs(5), Duration::from_secs(3600));
+    assert!(wait(1) >= Duration::from_secs(5) && wait(1) <= Duration::from_millis(6250));
+    assert!(wait(4) >= Duration::from_secs(40) && wait(4) <= Duration::from_secs(50));
+    for n in [20, 33, 1000, u32::MAX] {
+        assert!(wait(n) >= Duration::from_secs(3600) && wait(n) <= Duration::from_secs(4500));
+    }
+}
+
+/// A step that is put off twice, then finishes; one that panics; one that makes a next job.
+fn driver(db: &Db, clock: Arc<dyn Clock>, steps: &Arc<AtomicU64>) -> Driver {
+    let (own, now, steps) = (db.clone(), clock.clone(), steps.clone());
+    Driver::new(db.clone(), clock, DriverConfig::new(&["send"], "here", 3), move |lease| {
+        let (db, clock, steps) = (own.clone(), now.clone(), steps.clone());
+        async move {
+            steps.fetch_add(1, Ordering::Relaxed);
+            match lease.key.as_str() {
+                "late" if lease.attempts < 3 => return Outcome::RetryLater { at: None, code: "peer-busy" },
+                "bad" => panic!("a bug"),
+                "hopeless" => return Outcome::GiveUp { code: "no-such-thing" },
+                _ => {}
+            }
+            let mut tx = db.write().await.unwrap();
+            if let Some(n) =
+                lease.key.strip_prefix("chain-").and_then(|n| n.parse::<u32>().ok()).filter(|n| *n > 0)
+            {
+                enqueue(&mut tx, &Job::now("send", format!("chain-{}", n - 1)), clock.now()).await.unwrap();
+            }
+            complete(&mut tx, &lease, clock.now()).await.unwrap();
+            tx.commit().await.unwrap();
+            Outcome::Finished
+        }
+    })
+}
+
+#[tokio::test]
+async fn on_a_manual_clock_a_night_of_retries_takes_no_time() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let (clock, steps) = (ManualClock::new(T), Arc::new(AtomicU64::new(0)));
+        let driver = driver(&test.db, clock.shared(), &steps);
+        let keys = ["late", "bad", "hopeless", "chain-5", "x", "y"];
+        owe(&test.db, &keys.map(|key| Job::now("send", key))).await;
+        let mut idle = driver.run_until_idle().await.unwrap();
+        assert_eq!(idle.steps, 11);
+        while let Some(due) = idle.next_due {
+            assert!(due > clock.now());
+            clock.advance_to(due);
+            idle = driver.run_until_idle().await.unwrap();
+        }
+        assert_eq!(steps.load(Ordering::Relaxed), 13);
+        let mut reader = test.db.read().await.unwrap();
+        let mut codes: Vec<_> = parked(&mut reader, 9).await.unwrap().into_iter().map(|p| p.code).collect();
+        codes.sort();
+        assert_eq!(codes, ["no-such-thing", "panic"]);
+    }
+}
+
+#[tokio::test]
+async fn a_running_driver_hears_of_new_work_and_ends_when_asked() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let steps = Arc::new(AtomicU64::new(0));
+        let driver = driver(&test.db, SystemClock::shared(), &steps);
+        let (ask, hear) = shutdown();
+        let running = tokio::spawn({
+            let driver = driver.clone();
+            async move { driver.run(hear).await }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        owe(&test.db, &[Job::now("send", "chain-20")]).await;
+        driver.wake();
+        for _ in 0..400 {
+            if steps.load(Ordering::Relaxed) == 21 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        ask.request();
+        tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+        assert_eq!(steps.load(Ordering::Relaxed), 21);
+        let shown = counts(&mut test.db.read().await.unwrap(), SystemClock.now()).await.unwrap();
+        assert!(shown.iter().all(|c| c.state == "done"), "{shown:?}");
+    }
+}
