@@ -23,8 +23,6 @@ pub(super) enum Input<'a> {
 impl Association {
     /// Looks the event up in Table 9-10, changes state and acts. In a cell that the table leaves empty nothing happens.
     pub(super) fn occur(&mut self, event: Evt, input: Input<'_>, now: Duration) {
-        #[cfg(test)]
-        self.trace.push((self.state, event));
         let Some(action) = table::action(event, self.state) else { return };
         self.enter(action.next_state(self.is_requestor), now);
         match action {

@@ -161,8 +161,6 @@ pub struct Association {
     is_deaf: bool,
     /// A terminal event was given.
     is_over: bool,
-    #[cfg(test)]
-    trace: Vec<(State, Evt)>,
 }
 
 impl Association {
@@ -207,8 +205,6 @@ impl Association {
             out: BytesMut::new(),
             is_deaf: false,
             is_over: false,
-            #[cfg(test)]
-            trace: Vec::new(),
         }
     }
 
@@ -370,5 +366,7 @@ impl Association {
 
 #[cfg(test)]
 pub(crate) mod pair;
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod tests;

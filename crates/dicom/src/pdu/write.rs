@@ -10,7 +10,7 @@ use bytes::{BufMut, BytesMut};
 pub fn write(pdu: &Pdu, out: &mut BytesMut) {
     match pdu {
         Pdu::AssociateRq(request) => long(out, 0x01, |out| {
-            head(out, &request.called_ae, &request.calling_ae);
+            head(out, request.protocol_version, &request.called_ae, &request.calling_ae);
             item(out, 0x10, |out| out.put_slice(request.application_context.as_bytes()));
             for context in &request.contexts {
                 item(out, 0x20, |out| {
@@ -24,7 +24,7 @@ pub fn write(pdu: &Pdu, out: &mut BytesMut) {
             user_information(out, &request.user);
         }),
         Pdu::AssociateAc(accept) => long(out, 0x02, |out| {
-            head(out, &accept.called_ae, &accept.calling_ae);
+            head(out, 1, &accept.called_ae, &accept.calling_ae);
             item(out, 0x10, |out| out.put_slice(APPLICATION_CONTEXT.as_bytes()));
             for context in &accept.contexts {
                 item(out, 0x21, |out| {
@@ -75,8 +75,8 @@ fn item(out: &mut BytesMut, item_type: u8, body: impl FnOnce(&mut BytesMut)) {
     out[start - 2..start].copy_from_slice(&length.to_be_bytes());
 }
 
-fn head(out: &mut BytesMut, called: &AeTitle, calling: &AeTitle) {
-    out.put_u16(1);
+fn head(out: &mut BytesMut, protocol_version: u16, called: &AeTitle, calling: &AeTitle) {
+    out.put_u16(protocol_version);
     out.put_u16(0);
     out.put_slice(&called.to_wire());
     out.put_slice(&calling.to_wire());
