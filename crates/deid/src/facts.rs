@@ -1,0 +1,282 @@
+//! What an object says of itself, read once at the door: what the hub decides by, and the identifiers to search for afterwards.
+
+use crate::custody::Sensitive;
+use crate::identity::{InvalidNhsNumber, NhsNumber, is_placeholder};
+use crate::profile::Profile;
+use dicom::dataset::{Dataset, Element};
+use dicom::tag::{Tag, VR, tags};
+use residue::{Needle, NeedleKind};
+
+/// Other Patient IDs (0010,1000) and Medical Record Locator (0010,1090): retired, and still written.
+const OTHER_PATIENT_IDS: Tag = Tag(0x0010, 0x1000);
+const MEDICAL_RECORD_LOCATOR: Tag = Tag(0x0010, 0x1090);
+
+/// What an object says of itself.
+#[derive(Clone)]
+pub struct Facts {
+    /// SOP Class UID (0008,0016), or the one of group 0002.
+    pub sop_class: String,
+    /// The transfer syntax that it is in.
+    pub transfer_syntax: String,
+    /// Modality (0008,0060), if it is a defined term.
+    pub modality: Option<&'static str>,
+    /// Body Part Examined (0018,0015), if it is a listed term.
+    pub body_part: Option<&'static str>,
+    /// SOP Instance UID (0008,0018).
+    pub sop_instance_uid: Sensitive<String>,
+    /// Study Instance UID (0020,000D).
+    pub study_uid: Sensitive<String>,
+    /// Series Instance UID (0020,000E).
+    pub series_uid: Sensitive<String>,
+    /// Study Date (0008,0020), as it stands there.
+    pub study_date: Option<Sensitive<String>>,
+    /// Who it says it is about.
+    pub patient: Patient,
+    /// Where it says it was made.
+    pub origin: Origin,
+}
+
+/// Who an object says it is about; every value as it stands there.
+#[derive(Debug, Clone, Default)]
+pub struct Patient {
+    /// Patient ID (0010,0020).
+    pub id: Option<Sensitive<String>>,
+    /// Issuer of Patient ID (0010,0021).
+    pub issuer: Option<Sensitive<String>>,
+    /// Other Patient IDs (0010,1000) and those of the sequence (0010,1002), with their issuers.
+    pub other_ids: Vec<(Sensitive<String>, Option<Sensitive<String>>)>,
+    /// Patient's Name (0010,0010).
+    pub name: Option<Sensitive<String>>,
+    /// Patient's Birth Date (0010,0030).
+    pub birth_date: Option<Sensitive<String>>,
+    /// Patient's Sex (0010,0040): M, F or O.
+    pub sex: Option<char>,
+}
+
+/// What attribution rules look at: where an object was made.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// Institution Name (0008,0080).
+    pub institution_name: Option<Sensitive<String>>,
+    /// The code values of Institution Code Sequence (0008,0082).
+    pub institution_codes: Vec<Sensitive<String>>,
+    /// Accession Number (0008,0050).
+    pub accession_number: Option<Sensitive<String>>,
+    /// Source Application Entity Title (0002,0016).
+    pub source_ae: Option<Sensitive<String>>,
+}
+
+/// Why a patient's own identifiers give no NHS number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoNhsNumber {
+    /// None of them has the form of one.
+    Absent,
+    /// One has the form, and its check digit is wrong or it is a placeholder.
+    Invalid(InvalidNhsNumber),
+    /// There are two different ones.
+    Two,
+}
+
+impl Patient {
+    fn of(dataset: &Dataset) -> Self {
+        let sensitive = |tag| dataset.text(tag).map(|text| Sensitive::new(text.trim().to_owned()));
+        let mut other_ids: Vec<_> =
+            dataset.texts(OTHER_PATIENT_IDS).map(|id| (Sensitive::new(id.to_owned()), None)).collect();
+        for item in dataset.items(tags::OTHER_PATIENT_I_DS_SEQUENCE) {
+            if let Some(id) = item.text(tags::PATIENT_ID) {
+                let issuer =
+                    item.text(tags::ISSUER_OF_PATIENT_ID).map(|text| Sensitive::new(text.to_owned()));
+                other_ids.push((Sensitive::new(id.to_owned()), issuer));
+            }
+        }
+        Self {
+            id: sensitive(tags::PATIENT_ID),
+            issuer: sensitive(tags::ISSUER_OF_PATIENT_ID),
+            other_ids,
+            name: sensitive(tags::PATIENT_NAME),
+            birth_date: sensitive(tags::PATIENT_BIRTH_DATE),
+            sex: dataset
+                .text(tags::PATIENT_SEX)
+                .and_then(|sex| sex.chars().next())
+                .filter(|sex| "MFO".contains(*sex)),
+        }
+    }
+
+    /// The one NHS number among Patient ID and Other Patient IDs.
+    ///
+    /// A ten-digit local identifier can pass Modulus 11 by chance (one in eleven), so a source that declares where its NHS
+    /// number stands should be believed before this.
+    pub fn nhs_number(&self) -> Result<Sensitive<NhsNumber>, NoNhsNumber> {
+        let mut found: Option<NhsNumber> = None;
+        let mut failure = NoNhsNumber::Absent;
+        for id in self.id.iter().chain(self.other_ids.iter().map(|(id, _)| id)) {
+            match NhsNumber::parse(id.inside()) {
+                Ok(number) if found.as_ref().is_some_and(|known| *known != number) => {
+                    return Err(NoNhsNumber::Two);
+                }
+                Ok(number) => found = Some(number),
+                Err(InvalidNhsNumber::NotTenDigits) => {}
+                Err(error) => failure = NoNhsNumber::Invalid(error),
+            }
+        }
+        found.map(Sensitive::new).ok_or(failure)
+    }
+}
+
+impl Facts {
+    pub(crate) fn of(object: &dicom::part10::Object) -> Self {
+        let set = &object.dataset;
+        let uid = |tag| Sensitive::new(set.text(tag).unwrap_or_default().to_owned());
+        let class = |text: &str| dicom::uid::Uid::parse(text).ok().map(|uid| uid.as_str().to_owned());
+        let text = |tag| set.text(tag).map(|text| text.trim().to_owned());
+        Self {
+            sop_class: set
+                .text(tags::SOP_CLASS_UID)
+                .and_then(class)
+                .or_else(|| class(&object.meta.sop_class))
+                .unwrap_or_default(),
+            transfer_syntax: object.meta.transfer_syntax.clone(),
+            modality: set.text(tags::MODALITY).and_then(|value| Profile::listed_term(tags::MODALITY, value)),
+            body_part: set
+                .text(tags::BODY_PART_EXAMINED)
+                .and_then(|value| Profile::listed_term(tags::BODY_PART_EXAMINED, value)),
+            sop_instance_uid: uid(tags::SOP_INSTANCE_UID),
+            study_uid: uid(tags::STUDY_INSTANCE_UID),
+            series_uid: uid(tags::SERIES_INSTANCE_UID),
+            study_date: text(tags::STUDY_DATE).map(Sensitive::new),
+            patient: Patient::of(set),
+            origin: Origin {
+                institution_name: text(tags::INSTITUTION_NAME).map(Sensitive::new),
+                institution_codes: set
+                    .items(tags::INSTITUTION_CODE_SEQUENCE)
+                    .iter()
+                    .filter_map(|item| {
+                        item.text(tags::CODE_VALUE).map(|code| Sensitive::new(code.to_owned()))
+                    })
+                    .collect(),
+                accession_number: text(tags::ACCESSION_NUMBER).map(Sensitive::new),
+                source_ae: object.meta.source_ae.clone().map(Sensitive::new),
+            },
+        }
+    }
+}
+
+/// Shows the kind of object only.
+impl std::fmt::Debug for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Facts({})", self.modality.unwrap_or("no modality"))
+    }
+}
+
+/// Fewer characters stand in any header by chance.
+const NEEDLE_CHARS_MIN: usize = 3;
+/// As do fewer digits.
+const NEEDLE_DIGITS_MIN: usize = 4;
+
+/// The identifiers of the patient in this data set, at every depth, to be searched for in what goes out.
+///
+/// What too many headers hold by chance, and what stands for nobody (UNKNOWN, 0000), is left out.
+pub(crate) fn needles(dataset: &Dataset, into: &mut Vec<Needle>) {
+    for element in dataset {
+        if let Some(kind) = needle_kind(element.tag) {
+            for value in whole_or_each(element, kind) {
+                let kind = if kind == NeedleKind::Other && NhsNumber::parse(value).is_ok() {
+                    NeedleKind::Number
+                } else {
+                    kind
+                };
+                let needle = Needle::new(kind, value);
+                if is_telling(kind, value) && !into.contains(&needle) {
+                    into.push(needle);
+                }
+            }
+        }
+        for item in element.items() {
+            needles(item, into);
+        }
+    }
+}
+
+fn needle_kind(tag: Tag) -> Option<NeedleKind> {
+    match tag {
+        tags::PATIENT_NAME
+        | tags::OTHER_PATIENT_NAMES
+        | tags::PATIENT_BIRTH_NAME
+        | tags::PATIENT_MOTHER_BIRTH_NAME
+        | tags::RESPONSIBLE_PERSON => Some(NeedleKind::Name),
+        tags::PATIENT_ID
+        | OTHER_PATIENT_IDS
+        | tags::ACCESSION_NUMBER
+        | tags::ADMISSION_ID
+        | tags::SERVICE_EPISODE_ID
+        | MEDICAL_RECORD_LOCATOR => Some(NeedleKind::Other),
+        tags::PATIENT_TELEPHONE_NUMBERS => Some(NeedleKind::Number),
+        tags::PATIENT_BIRTH_DATE => Some(NeedleKind::Date),
+        tags::PATIENT_ADDRESS => Some(NeedleKind::Address),
+        tags::STUDY_INSTANCE_UID | tags::SERIES_INSTANCE_UID => Some(NeedleKind::Uid),
+        _ => None,
+    }
+}
+
+fn whole_or_each(element: &Element, kind: NeedleKind) -> Vec<&str> {
+    match kind {
+        NeedleKind::Address => element.text().into_iter().collect(),
+        _ if element.vr == VR::SQ => Vec::new(),
+        _ => element.texts().collect(),
+    }
+}
+
+fn is_telling(kind: NeedleKind, value: &str) -> bool {
+    let chars = value.chars().filter(|c| c.is_alphanumeric()).count();
+    let digits_only = value.chars().all(|c| c.is_ascii_digit());
+    match kind {
+        NeedleKind::Name => chars > 1 && !is_placeholder(value),
+        NeedleKind::Date => crate::dates::parse_da(value).is_some() && !value.starts_with("1900"),
+        NeedleKind::Uid => !crate::profile::is_well_known(value) && chars > NEEDLE_DIGITS_MIN,
+        _ if is_placeholder(value) => false,
+        _ if digits_only => chars >= NEEDLE_DIGITS_MIN,
+        _ => chars >= NEEDLE_CHARS_MIN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::custody::Custody;
+
+    fn set(elements: &[(Tag, VR, &str)]) -> Dataset {
+        elements.iter().map(|(tag, vr, text)| Element::text_of(*tag, *vr, text)).collect()
+    }
+
+    #[test]
+    fn the_nhs_number_is_found_in_patient_id_or_among_the_others() {
+        let custody = Custody::mint();
+        let digits =
+            |set: &Dataset| Patient::of(set).nhs_number().map(|number| number.expose(&custody).digits());
+        let in_id = set(&[(tags::PATIENT_ID, VR::LO, "999 000 0018")]);
+        assert_eq!(digits(&in_id), Ok("9990000018".to_owned()));
+        let mut among =
+            set(&[(tags::PATIENT_ID, VR::LO, "RBL123"), (OTHER_PATIENT_IDS, VR::LO, "A1\\9990000018")]);
+        assert_eq!(digits(&among), Ok("9990000018".to_owned()));
+        let item = set(&[(tags::PATIENT_ID, VR::LO, "9990000026")]);
+        among.put(Element::items_of(tags::OTHER_PATIENT_I_DS_SEQUENCE, vec![item]));
+        assert_eq!(digits(&among), Err(NoNhsNumber::Two));
+        let wrong = set(&[(tags::PATIENT_ID, VR::LO, "0000000000")]);
+        assert_eq!(digits(&wrong), Err(NoNhsNumber::Invalid(InvalidNhsNumber::Placeholder)));
+        assert_eq!(digits(&Dataset::new()), Err(NoNhsNumber::Absent));
+    }
+
+    #[test]
+    fn what_every_header_holds_is_no_needle() {
+        let mut found = Vec::new();
+        let dataset = set(&[
+            (tags::ACCESSION_NUMBER, VR::SH, "1"),
+            (tags::PATIENT_NAME, VR::PN, "UNKNOWN"),
+            (tags::PATIENT_ID, VR::LO, "0000000"),
+            (tags::PATIENT_BIRTH_DATE, VR::DA, "19530412"),
+        ]);
+        needles(&dataset, &mut found);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].kind, NeedleKind::Date);
+    }
+}

@@ -1,0 +1,222 @@
+//! An instance on its way through the wall: identifiable, tags cleaned, pixels judged, de-identified.
+//!
+//! Each step consumes the one before, so nothing that is half clean can be kept, printed or sent by mistake.
+
+use crate::custody::Custody;
+use crate::facts::{self, Facts};
+use crate::pixels::{Declared, Judgement, PixelPolicy, PixelReason, Review};
+use crate::profile::Profile;
+use crate::pseudonym::{Pseudonymiser, Subject};
+use crate::state::{Deidentified, Identifiable, PixelsCleaned, State, TagsCleaned};
+use crate::tags::Cleaner;
+use crate::verify::{self, Promises, Residue, Tee, VERIFIER, Verifier};
+use dicom::dataset::Dataset;
+use dicom::part10::{self, Limits, Object, ReadError, Source};
+use dicom::tag::tags;
+use residue::{Form, Needle};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{Read, Seek, Write};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use submission::clearance::Clearance;
+use submission::names::{InstanceUid, Label};
+use submission::paths::ItemName;
+use submission::signed::{Signed, Signer};
+
+/// One DICOM object in one state of de-identification: its header in memory, its body in its source.
+pub struct Instance<S: State> {
+    object: Object,
+    facts: Facts,
+    declared: Declared,
+    needles: Vec<Needle>,
+    cleaning: Option<Cleaning>,
+    state: PhantomData<S>,
+}
+
+/// What cleaning leaves to be known until the object is written.
+struct Cleaning {
+    profile: Arc<Profile>,
+    subject: Subject,
+    replaced: BTreeMap<String, String>,
+}
+
+/// Why an object cannot be de-identified.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] ReadError),
+    /// It lacks a UID without which it is no instance of anything (PS3.3 C.7.2.1, C.7.3.1, C.12.1).
+    #[error("the object has no {0}")]
+    Incomplete(&'static str),
+}
+
+impl Rejection {
+    /// A stable code for holds and counts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(error) => error.code(),
+            Self::Incomplete(_) => "incomplete",
+        }
+    }
+}
+
+/// The verdict of the pixel policy.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "taken apart at once; a box would only hide the state")]
+pub enum PixelVerdict {
+    /// The pixels pass.
+    Clear(Instance<PixelsCleaned>),
+    /// A person has to look.
+    Review(Vec<PixelReason>),
+    /// The image is outside the project.
+    Reject(Vec<PixelReason>),
+}
+
+impl Instance<Identifiable> {
+    /// Opens an object as it came.
+    pub fn open(source: Box<dyn Source>, limits: &Limits) -> Result<Self, Rejection> {
+        let object = part10::open(source, limits)?;
+        let facts = Facts::of(&object);
+        let mut declared = Declared::of(&object.dataset, &facts.sop_class, object.pixels.is_some());
+        declared.note(&object.trailing);
+        let mut needles = Vec::new();
+        facts::needles(&object.dataset, &mut needles);
+        facts::needles(&object.trailing, &mut needles);
+        Ok(Self { object, facts, declared, needles, cleaning: None, state: PhantomData })
+    }
+
+    /// What the object says of itself.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Cleans every element under the profile; what follows the pixel data goes altogether.
+    pub fn clean_tags(
+        mut self,
+        profile: &Arc<Profile>,
+        subject: &Subject,
+        pseudonymiser: &Pseudonymiser,
+    ) -> Result<Instance<TagsCleaned>, Rejection> {
+        for (tag, name) in [
+            (tags::SOP_CLASS_UID, "SOP Class UID"),
+            (tags::SOP_INSTANCE_UID, "SOP Instance UID"),
+            (tags::STUDY_INSTANCE_UID, "Study Instance UID"),
+            (tags::SERIES_INSTANCE_UID, "Series Instance UID"),
+        ] {
+            if self.object.dataset.text(tag).is_none() {
+                return Err(Rejection::Incomplete(name));
+            }
+        }
+        let mut cleaner = Cleaner::new(profile, pseudonymiser, subject);
+        self.object.dataset = cleaner.clean(std::mem::take(&mut self.object.dataset));
+        let replaced = cleaner.into_uids();
+        self.object.trailing = Dataset::new();
+        self.object.meta.source_ae = None;
+        self.cleaning = Some(Cleaning { profile: Arc::clone(profile), subject: subject.clone(), replaced });
+        Ok(self.into_state())
+    }
+}
+
+impl Instance<TagsCleaned> {
+    /// Judges the pixels by what the object declared before it was cleaned.
+    pub fn clean_pixels(self, policy: &PixelPolicy, review: Review) -> PixelVerdict {
+        match policy.judge(&self.declared) {
+            Judgement::Reject(reasons) => PixelVerdict::Reject(reasons),
+            Judgement::Doubt(reasons) if review == Review::Pending => PixelVerdict::Review(reasons),
+            Judgement::Doubt(_) | Judgement::Pass => PixelVerdict::Clear(self.into_state()),
+        }
+    }
+}
+
+impl Instance<PixelsCleaned> {
+    /// Writes the object, reads it back, searches it, and clears it.
+    ///
+    /// `known` is what the caller knows of the person beside what the object said itself. The bytes are hashed while they
+    /// are written. On an error, what `out` holds may identify: the caller destroys it.
+    pub fn verify_and_write<W: Read + Write + Seek>(
+        mut self,
+        out: &mut W,
+        known: &[Needle],
+        verifier: &Verifier,
+        signer: &Signer,
+        at_us: i64,
+    ) -> Result<(Instance<Deidentified>, Signed<Clearance>), Residue> {
+        // Cleaning is what brought the instance into this state.
+        let Some(cleaning) = &self.cleaning else { return Err(Residue::ReadBack) };
+        let name = self.object.dataset.text(tags::SOP_INSTANCE_UID).ok_or(Residue::NoName)?;
+        let name = ItemName::Image(InstanceUid::parse(name).map_err(|_| Residue::NoName)?);
+        let mut tee = Tee::new(out);
+        self.object.write(&mut tee)?;
+        let (hasher, head) = tee.into_parts();
+        let outgoing = verify::read_back(&head, self.object.pixels.is_some(), &Limits::default())?;
+        let pseudonym = &cleaning.subject.pseudonym;
+        let promises = Promises {
+            profile: &cleaning.profile,
+            pseudonym: pseudonym.as_str(),
+            replaced: &cleaning.replaced,
+        };
+        promises.check(&outgoing)?;
+        let mut needles = std::mem::take(&mut self.needles);
+        needles.extend(known.iter().filter(|needle| !needles.contains(needle)).cloned().collect::<Vec<_>>());
+        needles.retain(|needle| needle.text != pseudonym.as_str());
+        verify::without_chance_dates(&mut needles, &outgoing);
+        if !cleaning.profile.maps_uids() {
+            needles.retain(|needle| needle.kind != residue::NeedleKind::Uid);
+        }
+        verifier.search(needles, out, Form::Dicom)?;
+        let label = |text: &str| Label::parse(text).map_err(|_| Residue::Sign);
+        let clearance = Clearance {
+            name,
+            bytes: hasher.bytes(),
+            sha256: hasher.finish(),
+            pseudonym: pseudonym.clone(),
+            profile: label(cleaning.profile.name())?,
+            edition: label(cleaning.profile.edition())?,
+            engine: label(crate::ENGINE)?,
+            verifier: label(VERIFIER)?,
+            at_us,
+        };
+        let clearance = Signed::sign(&clearance, signer).map_err(|_| Residue::Sign)?;
+        Ok((self.into_state(), clearance))
+    }
+}
+
+impl Instance<Deidentified> {
+    /// The outgoing Study, Series and SOP Instance UID: the levels under which the object is kept.
+    pub fn uids(&self) -> [&str; 3] {
+        [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID]
+            .map(|tag| self.object.dataset.text(tag).unwrap_or_default())
+    }
+
+    /// The outgoing header.
+    pub fn header(&self) -> &Dataset {
+        &self.object.dataset
+    }
+
+    /// Every UID that was replaced, and by what: for the mapping that stays at the hospital.
+    pub fn replaced_uids(&self, _: &Custody) -> impl Iterator<Item = (&str, &str)> {
+        self.cleaning
+            .iter()
+            .flat_map(|cleaning| &cleaning.replaced)
+            .map(|(old, new)| (old.as_str(), new.as_str()))
+    }
+}
+
+impl<S: State> Instance<S> {
+    fn into_state<T: State>(self) -> Instance<T> {
+        let Self { object, facts, declared, needles, cleaning, state: _ } = self;
+        Instance { object, facts, declared, needles, cleaning, state: PhantomData }
+    }
+}
+
+/// Shows state and size only.
+impl<S: State> fmt::Debug for Instance<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instance<{}>({} elements)", S::NAME, self.object.dataset.len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,430 @@
+//! The profile: what happens to each attribute, from PS3.15 Table E.1-1, the options of a project and its overrides.
+//!
+//! The table and this project's additions are data files under `profiles/`, compiled in and read once. What the table does
+//! not list is decided by its value representation, strictly: see `tags`.
+
+mod data;
+mod settings;
+
+pub use settings::{AgePolicy, ForProcessing, Override, OverrideAction, ProfileError, Settings};
+
+pub(crate) use data::Code;
+use data::Row;
+use dicom::tag::{self, Tag, VR};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+/// The options of PS3.15 Table E.1-1 and CID 7050, by their names in a project file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProfileOption {
+    /// `clean-pixel-data` (E.3.1).
+    CleanPixelData,
+    /// `clean-recognizable-visual-features` (E.3.2).
+    CleanRecognizableVisualFeatures,
+    /// `clean-graphics` (E.3.3).
+    CleanGraphics,
+    /// `clean-structured-content` (E.3.4).
+    CleanStructuredContent,
+    /// `clean-descriptors` (E.3.5).
+    CleanDescriptors,
+    /// `retain-longitudinal-full-dates` (E.3.6).
+    RetainLongitudinalFullDates,
+    /// `retain-longitudinal-modified-dates` (E.3.6).
+    RetainLongitudinalModifiedDates,
+    /// `retain-patient-characteristics` (E.3.7).
+    RetainPatientCharacteristics,
+    /// `retain-device-identity` (E.3.8).
+    RetainDeviceIdentity,
+    /// `retain-uids` (E.3.9).
+    RetainUids,
+    /// `retain-safe-private` (E.3.10).
+    RetainSafePrivate,
+    /// `retain-institution-identity` (E.3.11).
+    RetainInstitutionIdentity,
+}
+
+use ProfileOption as O;
+
+impl ProfileOption {
+    /// Every option: name, code and meaning of CID 7050 (PS3.16), and whether this version carries it out.
+    const ALL: [(Self, &'static str, &'static str, &'static str, bool); 12] = [
+        (O::CleanPixelData, "clean-pixel-data", "113101", "Clean Pixel Data Option", false),
+        (
+            O::CleanRecognizableVisualFeatures,
+            "clean-recognizable-visual-features",
+            "113102",
+            "Clean Recognizable Visual Features Option",
+            false,
+        ),
+        (O::CleanGraphics, "clean-graphics", "113103", "Clean Graphics Option", false),
+        (
+            O::CleanStructuredContent,
+            "clean-structured-content",
+            "113104",
+            "Clean Structured Content Option",
+            false,
+        ),
+        (O::CleanDescriptors, "clean-descriptors", "113105", "Clean Descriptors Option", false),
+        (
+            O::RetainLongitudinalFullDates,
+            "retain-longitudinal-full-dates",
+            "113106",
+            "Retain Longitudinal Temporal Information Full Dates Option",
+            true,
+        ),
+        (
+            O::RetainLongitudinalModifiedDates,
+            "retain-longitudinal-modified-dates",
+            "113107",
+            "Retain Longitudinal Temporal Information Modified Dates Option",
+            true,
+        ),
+        (
+            O::RetainPatientCharacteristics,
+            "retain-patient-characteristics",
+            "113108",
+            "Retain Patient Characteristics Option",
+            true,
+        ),
+        (O::RetainDeviceIdentity, "retain-device-identity", "113109", "Retain Device Identity Option", true),
+        (O::RetainUids, "retain-uids", "113110", "Retain UIDs Option", true),
+        (O::RetainSafePrivate, "retain-safe-private", "113111", "Retain Safe Private Option", false),
+        (
+            O::RetainInstitutionIdentity,
+            "retain-institution-identity",
+            "113112",
+            "Retain Institution Identity Option",
+            true,
+        ),
+    ];
+
+    /// The option of this name, if this version carries it out.
+    pub fn parse(name: &str) -> Result<Self, ProfileError> {
+        match Self::ALL.iter().find(|(_, known, ..)| *known == name) {
+            Some((option, .., true)) => Ok(*option),
+            Some((_, name, ..)) => Err(ProfileError::NotYetSupported(name)),
+            None => Err(ProfileError::UnknownOption(name.to_owned())),
+        }
+    }
+
+    /// Its name in a project file.
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// Its code and meaning in CID 7050.
+    pub fn code(self) -> (&'static str, &'static str) {
+        let row = self.row();
+        (row.2, row.3)
+    }
+
+    fn row(self) -> &'static (Self, &'static str, &'static str, &'static str, bool) {
+        let at = Self::ALL.iter().position(|(option, ..)| *option == self).unwrap_or(0);
+        &Self::ALL[at]
+    }
+}
+
+/// What happens to the dates of a patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dates {
+    /// The profile's own action; what the table does not list is removed.
+    Remove,
+    /// Moved by the patient's offset.
+    Shift,
+    /// Kept.
+    Keep,
+}
+
+/// What happens to one attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// X: removed.
+    Remove,
+    /// Z: emptied.
+    Empty,
+    /// D: a value that stands in for it.
+    Dummy,
+    /// K: kept if it is valid for its VR; a sequence is cleaned.
+    Keep,
+    /// K, at the top level of the data set only.
+    KeepAtTop,
+    /// U: mapped, unless the standard itself defines the UID; a sequence is cleaned (U*).
+    Uid,
+    /// C under modified dates: moved by the offset of the patient.
+    Shift,
+    /// Kept if its value is a listed term.
+    Terms,
+}
+
+/// An attribute of the profile: its action, and what to do where that cannot be carried out because the value is not valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) action: Action,
+    pub(crate) fallback: Action,
+}
+
+/// A profile, ready to apply.
+pub struct Profile {
+    name: String,
+    edition: &'static str,
+    options: BTreeSet<ProfileOption>,
+    rules: HashMap<Tag, Rule>,
+    patterns: Vec<(data::Pattern, Rule)>,
+    ages: AgePolicy,
+}
+
+impl Profile {
+    /// The profile that a project's settings describe.
+    pub fn new(settings: &Settings) -> Result<Self, ProfileError> {
+        if settings.edition != data::EDITION {
+            return Err(ProfileError::UnknownEdition(settings.edition.clone()));
+        }
+        let mut options = BTreeSet::new();
+        for name in &settings.options {
+            options.insert(ProfileOption::parse(name)?);
+        }
+        if options.contains(&O::RetainLongitudinalFullDates)
+            && options.contains(&O::RetainLongitudinalModifiedDates)
+        {
+            return Err(ProfileError::TwoDateOptions);
+        }
+        let mut profile = Self {
+            name: settings.name.clone(),
+            edition: data::EDITION_NAME,
+            rules: HashMap::new(),
+            patterns: Vec::new(),
+            options,
+            ages: settings.ages,
+        };
+        for row in data::table() {
+            let rule = profile.resolve(row);
+            profile.set(row.pattern, rule);
+        }
+        for (pattern, action) in data::additions() {
+            profile.set(*pattern, Rule { action: *action, fallback: Action::Remove });
+        }
+        for change in &settings.overrides {
+            let tag = change.tag()?;
+            let fallback = profile.rule(tag).map_or(Action::Remove, |rule| rule.fallback);
+            profile.set(data::Pattern::exact(tag), Rule { action: change.action.into(), fallback });
+        }
+        Ok(profile)
+    }
+
+    /// The project's name for it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The edition of the standard that it follows, e.g. `PS3.15 2024e`.
+    pub fn edition(&self) -> &str {
+        self.edition
+    }
+
+    /// Its options.
+    pub fn options(&self) -> impl Iterator<Item = ProfileOption> {
+        self.options.iter().copied()
+    }
+
+    /// What happens to dates.
+    pub fn dates(&self) -> Dates {
+        if self.options.contains(&O::RetainLongitudinalModifiedDates) {
+            Dates::Shift
+        } else if self.options.contains(&O::RetainLongitudinalFullDates) {
+            Dates::Keep
+        } else {
+            Dates::Remove
+        }
+    }
+
+    /// Whether UIDs are mapped.
+    pub fn maps_uids(&self) -> bool {
+        !self.options.contains(&O::RetainUids)
+    }
+
+    /// What happens to ages.
+    pub(crate) fn ages(&self) -> AgePolicy {
+        self.ages
+    }
+
+    /// What the table, the additions or the overrides say of this attribute; `None` where they do not list it.
+    pub(crate) fn rule(&self, tag: Tag) -> Option<Rule> {
+        self.rules.get(&tag).copied().or_else(|| {
+            // Later patterns stand above earlier ones.
+            self.patterns.iter().rev().find(|(pattern, _)| pattern.matches(tag)).map(|(_, rule)| *rule)
+        })
+    }
+
+    /// What happens to an attribute that nothing lists, by the VR that the dictionary gives it.
+    pub(crate) fn unlisted(&self, vr: VR) -> Rule {
+        let action = match vr {
+            VR::SQ | VR::AS | VR::IS | VR::DS => Action::Keep,
+            VR::US | VR::SS | VR::UL | VR::SL | VR::UV | VR::SV | VR::FL | VR::FD | VR::AT => Action::Keep,
+            VR::UI => Action::Uid,
+            VR::CS => Action::Terms,
+            VR::DA | VR::DT | VR::TM => match self.dates() {
+                Dates::Remove => Action::Remove,
+                Dates::Shift => Action::Shift,
+                Dates::Keep => Action::Keep,
+            },
+            _ => Action::Remove,
+        };
+        let fallback = if action == Action::Shift { Action::Empty } else { Action::Remove };
+        Rule { action, fallback }
+    }
+
+    /// The listed term that this value spells, for an attribute of this VR; the spelling of the list is what goes out.
+    pub(crate) fn term(&self, tag: Tag, vr: VR, value: &str) -> Option<&'static str> {
+        data::term(tag, vr, value)
+    }
+
+    /// The listed term that this value of a coded attribute spells, whatever the project.
+    pub(crate) fn listed_term(tag: Tag, value: &str) -> Option<&'static str> {
+        data::term(tag, VR::CS, value)
+    }
+
+    /// The meaning of a listed code (scheme, value).
+    pub(crate) fn code_meaning(&self, scheme: &str, value: &str) -> Option<Code> {
+        data::code(scheme, value)
+    }
+
+    fn set(&mut self, pattern: data::Pattern, rule: Rule) {
+        match pattern.tag() {
+            Some(tag) => {
+                self.rules.insert(tag, rule);
+            }
+            None => self.patterns.push((pattern, rule)),
+        }
+    }
+
+    /// The action for a row of the table under this profile's options.
+    ///
+    /// The option for dates goes before every other. An option that would have us clean text (C) is not carried out yet:
+    /// the Basic Profile's action stands.
+    fn resolve(&self, row: &Row) -> Rule {
+        let fallback = basic(row.basic);
+        let rule = |action| Rule { action, fallback };
+        let has = |option, column: &str| self.options.contains(&option) && column == "K";
+        if self.dates() == Dates::Shift && row.modified_dates == "C" {
+            return rule(Action::Shift);
+        }
+        let kept = has(O::RetainLongitudinalFullDates, row.full_dates)
+            || has(O::RetainUids, row.uids)
+            || has(O::RetainDeviceIdentity, row.device)
+            || has(O::RetainInstitutionIdentity, row.institution)
+            || has(O::RetainPatientCharacteristics, row.patient);
+        rule(if kept { Action::Keep } else { fallback })
+    }
+}
+
+/// The Basic Profile's action. Where the table leaves a choice, the one that keeps the object valid whatever the Type of
+/// the attribute: D over Z over X (PS3.15 E.1.1).
+fn basic(code: &str) -> Action {
+    match code {
+        "X" => Action::Remove,
+        "Z" | "X/Z" => Action::Empty,
+        "U" | "X/Z/U*" => Action::Uid,
+        "K" => Action::Keep,
+        _ => Action::Dummy,
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Profile({}, {}, {:?})", self.name, self.edition, self.options)
+    }
+}
+
+/// Whether the standard itself defines this UID, so that it identifies nobody (PS3.6 Annex A).
+///
+/// A UID that only borrows the standard's root, with a date or a number behind it, is not one of its own: no component
+/// that NEMA has registered has more than four digits.
+pub(crate) fn is_well_known(uid: &str) -> bool {
+    dicom::uid::is_well_known(uid)
+        && uid.split('.').count() <= 13
+        && uid.split('.').skip(4).all(|component| component.len() <= 4)
+}
+
+/// The keyword of an attribute, for reports; its number where the dictionary has none.
+pub(crate) fn attribute_name(tag: Tag) -> String {
+    tag::entry(tag).map_or_else(|| tag.to_string(), |entry| entry.keyword.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dicom::tag::tags;
+
+    fn profile(options: &[&str]) -> Profile {
+        Profile::new(&Settings::basic("test").with_options(options)).unwrap()
+    }
+
+    const NCCID: [&str; 3] =
+        ["retain-longitudinal-modified-dates", "retain-patient-characteristics", "retain-device-identity"];
+
+    #[test]
+    fn the_table_is_whole() {
+        assert_eq!(data::table().len(), 621);
+        assert_eq!(data::table().iter().filter(|row| row.uids == "K").count(), 59);
+        assert_eq!(data::table().iter().filter(|row| row.modified_dates == "C").count(), 165);
+    }
+
+    #[test]
+    fn compound_actions_take_what_keeps_the_object_valid() {
+        let basic = profile(&[]);
+        let action = |tag| basic.rule(tag).unwrap().action;
+        assert_eq!(action(tags::INSTITUTION_NAME), Action::Dummy);
+        assert_eq!(action(tags::ACQUISITION_DATE), Action::Empty);
+        assert_eq!(action(tags::REFERENCED_IMAGE_SEQUENCE), Action::Uid);
+        assert_eq!(action(tags::PATIENT_BIRTH_DATE), Action::Empty);
+        assert_eq!(action(Tag(0x6002, 0x3000)), Action::Remove);
+        assert_eq!(action(Tag(0x5010, 0x2500)), Action::Remove);
+    }
+
+    #[test]
+    fn the_date_option_wins_over_device_identity() {
+        let nccid = profile(&NCCID);
+        assert_eq!(nccid.rule(tags::DATE_OF_LAST_CALIBRATION).unwrap().action, Action::Shift);
+        assert_eq!(nccid.rule(tags::DEVICE_SERIAL_NUMBER).unwrap().action, Action::Keep);
+        assert_eq!(nccid.rule(tags::PATIENT_AGE).unwrap().action, Action::Keep);
+        assert_eq!(nccid.rule(tags::PATIENT_BIRTH_DATE).unwrap().action, Action::Empty);
+        assert_eq!(nccid.rule(tags::STATION_AE_TITLE).unwrap().action, Action::Remove);
+    }
+
+    #[test]
+    fn a_date_that_the_world_knows_is_never_shifted() {
+        assert_eq!(profile(&NCCID).rule(tags::CONTEXT_GROUP_VERSION).unwrap().action, Action::Remove);
+    }
+
+    #[test]
+    fn options_that_are_not_carried_out_yet_are_refused() {
+        for name in ["clean-descriptors", "clean-pixel-data", "retain-safe-private", "clean-graphics"] {
+            assert!(matches!(ProfileOption::parse(name), Err(ProfileError::NotYetSupported(_))));
+        }
+        assert!(matches!(ProfileOption::parse("keep-everything"), Err(ProfileError::UnknownOption(_))));
+        let two = ["retain-longitudinal-modified-dates", "retain-longitudinal-full-dates"];
+        let settings = Settings::basic("test").with_options(&two);
+        assert!(matches!(Profile::new(&settings), Err(ProfileError::TwoDateOptions)));
+    }
+
+    #[test]
+    fn an_override_needs_a_known_attribute_and_stands_above_the_table() {
+        let mut settings = Settings::basic("test").with_options(&NCCID);
+        settings.overrides.push(Override {
+            attribute: "StationName".into(),
+            action: OverrideAction::Remove,
+            reason: "holds the ward".into(),
+        });
+        let profile = Profile::new(&settings).unwrap();
+        assert_eq!(profile.rule(tags::STATION_NAME).unwrap().action, Action::Remove);
+        settings.overrides[0].attribute = "StationNome".into();
+        assert!(matches!(Profile::new(&settings), Err(ProfileError::UnknownAttribute(_))));
+    }
+
+    #[test]
+    fn a_borrowed_root_is_not_well_known() {
+        assert!(is_well_known("1.2.840.10008.5.1.4.1.1.481.10"));
+        assert!(!is_well_known("1.2.840.10008.19530412.9990000018"));
+        assert!(!is_well_known("1.2.3"));
+    }
+}

@@ -1,0 +1,230 @@
+//! The data files of `profiles/`, compiled in and read once.
+
+use super::Action;
+use dicom::tag::{self, Tag, VR};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The edition of PS3.15 whose table is compiled in.
+pub(crate) const EDITION: &str = "2024e";
+/// The same, as clearances and objects name it.
+pub(crate) const EDITION_NAME: &str = "PS3.15 2024e";
+
+const TABLE: &str = include_str!("../../../../profiles/ps3.15-2024e.csv");
+const ADDITIONS: &str = include_str!("../../../../profiles/additions.csv");
+const TERMS: &str = include_str!("../../../../profiles/terms.csv");
+const CODES: &str = include_str!("../../../../profiles/codes.csv");
+
+/// A coding scheme, a code value, a code meaning (PS3.3 §8).
+pub(crate) type Code = (&'static str, &'static str, &'static str);
+
+/// A tag, or a pattern of tags such as (60XX,3000).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    value: u32,
+    mask: u32,
+}
+
+impl Pattern {
+    pub(crate) fn exact(tag: Tag) -> Self {
+        Self { value: number(tag), mask: u32::MAX }
+    }
+
+    /// Eight hexadecimal digits, `X` for any; `ODD` for every private group.
+    fn parse(text: &str) -> Option<Self> {
+        if text == "ODD" {
+            return Some(Self { value: 0x0001_0000, mask: 0x0001_0000 });
+        }
+        if text.len() != 8 {
+            return None;
+        }
+        let value = u32::from_str_radix(&text.replace('X', "0"), 16).ok()?;
+        let mask = text.chars().fold(0, |mask, c| (mask << 4) | if c == 'X' { 0 } else { 0xf });
+        Some(Self { value, mask })
+    }
+
+    pub(crate) fn matches(self, tag: Tag) -> bool {
+        number(tag) & self.mask == self.value
+    }
+
+    /// The tag, where the pattern has one only.
+    pub(crate) fn tag(self) -> Option<Tag> {
+        let group = u16::try_from(self.value >> 16).ok()?;
+        let element = u16::try_from(self.value & 0xffff).ok()?;
+        (self.mask == u32::MAX).then_some(Tag(group, element))
+    }
+}
+
+fn number(tag: Tag) -> u32 {
+    (u32::from(tag.0) << 16) | u32::from(tag.1)
+}
+
+/// A row of Table E.1-1: the actions of the Basic Profile and of the options that this version carries out.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) pattern: Pattern,
+    pub(crate) basic: &'static str,
+    pub(crate) uids: &'static str,
+    pub(crate) device: &'static str,
+    pub(crate) institution: &'static str,
+    pub(crate) patient: &'static str,
+    pub(crate) full_dates: &'static str,
+    pub(crate) modified_dates: &'static str,
+}
+
+/// The files hold no quotes but around names, so a record is read where it lies.
+fn records(file: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+    file.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).skip(1).map(split)
+}
+
+/// The cells of one line; a cell in double quotes may hold commas.
+fn split(line: &'static str) -> Vec<&'static str> {
+    let mut cells = Vec::new();
+    let mut rest = line;
+    loop {
+        let (cell, after) = match rest.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) {
+            Some((cell, after)) => (cell, after.strip_prefix(',')),
+            None => match rest.split_once(',') {
+                Some((cell, after)) => (cell, Some(after)),
+                None => (rest, None),
+            },
+        };
+        cells.push(cell);
+        match after {
+            Some(after) => rest = after,
+            None => return cells,
+        }
+    }
+}
+
+/// Table E.1-1.
+pub(crate) fn table() -> &'static [Row] {
+    static ROWS: LazyLock<Vec<Row>> =
+        LazyLock::new(|| records(TABLE).filter_map(|cells| row(&cells)).collect());
+    &ROWS
+}
+
+fn row(cells: &[&'static str]) -> Option<Row> {
+    let [
+        tag,
+        _name,
+        _iod,
+        basic,
+        _private,
+        uids,
+        device,
+        institution,
+        patient,
+        full_dates,
+        modified_dates,
+        ..,
+    ] = cells
+    else {
+        return None;
+    };
+    Some(Row {
+        pattern: Pattern::parse(tag)?,
+        basic,
+        uids,
+        device,
+        institution,
+        patient,
+        full_dates,
+        modified_dates,
+    })
+}
+
+/// The keep list and the removals that this project adds to the table.
+pub(crate) fn additions() -> &'static [(Pattern, Action)] {
+    static ROWS: LazyLock<Vec<(Pattern, Action)>> = LazyLock::new(|| {
+        let read = |cells: Vec<&'static str>| {
+            let action = match *cells.get(2)? {
+                "K" => Action::KeepAtTop,
+                "L" => Action::Keep,
+                "T" => Action::Terms,
+                _ => Action::Remove,
+            };
+            Some((Pattern::parse(cells.first()?)?, action))
+        };
+        records(ADDITIONS).filter_map(read).collect()
+    });
+    &ROWS
+}
+
+/// The listed term that a value spells, letter case aside.
+pub(crate) fn term(tag: Tag, vr: VR, value: &str) -> Option<&'static str> {
+    static TERMS_BY_TAG: LazyLock<HashMap<Tag, HashMap<String, &'static str>>> = LazyLock::new(|| {
+        records(TERMS)
+            .filter_map(|cells| {
+                let (attribute, values) = (*cells.first()?, *cells.get(1)?);
+                let tag = if attribute == "*" { EVERY_CODED } else { tag::by_keyword(attribute)? };
+                let mut terms = HashMap::new();
+                for term in values.split('|') {
+                    terms.entry(term.to_uppercase()).or_insert(term);
+                    terms.insert(term.to_owned(), term);
+                }
+                Some((tag, terms))
+            })
+            .collect()
+    });
+    let spelled = value.to_uppercase();
+    let listed = |tag| {
+        let terms = TERMS_BY_TAG.get(&tag)?;
+        terms.get(value).or_else(|| terms.get(&spelled)).copied()
+    };
+    listed(tag).or_else(|| if vr == VR::CS { listed(EVERY_CODED) } else { None })
+}
+
+/// Where the terms that hold for every CS attribute are kept: a tag that no data set has.
+const EVERY_CODED: Tag = Tag(0xFFFE, 0xE000);
+
+/// A listed code: its scheme, its value, its meaning.
+pub(crate) fn code(scheme: &str, value: &str) -> Option<Code> {
+    static CODES_BY_VALUE: LazyLock<Vec<Code>> = LazyLock::new(|| {
+        records(CODES).filter_map(|cells| Some((*cells.first()?, *cells.get(1)?, *cells.get(2)?))).collect()
+    });
+    CODES_BY_VALUE.iter().find(|code| code.0 == scheme && code.1 == value).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dicom::tag::tags;
+
+    #[test]
+    fn every_line_of_every_file_is_read() {
+        let lines = |file: &'static str| records(file).count();
+        assert_eq!(lines(TABLE), table().len());
+        assert_eq!(lines(ADDITIONS), additions().len());
+        for (file, cells) in [(TABLE, 14), (ADDITIONS, 4), (TERMS, 2), (CODES, 3)] {
+            for record in records(file) {
+                assert_eq!(record.len(), cells, "{record:?}");
+            }
+        }
+        for record in records(TERMS) {
+            assert!(record[0] == "*" || tag::by_keyword(record[0]).is_some(), "{}", record[0]);
+        }
+        for record in records(ADDITIONS) {
+            let tag = Pattern::parse(record[0]).and_then(Pattern::tag);
+            assert!(tag.is_none() || tag == tag::by_keyword(record[1]), "{}", record[1]);
+        }
+    }
+
+    #[test]
+    fn a_term_of_a_coded_string_fits_its_vr() {
+        for record in records(TERMS) {
+            let coded =
+                tag::by_keyword(record[0]).and_then(tag::entry).is_some_and(|entry| entry.vr == VR::CS);
+            for term in record[1].split('|').filter(|_| coded) {
+                assert!(crate::values::is_valid(VR::CS, term.as_bytes()), "{} {term}", record[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_no_term() {
+        assert_eq!(term(tags::BODY_PART_EXAMINED, VR::CS, "Chest"), Some("CHEST"));
+        assert_eq!(term(tags::BODY_PART_EXAMINED, VR::CS, "SENTINEL ANNA"), None);
+        assert_eq!(term(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "CHEST"), None);
+    }
+}

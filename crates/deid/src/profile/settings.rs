@@ -1,0 +1,182 @@
+//! The `[deidentification]` section of a project file.
+
+use super::{Action, data};
+use dicom::tag::{self, Tag};
+use serde::Deserialize;
+
+/// What a project says of de-identification.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The profile's name, as clearances carry it.
+    #[serde(rename = "profile")]
+    pub name: String,
+    /// The edition of PS3.15, e.g. `2024e`.
+    pub edition: String,
+    /// The options on top of the Basic Profile, by name.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// What happens to ages.
+    #[serde(default)]
+    pub ages: AgePolicy,
+    /// What happens to FOR PROCESSING images.
+    #[serde(default)]
+    pub for_processing: ForProcessing,
+    /// Attributes that the project treats otherwise than the table.
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<Override>,
+}
+
+/// What happens to an age (AS) that the profile keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgePolicy {
+    /// Kept as it is.
+    #[default]
+    Keep,
+    /// Ages of 90 years and more become 90 years.
+    CapAt90,
+}
+
+/// What happens to images that are not yet made for a person to look at (PS3.3 C.8.11.1, Presentation Intent Type).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForProcessing {
+    /// Outside the project: rejected.
+    #[default]
+    Reject,
+    /// Held for a person to decide.
+    Hold,
+}
+
+/// One attribute that the project treats otherwise than the table, and why.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// Its keyword (PS3.6), or its tag as eight hexadecimal digits.
+    pub attribute: String,
+    /// What happens to it.
+    pub action: OverrideAction,
+    /// Why: for the person who reviews the project.
+    pub reason: String,
+}
+
+/// What a project may have done to an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverrideAction {
+    /// Removed (X).
+    Remove,
+    /// Emptied (Z).
+    Empty,
+    /// A value that stands in for it (D).
+    Dummy,
+    /// Kept, if valid for its VR (K).
+    Keep,
+}
+
+impl From<OverrideAction> for Action {
+    fn from(action: OverrideAction) -> Self {
+        match action {
+            OverrideAction::Remove => Self::Remove,
+            OverrideAction::Empty => Self::Empty,
+            OverrideAction::Dummy => Self::Dummy,
+            OverrideAction::Keep => Self::Keep,
+        }
+    }
+}
+
+/// Why settings make no profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// The text is not the section of a project file.
+    #[error("[deidentification]: {0}")]
+    Form(String),
+    /// No table of this edition is compiled in.
+    #[error("no table of PS3.15 edition {0}; this version has {edition}", edition = data::EDITION)]
+    UnknownEdition(String),
+    /// No such option in PS3.15.
+    #[error("unknown option {0}; see `tributary deid --help` for the names")]
+    UnknownOption(String),
+    /// The standard has it, this version does not: better refused than pretended.
+    #[error("option not yet supported: {0}")]
+    NotYetSupported(&'static str),
+    /// Dates cannot be both kept and moved.
+    #[error("retain-longitudinal-full-dates and retain-longitudinal-modified-dates exclude each other")]
+    TwoDateOptions,
+    /// The dictionary does not know it.
+    #[error("override of {0}: no such attribute (PS3.6 keyword, or eight hexadecimal digits)")]
+    UnknownAttribute(String),
+    /// An override without a reason.
+    #[error("override of {0}: the reason is missing")]
+    NoReason(String),
+}
+
+impl Settings {
+    /// The Basic Profile alone.
+    pub fn basic(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            edition: data::EDITION.to_owned(),
+            options: Vec::new(),
+            ages: AgePolicy::Keep,
+            for_processing: ForProcessing::Reject,
+            overrides: Vec::new(),
+        }
+    }
+
+    /// These settings with other options.
+    pub fn with_options<S: AsRef<str>>(mut self, options: &[S]) -> Self {
+        self.options = options.iter().map(|name| name.as_ref().to_owned()).collect();
+        self
+    }
+
+    /// The settings of a section `[deidentification]`.
+    pub fn from_toml(section: toml::Table) -> Result<Self, ProfileError> {
+        section.try_into().map_err(|error: toml::de::Error| ProfileError::Form(error.message().to_owned()))
+    }
+}
+
+impl Override {
+    pub(super) fn tag(&self) -> Result<Tag, ProfileError> {
+        if self.reason.trim().is_empty() {
+            return Err(ProfileError::NoReason(self.attribute.clone()));
+        }
+        let numeric = || {
+            let number =
+                u32::from_str_radix(&self.attribute, 16).ok().filter(|_| self.attribute.len() == 8)?;
+            Some(Tag(u16::try_from(number >> 16).ok()?, u16::try_from(number & 0xffff).ok()?))
+        };
+        tag::by_keyword(&self.attribute)
+            .or_else(numeric)
+            .filter(|tag| tag::entry(*tag).is_some())
+            .ok_or_else(|| ProfileError::UnknownAttribute(self.attribute.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Dates, Profile};
+
+    #[test]
+    fn the_projects_of_the_repository_make_profiles() {
+        for project in [
+            include_str!("../../../../projects/nccid.toml"),
+            include_str!("../../../../projects/mammography.toml"),
+        ] {
+            let mut table: toml::Table = project.parse().unwrap();
+            let Some(toml::Value::Table(section)) = table.remove("deidentification") else {
+                panic!("no section")
+            };
+            let profile = Profile::new(&Settings::from_toml(section).unwrap()).unwrap();
+            assert_eq!(profile.dates(), Dates::Shift);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let section: toml::Table = "profile = 'x'\nedition = '2024e'\ndates = 'keep'".parse().unwrap();
+        assert!(Settings::from_toml(section).unwrap_err().to_string().contains("dates"));
+    }
+}

@@ -1,0 +1,305 @@
+//! Every element, at every depth: what the profile says of it is carried out (PS3.15 E.1.1).
+//!
+//! The dictionary, not the object, says what VR an attribute has; a value that is not valid for it is not kept. What
+//! neither the dictionary nor the profile knows goes.
+
+use crate::dates;
+use crate::identity::NhsNumber;
+use crate::profile::{Action, AgePolicy, Code, Dates, Profile, Rule, attribute_name, is_well_known};
+use crate::pseudonym::{Pseudonymiser, Subject};
+use crate::values;
+use dicom::dataset::{Dataset, Element, Value};
+use dicom::tag::{self, Tag, VR, tags};
+use std::collections::BTreeMap;
+
+/// One data set being cleaned: the profile, the person, and the UIDs replaced so far.
+pub(crate) struct Cleaner<'a> {
+    profile: &'a Profile,
+    pseudonymiser: &'a Pseudonymiser,
+    subject: &'a Subject,
+    uids: BTreeMap<String, String>,
+}
+
+impl<'a> Cleaner<'a> {
+    pub(crate) fn new(profile: &'a Profile, pseudonymiser: &'a Pseudonymiser, subject: &'a Subject) -> Self {
+        Self { profile, pseudonymiser, subject, uids: BTreeMap::new() }
+    }
+
+    /// The data set of an instance, cleaned, with the declarations that are true of it now.
+    pub(crate) fn clean(&mut self, dataset: Dataset) -> Dataset {
+        let told = dataset.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED).map(str::to_owned);
+        let mut cleaned = self.level(dataset, true);
+        self.declare(&mut cleaned, told.as_deref());
+        cleaned
+    }
+
+    /// Every UID that was replaced, and by what.
+    pub(crate) fn into_uids(self) -> BTreeMap<String, String> {
+        self.uids
+    }
+
+    /// One level: the data set itself, or an item of a sequence.
+    fn level(&mut self, dataset: Dataset, top: bool) -> Dataset {
+        let code = self.listed_code(&dataset);
+        let mut cleaned = dataset.map_elements(|element| self.element(element, top));
+        if let Some((scheme, value, meaning)) = code {
+            cleaned.put_text(tags::CODE_VALUE, VR::SH, value);
+            cleaned.put_text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
+            cleaned.put_text(tags::CODE_MEANING, VR::LO, meaning);
+        }
+        cleaned
+    }
+
+    /// The code of this item if it is a listed one; its meaning is then ours (PS3.3 §8).
+    fn listed_code(&self, item: &Dataset) -> Option<Code> {
+        self.profile.code_meaning(item.text(tags::CODING_SCHEME_DESIGNATOR)?, item.text(tags::CODE_VALUE)?)
+    }
+
+    fn element(&mut self, element: Element, top: bool) -> Option<Element> {
+        let tag = element.tag;
+        // Private elements, and the groups that do not belong into a data set, are never kept; nor are group lengths.
+        if tag::is_private(tag) || tag.0 <= 0x0002 || tag.1 == 0 {
+            return None;
+        }
+        let vr = tag::entry(tag)?.vr;
+        let rule = self.profile.rule(tag).unwrap_or_else(|| self.profile.unlisted(vr));
+        let (vr, value) = read_as(vr, element);
+        self.apply(rule.action, rule, tag, vr, value, top)
+    }
+
+    /// Carries out an action; where the value does not allow it, the rule's fallback.
+    fn apply(
+        &mut self,
+        action: Action,
+        rule: Rule,
+        tag: Tag,
+        vr: VR,
+        value: Option<Value>,
+        top: bool,
+    ) -> Option<Element> {
+        let fallback = |cleaner: &mut Self| match rule.fallback {
+            // A fallback that needs a valid value as well would go round in circles.
+            Action::Empty | Action::Dummy if action != rule.fallback => {
+                cleaner.apply(rule.fallback, rule, tag, vr, None, top)
+            }
+            _ => None,
+        };
+        match action {
+            Action::Remove => None,
+            Action::Empty => Some(empty(tag, vr)),
+            Action::Dummy => self.dummy(tag, vr, value),
+            Action::KeepAtTop if !top => None,
+            Action::Keep | Action::KeepAtTop | Action::Uid | Action::Shift | Action::Terms => {
+                let kept = match value {
+                    Some(Value::Items(items)) => self.items(tag, items),
+                    Some(Value::Bytes(bytes)) => self.value(action, tag, vr, bytes),
+                    None => None,
+                };
+                kept.or_else(|| fallback(self))
+            }
+        }
+    }
+
+    /// The items of a sequence, cleaned. A sequence of which nothing is left is not kept; one that was empty is.
+    ///
+    /// An item that has become empty stays in its place: items of functional groups are counted (PS3.3 C.7.6.16).
+    fn items(&mut self, tag: Tag, items: Vec<Dataset>) -> Option<Element> {
+        let was_empty = items.iter().all(Dataset::is_empty);
+        let items: Vec<Dataset> = items.into_iter().map(|item| self.level(item, false)).collect();
+        let is_left = was_empty || items.iter().any(|item| !item.is_empty());
+        is_left.then(|| Element::items_of(tag, items))
+    }
+
+    /// A value that is kept, mapped, moved or compared with a list; `None` if it is not valid.
+    fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: Vec<u8>) -> Option<Element> {
+        let bytes = match (action, vr) {
+            (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
+            (Action::Terms, _) | (Action::Keep, VR::CS) => self.terms(tag, vr, &bytes)?,
+            (Action::Shift, VR::DA | VR::DT) => self.shifted(vr, &bytes),
+            (Action::Shift, VR::SH | VR::LO) => utc_offset(tag, &bytes)?,
+            (Action::Shift, VR::TM) => only_valid(vr, &bytes),
+            (Action::Shift, _) => return None,
+            (_, VR::DA | VR::DT | VR::TM) => only_valid(vr, &bytes),
+            (_, VR::SH) if tag == tags::TIMEZONE_OFFSET_FROM_UTC => utc_offset(tag, &bytes)?,
+            (_, VR::AS) => self.ages(&bytes)?,
+            // Ten digits that are an NHS number are no measurement.
+            (_, VR::DS) if values_of(&bytes).any(|value| NhsNumber::parse(value).is_ok()) => return None,
+            _ if values::is_valid(vr, &bytes) => bytes,
+            _ => return None,
+        };
+        Some(Element::bytes_of(tag, vr, bytes))
+    }
+
+    /// D: a fixed value of the VR, a mapped UID, a moved date, a cleaned sequence. What was empty stays empty.
+    fn dummy(&mut self, tag: Tag, vr: VR, value: Option<Value>) -> Option<Element> {
+        match (vr, value) {
+            (VR::SQ, Some(Value::Items(items))) => {
+                if items.is_empty() {
+                    return Some(empty(tag, vr));
+                }
+                if attribute_name(tag).ends_with("CodeSequence") {
+                    return Some(Element::items_of(tag, vec![dummy_code()]));
+                }
+                self.items(tag, items)
+            }
+            (VR::SQ, _) => None,
+            (VR::UI, Some(Value::Bytes(bytes))) => {
+                Some(Element::bytes_of(tag, vr, self.uid_values(Action::Uid, &bytes).unwrap_or_default()))
+            }
+            (_, Some(value)) if value == Value::Bytes(Vec::new()) => Some(empty(tag, vr)),
+            _ => Some(Element::bytes_of(tag, vr, values::dummy(vr))),
+        }
+    }
+
+    /// Each UID mapped, unless it is the standard's own or the profile keeps UIDs.
+    fn uid_values(&mut self, action: Action, bytes: &[u8]) -> Option<Vec<u8>> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        if action == Action::Keep {
+            return values::is_valid(VR::UI, bytes).then(|| bytes.to_vec());
+        }
+        let values = text.split('\\').map(|value| value.trim_matches(['\0', ' ']));
+        let mapped: Option<Vec<String>> = values.map(|uid| self.uid(uid)).collect();
+        Some(mapped?.join("\\").into_bytes())
+    }
+
+    /// The UID that goes out for this one; `None` where it may not be kept and is none.
+    fn uid(&mut self, uid: &str) -> Option<String> {
+        if uid.is_empty() || is_well_known(uid) {
+            return Some(uid.to_owned());
+        }
+        if !self.profile.maps_uids() {
+            return dicom::uid::Uid::parse(uid).is_ok().then(|| uid.to_owned());
+        }
+        // What is not quite a UID is mapped too: references to it then still agree.
+        let mapped = self.pseudonymiser.uid(uid);
+        self.uids.insert(uid.to_owned(), mapped.clone());
+        Some(mapped)
+    }
+
+    /// The values up to the first that is not a listed term; `None` if that leaves nothing of something.
+    fn terms(&self, tag: Tag, vr: VR, bytes: &[u8]) -> Option<Vec<u8>> {
+        let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\0', ' ']);
+        let given: Vec<&str> = text.split('\\').map(|value| value.trim_matches(' ')).collect();
+        let kept: Vec<&str> = given
+            .iter()
+            .map_while(|value| if value.is_empty() { Some("") } else { self.profile.term(tag, vr, value) })
+            .collect();
+        let whole = kept.len() == given.len();
+        // Row and column stand or fall together (PS3.3 C.7.6.1.1.1).
+        if kept.is_empty() || (!whole && tag == tags::PATIENT_ORIENTATION) {
+            return None;
+        }
+        Some(kept.join("\\").into_bytes())
+    }
+
+    fn shifted(&self, vr: VR, bytes: &[u8]) -> Vec<u8> {
+        let days = *self.subject.offset_days.inside();
+        let shift = if vr == VR::DA { dates::shift_da } else { dates::shift_dt };
+        each_value(bytes, |value| shift(value, days))
+    }
+
+    fn ages(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let is_valid = values::is_valid(VR::AS, bytes);
+        let capped = |value: &str| match (self.profile.ages(), values::age(value)) {
+            (AgePolicy::CapAt90, Some((years, 'Y'))) if years > 90 => "090Y".to_owned(),
+            _ => value.to_owned(),
+        };
+        is_valid.then(|| each_value(bytes, capped))
+    }
+
+    /// Says, at the top level, who this is now and what was done; earlier claims are replaced (PS3.3 C.7.1.1, C.12.1).
+    fn declare(&self, dataset: &mut Dataset, told: Option<&str>) {
+        let pseudonym = self.subject.pseudonym.as_str();
+        dataset.put_text(tags::PATIENT_NAME, VR::PN, pseudonym);
+        dataset.put_text(tags::PATIENT_ID, VR::LO, pseudonym);
+        dataset.put_text(tags::PATIENT_IDENTITY_REMOVED, VR::CS, "YES");
+        let options = self.profile.options();
+        let mut method = vec![format!("{} Basic Profile", self.profile.edition())];
+        let mut codes = vec![code_item("DCM", "113100", "Basic Application Confidentiality Profile")];
+        for option in options {
+            let (code, meaning) = option.code();
+            method.push(meaning.trim_end_matches(" Option").to_owned());
+            codes.push(code_item("DCM", code, meaning));
+        }
+        method.push(crate::ENGINE.to_owned());
+        dataset.put_text(tags::DEIDENTIFICATION_METHOD, VR::LO, &method.join("\\"));
+        dataset.put(Element::items_of(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE, codes));
+        let modified = match self.profile.dates() {
+            Dates::Shift => "MODIFIED",
+            Dates::Remove => "REMOVED",
+            // Dates that someone moved before stay moved.
+            Dates::Keep if matches!(told, Some("MODIFIED" | "REMOVED")) => "MODIFIED",
+            Dates::Keep => "UNMODIFIED",
+        };
+        dataset.put_text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, VR::CS, modified);
+    }
+}
+
+/// The element as the dictionary would have it: its VR, and its value, or none where it cannot be read so.
+fn read_as(listed: VR, element: Element) -> (VR, Option<Value>) {
+    let found = element.vr;
+    match element.value {
+        Value::Items(items) if listed == VR::SQ => (listed, Some(Value::Items(items))),
+        Value::Items(_) => (listed, None),
+        Value::Bytes(bytes) if listed == VR::SQ => {
+            (listed, bytes.is_empty().then_some(Value::Items(Vec::new())))
+        }
+        Value::Bytes(bytes) if values::is_compatible(listed, found) => (found, Some(Value::Bytes(bytes))),
+        // Another text VR, or UN: the value must do for the VR of the dictionary. Bytes of unknown character set must be ASCII.
+        Value::Bytes(bytes) if tag::is_text(listed) && tag::is_text(found) => {
+            (listed, Some(Value::Bytes(bytes)))
+        }
+        Value::Bytes(bytes) if found == VR::UN && tag::is_text(listed) => {
+            (listed, bytes.is_ascii().then_some(Value::Bytes(bytes)))
+        }
+        Value::Bytes(bytes) if found == VR::UN || bytes.is_empty() => (listed, Some(Value::Bytes(bytes))),
+        Value::Bytes(_) => (listed, None),
+    }
+}
+
+fn empty(tag: Tag, vr: VR) -> Element {
+    if vr == VR::SQ { Element::items_of(tag, Vec::new()) } else { Element::bytes_of(tag, vr, Vec::new()) }
+}
+
+/// Each value of a multi-valued text.
+fn values_of(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    std::str::from_utf8(bytes).unwrap_or_default().split('\\')
+}
+
+/// Each value of a multi-valued text, changed.
+fn each_value(bytes: &[u8], change: impl Fn(&str) -> String) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Vec::new() };
+    let text = text.trim_end_matches(['\0', ' ']);
+    text.split('\\').map(|value| change(value.trim_matches(' '))).collect::<Vec<_>>().join("\\").into_bytes()
+}
+
+/// Dates and times that are valid; others become empty, in their place.
+fn only_valid(vr: VR, bytes: &[u8]) -> Vec<u8> {
+    each_value(
+        bytes,
+        |value| if values::is_valid(vr, value.as_bytes()) { value.to_owned() } else { String::new() },
+    )
+}
+
+/// Timezone Offset From UTC (0008,0201) is the one attribute among the dates that is text (PS3.3 C.12.1.1.8).
+fn utc_offset(tag: Tag, bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\0']);
+    (tag == tags::TIMEZONE_OFFSET_FROM_UTC && (text.is_empty() || dates::is_utc_offset(text)))
+        .then(|| text.as_bytes().to_vec())
+}
+
+fn code_item(scheme: &str, value: &str, meaning: &str) -> Dataset {
+    let mut item = Dataset::new();
+    item.put_text(tags::CODE_VALUE, VR::SH, value);
+    item.put_text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
+    item.put_text(tags::CODE_MEANING, VR::LO, meaning);
+    item
+}
+
+/// A code that says nothing, for a code sequence that may not be empty.
+fn dummy_code() -> Dataset {
+    code_item("99TRIBUTARY", "REMOVED", "Removed")
+}
+
+#[cfg(test)]
+mod tests;

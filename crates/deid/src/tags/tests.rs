@@ -1,0 +1,212 @@
+//! What comes out of the tag engine, by example.
+
+use super::*;
+use crate::custody::Sensitive;
+use crate::profile::Settings;
+use crate::pseudonym::ProjectKey;
+
+pub(crate) const NCCID: [&str; 3] =
+    ["retain-longitudinal-modified-dates", "retain-patient-characteristics", "retain-device-identity"];
+
+fn clean_with(options: &[&str], dataset: Dataset) -> Dataset {
+    let profile = Profile::new(&Settings::basic("test").with_options(options)).unwrap();
+    let engine = Pseudonymiser::new(&ProjectKey::new([1; 32]), "Test").unwrap();
+    let pseudonym = submission::pseudonym::Pseudonym::parse("TestAAAAAAAAAAAAAAAAAAAA").unwrap();
+    let subject = Subject { pseudonym, offset_days: Sensitive::new(-1) };
+    Cleaner::new(&profile, &engine, &subject).clean(dataset)
+}
+
+fn clean(elements: impl IntoIterator<Item = Element>) -> Dataset {
+    clean_with(&NCCID, elements.into_iter().collect())
+}
+
+fn text(tag: Tag, vr: VR, text: &str) -> Element {
+    Element::text_of(tag, vr, text)
+}
+
+#[test]
+fn the_person_becomes_the_pseudonym_and_the_object_says_what_was_done() {
+    let out = clean([
+        text(tags::PATIENT_NAME, VR::PN, "SENTINEL^ANNA"),
+        text(tags::PATIENT_ID, VR::LO, "9990000018"),
+        text(tags::PATIENT_BIRTH_DATE, VR::DA, "19530412"),
+        text(tags::PATIENT_SEX, VR::CS, "F"),
+        text(tags::PATIENT_AGE, VR::AS, "067Y"),
+        text(tags::DEIDENTIFICATION_METHOD, VR::LO, "Hospital script by J SMITH"),
+        text(tags::PATIENT_IDENTITY_REMOVED, VR::CS, "NO"),
+    ]);
+    assert_eq!(out.text(tags::PATIENT_NAME), Some("TestAAAAAAAAAAAAAAAAAAAA"));
+    assert_eq!(out.text(tags::PATIENT_ID), Some("TestAAAAAAAAAAAAAAAAAAAA"));
+    assert!(out.get(tags::PATIENT_BIRTH_DATE).unwrap().is_empty());
+    assert_eq!(out.text(tags::PATIENT_SEX), Some("F"));
+    assert_eq!(out.text(tags::PATIENT_AGE), Some("067Y"));
+    assert_eq!(out.text(tags::PATIENT_IDENTITY_REMOVED), Some("YES"));
+    assert!(!out.text(tags::DEIDENTIFICATION_METHOD).unwrap().contains("SMITH"));
+    let codes: Vec<_> = out
+        .items(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE)
+        .iter()
+        .filter_map(|i| i.text(tags::CODE_VALUE))
+        .collect();
+    assert_eq!(codes, ["113100", "113107", "113108", "113109"]);
+    assert_eq!(out.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED), Some("MODIFIED"));
+    for value in out.texts(tags::DEIDENTIFICATION_METHOD) {
+        assert!(value.chars().count() <= 64);
+    }
+}
+
+#[test]
+fn dates_move_by_the_offset_at_every_depth_and_times_stay() {
+    let item: Dataset =
+        [text(tags::PERFORMED_PROCEDURE_STEP_START_DATE, VR::DA, "20200301")].into_iter().collect();
+    let out = clean([
+        text(tags::STUDY_DATE, VR::DA, "20200301"),
+        text(tags::STUDY_TIME, VR::TM, "235959.5"),
+        text(tags::ACQUISITION_DATE_TIME, VR::DT, "20200301235959+0000"),
+        text(tags::DATE_OF_LAST_CALIBRATION, VR::DA, "20200301\\SMITH\\20200302"),
+        text(tags::TIMEZONE_OFFSET_FROM_UTC, VR::SH, "+0100"),
+        Element::items_of(tags::SOURCE_IMAGE_SEQUENCE, vec![item]),
+    ]);
+    assert_eq!(out.text(tags::STUDY_DATE), Some("20200229"));
+    assert_eq!(out.text(tags::STUDY_TIME), Some("235959.5"));
+    assert_eq!(out.text(tags::ACQUISITION_DATE_TIME), Some("20200229235959+0000"));
+    assert_eq!(out.text(tags::DATE_OF_LAST_CALIBRATION), Some("20200229\\\\20200301"));
+    assert_eq!(out.text(tags::TIMEZONE_OFFSET_FROM_UTC), Some("+0100"));
+    let nested = &out.items(tags::SOURCE_IMAGE_SEQUENCE)[0];
+    assert_eq!(nested.text(tags::PERFORMED_PROCEDURE_STEP_START_DATE), Some("20200229"));
+    let invalid = clean([text(tags::STUDY_DATE, VR::DA, "SENTINEL")]);
+    assert!(invalid.get(tags::STUDY_DATE).unwrap().is_empty());
+}
+
+#[test]
+fn uids_are_mapped_unless_they_are_the_standards_own() {
+    let out = clean([
+        text(tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.2\0"),
+        text(tags::SOP_INSTANCE_UID, VR::UI, "1.2.826.1\0"),
+        text(tags::DEVICE_UID, VR::UI, "1.2.826.5"),
+        text(tags::FRAME_OF_REFERENCE_UID, VR::UI, "1.2.840.10008.19530412"),
+    ]);
+    assert_eq!(out.text(tags::SOP_CLASS_UID), Some("1.2.840.10008.5.1.4.1.1.2"));
+    assert!(out.text(tags::SOP_INSTANCE_UID).unwrap().starts_with("2.25."));
+    assert!(out.text(tags::FRAME_OF_REFERENCE_UID).unwrap().starts_with("2.25."));
+    assert_eq!(out.text(tags::DEVICE_UID), Some("1.2.826.5"));
+}
+
+#[test]
+fn coded_strings_keep_listed_terms_only() {
+    let out = clean([
+        text(tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\AXIAL\\SENTINEL ANNA"),
+        text(tags::BODY_PART_EXAMINED, VR::CS, "SENTINEL ANNA"),
+        text(tags::MODALITY, VR::CS, "CT"),
+        text(tags::PATIENT_ORIENTATION, VR::CS, "L\\ANNA"),
+        text(tags::MANUFACTURER, VR::LO, "SIEMENS"),
+    ]);
+    assert_eq!(out.text(tags::IMAGE_TYPE), Some("ORIGINAL\\PRIMARY\\AXIAL"));
+    assert!(out.get(tags::BODY_PART_EXAMINED).is_none() && out.get(tags::PATIENT_ORIENTATION).is_none());
+    assert_eq!(out.text(tags::MODALITY), Some("CT"));
+    assert_eq!(out.text(tags::MANUFACTURER), Some("SIEMENS"));
+    assert!(clean([text(tags::WINDOW_CENTER, VR::DS, "9990000018")]).get(tags::WINDOW_CENTER).is_none());
+    assert!(clean([text(tags::MANUFACTURER, VR::LO, "SENTINEL ANNA")]).get(tags::MANUFACTURER).is_none());
+}
+
+#[test]
+fn what_nobody_knows_goes() {
+    let out = clean([
+        text(Tag(0x0009, 0x0010), VR::LO, "SENTINEL"),
+        text(Tag(0x0009, 0x1001), VR::LO, "SENTINEL"),
+        text(Tag(0x0008, 0x0000), VR::UL, "abcd"),
+        text(Tag(0x0010, 0x9999), VR::LO, "SENTINEL"),
+        text(Tag(0x6000, 0x0022), VR::LO, "SENTINEL"),
+        text(Tag(0x6002, 0x3000), VR::OW, "SENTINEL"),
+        text(Tag(0x5000, 0x3000), VR::OW, "SENTINEL"),
+        text(tags::SERIES_DESCRIPTION, VR::LO, "SENTINEL"),
+        text(Tag(0x0002, 0x0016), VR::AE, "SENTINEL"),
+        Element::items_of(
+            tags::REQUEST_ATTRIBUTES_SEQUENCE,
+            vec![[text(tags::REQUESTED_PROCEDURE_ID, VR::SH, "SENTINEL")].into_iter().collect()],
+        ),
+    ]);
+    let declared = [
+        tags::PATIENT_NAME,
+        tags::PATIENT_ID,
+        tags::PATIENT_IDENTITY_REMOVED,
+        tags::DEIDENTIFICATION_METHOD,
+        tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE,
+        tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
+    ];
+    assert_eq!(out.iter().map(|e| e.tag).collect::<Vec<_>>(), declared);
+}
+
+#[test]
+fn an_element_of_a_wrong_vr_is_read_as_the_dictionary_says_or_goes() {
+    let out = clean([
+        text(tags::STUDY_DATE, VR::LO, "20200301"),
+        Element::bytes_of(tags::STUDY_INSTANCE_UID, VR::UN, *b"1.2.3\0"),
+        Element::bytes_of(tags::ROWS, VR::UN, [0, 2]),
+        text(tags::COLUMNS, VR::LO, "SENTINEL"),
+        Element::items_of(tags::KVP, vec![Dataset::new()]),
+        Element::bytes_of(tags::SOURCE_IMAGE_SEQUENCE, VR::UN, *b"SENTINEL"),
+        text(tags::SLICE_THICKNESS, VR::DS, "SENTINEL"),
+    ]);
+    assert_eq!(out.text(tags::STUDY_DATE), Some("20200229"));
+    assert!(out.text(tags::STUDY_INSTANCE_UID).unwrap().starts_with("2.25."));
+    assert_eq!(out.integer(tags::ROWS), Some(512));
+    for gone in [tags::COLUMNS, tags::KVP, tags::SOURCE_IMAGE_SEQUENCE, tags::SLICE_THICKNESS] {
+        assert!(out.get(gone).is_none_or(Element::is_empty), "{gone}");
+    }
+}
+
+#[test]
+fn pixel_data_inside_an_item_goes_and_lookup_tables_stay() {
+    let lut: Dataset = [Element::bytes_of(tags::LUT_DATA, VR::US, [1, 0])].into_iter().collect();
+    let icon: Dataset =
+        [Element::bytes_of(tags::PIXEL_DATA, VR::OW, [1, 0]), Element::bytes_of(tags::ROWS, VR::US, [1, 0])]
+            .into_iter()
+            .collect();
+    let out = clean([
+        Element::items_of(tags::VOILUT_SEQUENCE, vec![lut]),
+        Element::items_of(tags::SOURCE_IMAGE_SEQUENCE, vec![icon]),
+    ]);
+    assert!(out.items(tags::VOILUT_SEQUENCE)[0].get(tags::LUT_DATA).is_some());
+    assert!(out.items(tags::SOURCE_IMAGE_SEQUENCE)[0].get(tags::PIXEL_DATA).is_none());
+}
+
+#[test]
+fn listed_codes_keep_our_meaning_and_others_go() {
+    let code = |value: &str| -> Dataset {
+        [
+            text(tags::CODE_VALUE, VR::SH, value),
+            text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, "SRT"),
+            text(tags::CODE_MEANING, VR::LO, "SENTINEL"),
+        ]
+        .into_iter()
+        .collect()
+    };
+    let out = clean([
+        Element::items_of(tags::ANATOMIC_REGION_SEQUENCE, vec![code("T-D3000")]),
+        Element::items_of(tags::VIEW_CODE_SEQUENCE, vec![code("SENTINEL")]),
+        Element::items_of(tags::INSTITUTION_CODE_SEQUENCE, vec![code("SENTINEL")]),
+    ]);
+    assert_eq!(out.items(tags::ANATOMIC_REGION_SEQUENCE)[0].text(tags::CODE_MEANING), Some("Chest"));
+    assert!(out.get(tags::VIEW_CODE_SEQUENCE).is_none());
+    assert_eq!(out.items(tags::INSTITUTION_CODE_SEQUENCE)[0].text(tags::CODE_VALUE), Some("REMOVED"));
+}
+
+#[test]
+fn without_an_option_for_dates_they_go_or_are_replaced() {
+    let set: Dataset = [
+        text(tags::STUDY_DATE, VR::DA, "20200301"),
+        text(tags::CONTENT_DATE, VR::DA, "20200301"),
+        text(tags::ACQUISITION_TIME, VR::TM, "1200"),
+        text(tags::PATIENT_AGE, VR::AS, "067Y"),
+    ]
+    .into_iter()
+    .collect();
+    let out = clean_with(&[], set.clone());
+    assert!(out.get(tags::STUDY_DATE).unwrap().is_empty());
+    assert_eq!(out.text(tags::CONTENT_DATE), Some("19000101"));
+    assert!(out.get(tags::PATIENT_AGE).is_none());
+    assert_eq!(out.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED), Some("REMOVED"));
+    let full = clean_with(&["retain-longitudinal-full-dates"], set);
+    assert_eq!(full.text(tags::STUDY_DATE), Some("20200301"));
+    assert_eq!(full.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED), Some("UNMODIFIED"));
+}
