@@ -112,7 +112,7 @@ pub(super) fn copy_value(
     out: &mut dyn Write,
 ) -> Result<u64, WriteError> {
     let mut buffer = Vec::new();
-    let Layout::Encapsulated { offset_table, fragments } = &pixels.layout else {
+    let Layout::Encapsulated { fragments, .. } = &pixels.layout else {
         let span = pixels.value();
         copy(source, span, pixels.swap_bytes, &mut buffer, out)?;
         return Ok(span.len + pad(span.len, out)?);
@@ -126,8 +126,6 @@ pub(super) fn copy_value(
     }
     // Fragments must be of even length (PS3.5 §A.4). Padding moves them, so the offsets would lie: none are given.
     let mut written = 8;
-    let keep_table = !needs_realignment(pixels) && offset_table.len > 0;
-    debug_assert!(!keep_table);
     out.write_all(&item_header(0))?;
     for fragment in fragments {
         let padded = fragment.len + fragment.len % 2;

@@ -53,7 +53,8 @@ pub enum ReadError {
         /// The offset.
         at: u64,
     },
-    /// Pixel data encapsulated under a native transfer syntax, or the other way round.
+    /// Pixel data encapsulated under a native transfer syntax, or the other way round; or big-endian OW with cells
+    /// of more than 16 bits, whose byte order writers disagree about.
     #[error("pixel data contradicts the transfer syntax at byte {at}")]
     PixelEncoding {
         /// The pixel data element's offset.

@@ -208,6 +208,12 @@ fn finish(
         if syntax.pixels_big_endian {
             pixels.swap_bytes = encoding::word_bytes(pixels.vr);
         }
+        // The standard swaps OW by 16 bits whatever the cell (PS3.5 §7.3); half of all writers swap whole cells.
+        // Which one this was cannot be told, so it is not guessed.
+        let wide = parts.dataset.integer(tags::BITS_ALLOCATED).is_some_and(|bits| bits > 16);
+        if pixels.swap_bytes == 2 && wide {
+            return Err(ReadError::PixelEncoding { at: pixels.at });
+        }
     }
     reconcile(&mut meta.sop_class, &parts.dataset, tags::SOP_CLASS_UID, &mut notes);
     reconcile(&mut meta.sop_instance, &parts.dataset, tags::SOP_INSTANCE_UID, &mut notes);

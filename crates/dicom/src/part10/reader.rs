@@ -72,8 +72,8 @@ impl<'a> Reader<'a> {
             if tag.0 == 0xFFFE {
                 return Err(ReadError::BadItem { at: header.at });
             }
-            if tag == TRAILING_PADDING || !belongs_in_a_dataset(tag) {
-                self.drop_element(&header)?;
+            if !belongs_in_a_dataset(tag) {
+                self.drop_element(&header, scope)?;
                 continue;
             }
             if tag < last {
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips an element that is no part of a data set.
-    fn drop_element(&mut self, header: &Header) -> Result<()> {
+    fn drop_element(&mut self, header: &Header, scope: Scope) -> Result<()> {
         if header.tag.1 == 0 && header.tag.0 > 7 {
             // Group lengths (retired, PS3.5 §7.2) are dropped without a word.
         } else if header.tag == TRAILING_PADDING {
@@ -122,7 +122,11 @@ impl<'a> Reader<'a> {
         } else {
             self.notes.add(NoteKind::ForeignGroup, Some(header.tag), header.at);
         }
-        self.within(header, self.input.len())?;
+        if header.len == UNDEFINED {
+            self.undefined_length(header, VR::SQ, scope)?;
+            return Ok(());
+        }
+        self.within(header, scope.end)?;
         Ok(self.input.skip(u64::from(header.len))?)
     }
 
@@ -189,10 +193,6 @@ impl<'a> Reader<'a> {
             return self.undefined_length(header, vr, scope);
         }
         let end = self.within(header, scope.end)?;
-        if header.tag.1 == 0 {
-            self.input.skip(u64::from(header.len))?;
-            return Ok(None);
-        }
         if vr == VR::SQ && !scope.encoding.explicit && !self.items_follow(header.len)? {
             // The dictionary says sequence, the bytes say otherwise.
             self.notes.add(NoteKind::UnknownVr, Some(header.tag), header.at);
@@ -300,7 +300,9 @@ impl<'a> Reader<'a> {
             }
             let header = self.header(scope.encoding)?;
             self.count(header.at)?;
-            if let Some(element) = self.element(&header, scope)? {
+            if !belongs_in_a_dataset(header.tag) {
+                self.drop_element(&header, scope)?;
+            } else if let Some(element) = self.element(&header, scope)? {
                 note_signed(&element, &mut scope.signed);
                 self.keep(&mut into, element, header.at);
             }
@@ -439,9 +441,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Groups 0000 to 0007 (even) are of other kinds of set; group lengths are dropped; FFFF cannot be.
+/// Groups 0000 to 0007 are of other kinds of set, or none; group lengths and padding are dropped; FFFF cannot be.
 fn belongs_in_a_dataset(tag: Tag) -> bool {
-    tag.0 >= 0x0008 && tag.0 != 0xFFFF && tag.1 != 0
+    tag.0 >= 0x0008 && tag.0 != 0xFFFF && tag.1 != 0 && tag != TRAILING_PADDING
 }
 
 fn note_signed(element: &Element, signed: &mut bool) {

@@ -203,10 +203,17 @@ fn group_lengths_foreign_groups_and_padding_are_dropped() {
     let object = open_bytes(&explicit_file(&body)).unwrap();
     assert_eq!(object.notes.iter().map(|note| note.kind).collect::<Vec<_>>(), [NoteKind::TrailingPadding]);
     assert_eq!(object.dataset.len(), 3);
+    let padded = item(&[el(0x10, 0x20, "LO", b"IN"), el(0xFFFC, 0xFFFC, "OB", b"secret")].concat());
+    let padded = open_bytes(&explicit_file(&el(0x10, 0x1002, "SQ", &padded))).unwrap();
+    assert!(padded.noted(NoteKind::TrailingPadding));
+    assert_eq!(padded.dataset.items(Tag(0x10, 0x1002))[0].len(), 1);
     let zeros = open_bytes(&explicit_file(&[explicit(), vec![0; 5000]].concat())).unwrap();
     assert!(zeros.noted(NoteKind::TrailingPadding));
     let foreign = open_bytes(&explicit_file(&[explicit(), el(4, 0x1130, "CS", b"X ")].concat())).unwrap();
     assert!(foreign.noted(NoteKind::ForeignGroup));
+    assert_eq!(foreign.dataset.len(), 3);
+    let sequence = [front(1, 1, "UN", u32::MAX), open_item(&im(1, 1, b"X ")), end_of_sequence()].concat();
+    let foreign = open_bytes(&explicit_file(&[explicit(), sequence].concat())).unwrap();
     assert_eq!(foreign.dataset.len(), 3);
 }
 

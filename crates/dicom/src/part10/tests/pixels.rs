@@ -46,6 +46,13 @@ fn big_endian_words_are_swapped_on_the_way_out() {
 }
 
 #[test]
+fn big_endian_cells_of_32_bits_in_ow_are_not_guessed() {
+    let body = [el_be(0x28, 0x100, "US", &[0, 32]), el_be(0x7FE0, 0x10, "OW", &[1, 2, 3, 4])].concat();
+    let error = open_bytes(&file(ts::EXPLICIT_VR_BIG_ENDIAN, &body)).unwrap_err();
+    assert_eq!(error.code(), "pixel-encoding");
+}
+
+#[test]
 fn big_endian_pixels_larger_than_the_copy_buffer() {
     let samples: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
     let body = [el_be(8, 0x60, "CS", b"CT"), el_be(0x7FE0, 0x10, "OW", &samples)].concat();
