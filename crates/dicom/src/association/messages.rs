@@ -17,7 +17,6 @@ const SENT_PDU_BYTES_MIN: u32 = 128;
 const OPEN_REQUESTS_MAX: usize = 64;
 
 /// The two directions of an established association.
-#[derive(Debug)]
 pub(super) struct Messages {
     inbound: Inbound,
     outbound: Outbound,
@@ -37,7 +36,6 @@ enum Open {
     Owed(u16),
 }
 
-#[derive(Debug)]
 enum Inbound {
     /// Between messages.
     Nothing,
@@ -47,7 +45,6 @@ enum Inbound {
     DataSet { context: u8, wanted: bool },
 }
 
-#[derive(Debug)]
 enum Outbound {
     /// Between messages.
     Nothing,

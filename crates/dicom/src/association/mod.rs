@@ -13,8 +13,8 @@
 //!         Timeout => association.handle_timeout(now()) } }
 //! ```
 //!
-//! `input` is one `BytesMut` (reserve 256 KiB before each read). Not reading pushes back on the peer; so read only when
-//! all events are dealt with. Bound each write by `timers.idle`: a peer that does not read is gone. A terminal event
+//! `input` is one `BytesMut` (reserve 256 KiB before each read; it is used again once the pieces cut from it are
+//! dropped). Not reading pushes back on the peer; so read only when all events are dealt with. Bound each write by `timers.idle`: a peer that does not read is gone. A terminal event
 //! (`Rejected`, `Released`, `Aborted`) comes once, `Closed` comes last and always. While sending a long data set, give
 //! more of it whenever [`Association::wants_data`].
 
@@ -29,6 +29,7 @@ use crate::pdu::{self, AbortSource, AssociateRq, Limits, Pdu, PduError, Rejectio
 use bytes::{Bytes, BytesMut};
 use messages::Messages;
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 use table::{Evt, State};
 use timers::{Awaiting, Clocks};
@@ -42,8 +43,8 @@ pub use timers::{Timeout, Timers};
 /// While no more than this waits to be written, [`Association::wants_data`].
 pub const SEND_QUEUE_BYTES_MAX: usize = 512 * 1024;
 
-/// What happened on an association.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What happened on an association. `Debug` shows no byte of a data set.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// A peer asks for an association: [`Association::respond`].
     Requested(Proposal),
@@ -143,8 +144,7 @@ pub enum SendError {
     NoDataSetDue,
 }
 
-/// An association (PS3.8 §9.2).
-#[derive(Debug)]
+/// An association (PS3.8 §9.2). `Debug` shows its state and nothing that it carries.
 pub struct Association {
     state: State,
     is_requestor: bool,
@@ -161,6 +161,35 @@ pub struct Association {
     is_deaf: bool,
     /// A terminal event was given.
     is_over: bool,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested(proposal) => f.debug_tuple("Requested").field(proposal).finish(),
+            Self::Established(agreed) => f.debug_tuple("Established").field(agreed).finish(),
+            Self::Rejected(rejection) => f.debug_tuple("Rejected").field(rejection).finish(),
+            Self::Command { context, command, has_data_set } => {
+                write!(f, "Command({context}, {command:?}, data set: {has_data_set})")
+            }
+            Self::Data { context, bytes, last } => {
+                write!(f, "Data({context}, {} bytes, last: {last})", bytes.len())
+            }
+            Self::Released => f.write_str("Released"),
+            Self::Aborted(cause) => f.debug_tuple("Aborted").field(cause).finish(),
+            Self::Closed => f.write_str("Closed"),
+        }
+    }
+}
+
+impl fmt::Debug for Association {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Association")
+            .field("state", &self.state)
+            .field("is_requestor", &self.is_requestor)
+            .field("queued_bytes", &self.out.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Association {

@@ -9,10 +9,16 @@ use bytes::BytesMut;
 pub const IDENTIFIER_BYTES_MAX: usize = 1024 * 1024;
 
 /// An identifier on its way in.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Collector {
     bytes: BytesMut,
     is_too_long: bool,
+}
+
+impl std::fmt::Debug for Collector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Collector({} bytes)", self.bytes.len())
+    }
 }
 
 impl Collector {

@@ -19,7 +19,6 @@ pub struct Provider {
 }
 
 /// What an event asks of us.
-#[derive(Debug)]
 pub enum Asked {
     /// Nothing: dealt with, or not finished yet.
     Nothing,
@@ -42,6 +41,21 @@ pub enum Asked {
     Cancel(u16),
     /// Not a request: responses to a role of ours on this association, and the end of it.
     Other(Event),
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("Nothing"),
+            Self::Store(incoming) => f.debug_tuple("Store").field(incoming).finish(),
+            Self::Data { bytes, last } => write!(f, "Data({} bytes, last: {last})", bytes.len()),
+            Self::Find(query) => f.debug_tuple("Find").field(query).finish(),
+            Self::Get(query) => f.debug_tuple("Get").field(query).finish(),
+            Self::Move(query, destination) => f.debug_tuple("Move").field(query).field(destination).finish(),
+            Self::Cancel(message_id) => f.debug_tuple("Cancel").field(message_id).finish(),
+            Self::Other(event) => f.debug_tuple("Other").field(event).finish(),
+        }
+    }
 }
 
 /// A C-FIND, C-GET or C-MOVE request.

@@ -213,7 +213,6 @@ pub struct Get {
 }
 
 /// What an event means to a C-GET.
-#[derive(Debug)]
 pub enum Got {
     /// Nothing yet.
     Waiting,
@@ -230,6 +229,18 @@ pub enum Got {
     Progress(Counts),
     /// The last response.
     Done(Outcome),
+}
+
+impl std::fmt::Debug for Got {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Waiting => f.write_str("Waiting"),
+            Self::Instance(incoming) => f.debug_tuple("Instance").field(incoming).finish(),
+            Self::Data { bytes, last } => write!(f, "Data({} bytes, last: {last})", bytes.len()),
+            Self::Progress(counts) => f.debug_tuple("Progress").field(counts).finish(),
+            Self::Done(outcome) => f.debug_tuple("Done").field(outcome).finish(),
+        }
+    }
 }
 
 impl Get {

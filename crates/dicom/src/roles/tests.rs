@@ -440,3 +440,34 @@ fn an_instance_on_a_context_of_another_class_is_refused_with_its_own_answer() {
     let response = command.response().unwrap();
     assert_eq!((response.responded_to, response.status), (7, Status::SOP_CLASS_NOT_SUPPORTED));
 }
+
+#[test]
+fn nothing_that_is_carried_prints() {
+    const SECRET: &[u8] = b"SENTINEL^ANNA";
+    let mut keys = keys();
+    keys.put_text(tags::PATIENT_NAME, VR::PN, "SENTINEL^ANNA");
+    let contexts = vec![
+        ContextRequest::scu(sop_class::CT_IMAGE, &[EXPLICIT]),
+        ContextRequest::scu(sop_class::STUDY_ROOT_FIND, &[EXPLICIT]),
+    ];
+    let mut pair = archive_pair(contexts, 16384);
+    let mut printed = String::new();
+    let mut store = scu::Store::start(&mut pair.requestor, &instance(4711, EXPLICIT), None).unwrap();
+    store.send(&mut pair.requestor, SECRET, false).unwrap();
+    printed += &format!("{store:?} {:?}", pair.requestor);
+    store.send(&mut pair.requestor, SECRET, true).unwrap();
+    scu::Find::start(&mut pair.requestor, sop_class::STUDY_ROOT_FIND, &keys).unwrap();
+    printed += &format!("{:?}", pair.requestor);
+    pair.carry();
+    let mut provider = Provider::new();
+    for event in pair.acceptor_events() {
+        printed += &format!("{event:?} {provider:?} ");
+        let asked = provider.handle(&mut pair.acceptor, event).unwrap();
+        printed += &format!("{asked:?} {provider:?} {:?} ", pair.acceptor);
+    }
+    assert!(printed.contains("Find") && printed.contains("Data"));
+    let as_numbers = format!("{SECRET:?}");
+    for secret in ["SENTINEL", "4711", as_numbers.trim_matches(['[', ']'])] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+}
