@@ -471,3 +471,55 @@ fn nothing_that_is_carried_prints() {
         assert!(!printed.contains(secret), "{printed}");
     }
 }
+
+#[test]
+fn within_a_retrieval_the_archive_waits_for_us_and_not_we_for_it() {
+    let contexts = contexts_for_get(sop_class::STUDY_ROOT_GET, [(sop_class::CT_IMAGE, Some(EXPLICIT))]);
+    let mut pair = archive_pair(contexts, 16384);
+    let mut get = scu::Get::start(&mut pair.requestor, sop_class::STUDY_ROOT_GET, &keys()).unwrap();
+    pair.carry();
+    let response = crate::association::Timers::default().response;
+    assert_eq!(pair.requestor.poll_timeout(), Some(pair.now + response));
+    let mut provider = Provider::new();
+    let mut serving = None;
+    for event in pair.acceptor_events() {
+        if let Asked::Get(query) = provider.handle(&mut pair.acceptor, event).unwrap() {
+            serving = Some(scp::Get::new(query, vec![instance(1, EXPLICIT), instance(2, EXPLICIT)]));
+        }
+    }
+    let mut serving = serving.unwrap();
+    assert_eq!(serving.next(&mut pair.acceptor).unwrap(), GetNeeds::Open(0));
+    serving.begin(&mut pair.acceptor).unwrap();
+    serving.send(&mut pair.acceptor, b"data", true).unwrap();
+    pair.carry();
+    // We have to make the instance durable: our time is our own, the archive's patience is its own.
+    assert_eq!(pair.requestor.poll_timeout(), None);
+    assert_eq!(pair.acceptor.poll_timeout(), Some(pair.now + response));
+    // Cancelled meanwhile: the instance at work is finished, the next one is not begun.
+    get.cancel(&mut pair.requestor).unwrap();
+    for event in pair.requestor_events() {
+        if let Got::Data { last: true, .. } = get.handle(&mut pair.requestor, event).unwrap() {
+            get.answer(&mut pair.requestor, Status::SUCCESS).unwrap();
+        }
+    }
+    pair.carry();
+    for event in pair.acceptor_events() {
+        match provider.handle(&mut pair.acceptor, event).unwrap() {
+            Asked::Cancel(_) => serving.cancel(),
+            Asked::Other(event) => serving.handle(&mut pair.acceptor, &event).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(serving.next(&mut pair.acceptor).unwrap(), GetNeeds::Over);
+    pair.carry();
+    let mut outcome = None;
+    for event in pair.requestor_events() {
+        if let Got::Done(done) = get.handle(&mut pair.requestor, event).unwrap() {
+            outcome = Some(done.response);
+        }
+    }
+    let response = outcome.unwrap();
+    assert_eq!(response.status, Status::CANCEL);
+    let counts = Counts { remaining: Some(1), completed: Some(1), failed: Some(0), warning: Some(0) };
+    assert_eq!(response.counts, counts);
+}
