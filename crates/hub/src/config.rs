@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use hours::Hours;
+use platform::objects::ObjectsConfig;
 pub use raw::Limits;
 pub use sites::{
     Document, Endpoint, Level, NhsNumberIn, Retrieve, Rule, Source, SourceTls, StorePeer, Timeouts, Trust,
@@ -30,7 +31,7 @@ pub struct Config {
     /// The sealed spool of received objects.
     pub spool_dir: PathBuf,
     /// Cleared objects waiting to be sent: `file://` or `s3://`.
-    pub outbox_url: String,
+    pub outbox: ObjectsConfig,
     /// States, jobs, audit.
     pub database_url: DatabaseUrl,
     /// Person ↔ pseudonym: never the same database as `database_url`.
@@ -72,7 +73,7 @@ pub struct ProjectEntry {
     /// The project key: pseudonyms, UIDs, date offsets.
     pub key: PathBuf,
     /// The national inbox: `file://` or `s3://`.
-    pub inbox_url: String,
+    pub inbox: ObjectsConfig,
     /// The pinned public keys that may sign receipts; two while one is being rotated.
     pub receipt_keys: Vec<PathBuf>,
 }

@@ -2,4 +2,9 @@
 
 pub mod config;
 pub mod project;
+pub mod trusts;
+pub mod sources;
 pub mod windows;
+pub mod cohort;
+pub mod optouts;
+pub mod documents;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use platform::config::SecretFile;
+use platform::objects::{ObjectsConfig, S3Config};
 
 use super::raw::{
     Limits, RawConfig, RawDatabase, RawDocument, RawHours, RawListen, RawProject, RawRule, RawSource,
@@ -39,7 +41,10 @@ pub(super) fn meant(raw: RawConfig, base: &Path) -> Result<Config, ConfigError> 
         hub_id: raw.hub.id,
         contact: raw.hub.contact,
         spool_dir: raw.hub.spool_dir.map_or_else(|| data_dir.join("spool"), |p| check.path(p)),
-        outbox_url: check.object_url("hub.outbox_url", raw.hub.outbox_url, &data_dir.join("outbox")),
+        outbox: match raw.hub.outbox {
+            Some(outbox) => check.objects("hub.outbox", outbox),
+            None => ObjectsConfig { url: file_url(&data_dir.join("outbox")), s3: None },
+        },
         database_url,
         linkage_url,
         keys: KeyPaths {
@@ -173,18 +178,26 @@ impl Checker<'_> {
         DatabaseUrl(url)
     }
 
-    fn object_url(&mut self, key: &str, url: Option<String>, default: &Path) -> String {
-        let Some(url) = url else {
-            return file_url(default);
+    fn objects(&mut self, key: &str, raw: ObjectsConfig) -> ObjectsConfig {
+        // A path relative to the configuration reads better than a whole URL in a small set-up.
+        let url = match raw.url.strip_prefix("file://") {
+            Some(path) => file_url(&self.path(path.into())),
+            None => raw.url,
         };
-        // A path relative to the configuration reads better than a file URL in a small set-up.
-        if let Some(path) = url.strip_prefix("file://") {
-            return file_url(&self.path(path.into()));
+        let s3 = raw.s3.map(|s3| S3Config {
+            access_key_id_file: SecretFile::new(self.base.join(s3.access_key_id_file.path())),
+            secret_access_key_file: SecretFile::new(self.base.join(s3.secret_access_key_file.path())),
+            ..s3
+        });
+        match (url.starts_with("s3://"), &s3) {
+            (true, None) => self.note(key, "s3:// needs the service's address and keys, in a table s3"),
+            (false, Some(_)) => self.note(key, "a table s3 goes with an s3:// URL"),
+            (false, None) if !url.starts_with("file://") && url != "memory:" => {
+                self.note(key, "a URL that begins with file:// or s3://");
+            }
+            _ => {}
         }
-        if !url.starts_with("s3://") && url != "memory:" {
-            self.note(key, "begins with file:// or s3://");
-        }
-        url
+        ObjectsConfig { url, s3 }
     }
 
     fn listen(&mut self, raw: RawListen) -> Listen {
@@ -213,24 +226,15 @@ impl Checker<'_> {
         ProjectEntry {
             project,
             key: self.path(raw.key),
-            inbox_url: self.object_url(&format!("{key}.inbox_url"), Some(raw.inbox_url), Path::new("")),
+            inbox: self.objects(&format!("{key}.inbox"), raw.inbox),
             receipt_keys: raw.receipt_keys.into_iter().map(|p| self.path(p)).collect(),
         }
     }
 
     fn source(&mut self, i: usize, raw: RawSource, ours: &AeTitle, data_dir: &Path) -> Source {
         let key = format!("sources[{i}]");
-        self.name(&format!("{key}.name"), &raw.name);
+        self.source_in_itself(&key, &raw);
         let ae_title = self.ae_title(&format!("{key}.ae_title"), &raw.ae_title);
-        if raw.host.is_empty() || raw.port == 0 {
-            self.note(format!("{key}.host"), "a host name or address, and a port from 1 to 65535");
-        }
-        if raw.studies_per_hour == 0 || raw.associations_max == 0 {
-            self.note(
-                format!("{key}.studies_per_hour"),
-                "at least 1, as associations_max; to stop, say paused = true",
-            );
-        }
         let levels = raw.query_levels.unwrap_or_else(|| vec![Level::Study, Level::Series, Level::Image]);
         if levels.is_empty() {
             self.note(format!("{key}.query_levels"), "at least one of study, series, image");
@@ -283,6 +287,28 @@ impl Checker<'_> {
             attribution: self.attribution(&key, raw.trust, raw.attribution),
             contact: raw.contact,
             name: raw.name,
+        }
+    }
+
+    fn source_in_itself(&mut self, key: &str, raw: &RawSource) {
+        self.name(&format!("{key}.name"), &raw.name);
+        if raw.host.is_empty() || raw.port == 0 {
+            self.note(format!("{key}.host"), "a host name or address, and a port from 1 to 65535");
+        }
+        if raw.studies_per_hour == 0 || raw.associations_max == 0 {
+            self.note(
+                format!("{key}.studies_per_hour"),
+                "at least 1, as associations_max; to stop, say paused = true",
+            );
+        }
+        if raw.nhs_number_in == NhsNumberIn::None
+            && raw.issuer.is_none()
+            && raw.attribution.iter().all(|r| r.issuer_of_patient_id.is_none())
+        {
+            self.note(
+                format!("{key}.issuer"),
+                "needed where nhs_number_in = \"none\": no one could be asked for",
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use platform::objects::ObjectsConfig;
 use serde::Deserialize;
 use toml::value::Datetime;
 
@@ -33,7 +34,7 @@ pub(super) struct RawHub {
     pub(super) id: String,
     pub(super) data_dir: PathBuf,
     pub(super) spool_dir: Option<PathBuf>,
-    pub(super) outbox_url: Option<String>,
+    pub(super) outbox: Option<ObjectsConfig>,
     #[serde(default = "london")]
     pub(super) time_zone: String,
     pub(super) contact: Option<String>,
@@ -145,7 +146,7 @@ pub(super) struct RawIdentity {
 pub(super) struct RawProject {
     pub(super) project: String,
     pub(super) key: PathBuf,
-    pub(super) inbox_url: String,
+    pub(super) inbox: ObjectsConfig,
     pub(super) receipt_keys: Vec<PathBuf>,
 }
 

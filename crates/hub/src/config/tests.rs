@@ -33,8 +33,8 @@ fn the_minimal_sample_gets_its_defaults() {
     let config = parse(MINIMAL).unwrap();
     assert_eq!(config.database_url.as_str(), "sqlite:///etc/tributary/data/hub.db");
     assert_eq!(config.linkage_url.as_str(), "sqlite:///etc/tributary/data/linkage.db");
-    assert_eq!(config.outbox_url, "file:///etc/tributary/data/outbox");
-    assert_eq!(config.projects[0].inbox_url, "file:///etc/tributary/inbox/nccid");
+    assert_eq!(config.outbox.url, "file:///etc/tributary/data/outbox");
+    assert_eq!(config.projects[0].inbox.url, "file:///etc/tributary/inbox/nccid");
     let source = &config.sources[0];
     assert_eq!(source.calling_ae_title, config.listen.ae_title);
     let itself = StorePeer {
@@ -82,6 +82,15 @@ fn linkage_never_shares_the_hubs_database() {
 fn a_source_without_attribution_is_refused() {
     let text = MINIMAL.replace("trust = \"RX1\"", "");
     assert!(faults_of(&text)[0].what.contains("attribution"));
+}
+
+#[test]
+fn an_s3_inbox_needs_its_service_and_a_folder_does_not() {
+    let text = MINIMAL.replace("file://inbox/nccid", "s3://national/nccid");
+    assert_eq!(faults_of(&text)[0].key, "projects[0].inbox");
+    let config = parse(FULL).unwrap();
+    let s3 = config.projects[0].inbox.s3.as_ref().unwrap();
+    assert_eq!(s3.secret_access_key_file.path(), Path::new("/etc/tributary/keys/s3-secret"));
 }
 
 #[test]
