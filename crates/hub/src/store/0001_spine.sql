@@ -142,3 +142,16 @@ CREATE TABLE decision (
   decided_us   BIGINT NOT NULL
 );
 CREATE INDEX decision_subject ON decision (subject, decided_us);
+
+-- Names that a signed manifest has listed: never written again in that date's folder.
+CREATE TABLE listed (
+  consignment  TEXT NOT NULL REFERENCES consignment (id),
+  name         TEXT NOT NULL,
+  PRIMARY KEY (consignment, name)
+);
+
+-- What can leave: instances and clinical records alike.
+CREATE VIEW item AS
+  SELECT 'instance' AS kind, id, project, trust, person, state, reason, name, pseudonym, digest, bytes, clearance, consignment FROM instance
+  UNION ALL
+  SELECT 'clinical' AS kind, id, project, trust, person, state, reason, name, pseudonym, digest, bytes, clearance, consignment FROM clinical;

@@ -6,6 +6,8 @@ CREATE TABLE person (
   nhs_token     TEXT UNIQUE,                     -- keyed token of the NHS number; NULL while unknown
   identity      {blob} NOT NULL,                 -- sealed JSON: NHS number, birth date, sex, other identifiers
   conflict      TEXT,                            -- a code once conflicting birth dates or sexes were seen: all objects held
+  late_number   BIGINT NOT NULL DEFAULT 0,       -- 1 once the NHS number became known after the person was first registered
+  same_as       TEXT REFERENCES person (id),     -- set when an NHS number showed two handles to be one person
   created_us    BIGINT NOT NULL
 );
 

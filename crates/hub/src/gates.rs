@@ -1,0 +1,56 @@
+//! May this person's data of this trust be touched today? Asked before querying, when de-identifying, when consigning and
+//! before the manifest is put.
+
+use crate::linkage::{Linkage, LinkageError};
+use crate::optouts::{self, Checked};
+use crate::project::Project;
+use crate::trusts::Governance;
+use platform::clock::Timestamp;
+
+/// Why not; the reason code of what is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shut {
+    /// The reason code, such as `lapsed-agreement` or `objected`.
+    pub code: &'static str,
+    /// Whether it is the trust's papers that lapsed; else it is the person who may not be used.
+    pub is_lapse: bool,
+}
+
+/// The gates of one project on one day.
+pub struct Gates<'a> {
+    /// The trusts' papers.
+    pub governance: &'a Governance,
+    /// The checks and objections.
+    pub linkage: &'a Linkage,
+    /// The project, with its opt-out policy.
+    pub project: &'a Project,
+}
+
+impl Gates<'_> {
+    /// `None`: every gate is open.
+    pub async fn shut(
+        &self,
+        trust: &str,
+        person: &str,
+        now: Timestamp,
+    ) -> Result<Option<Shut>, LinkageError> {
+        let today = now.date();
+        if let Err(lapse) = self.governance.permits(trust, today) {
+            return Ok(Some(Shut { code: lapse.which.code(), is_lapse: true }));
+        }
+        if self.linkage.conflict(person).await?.is_some() {
+            return Ok(Some(Shut { code: "identity-conflict", is_lapse: false }));
+        }
+        let marks = self.linkage.opt_outs(person).await?;
+        let local = format!("local:{trust}");
+        let objects = marks.iter().any(|mark| mark.kind == local && !mark.permitted);
+        let national = marks
+            .iter()
+            .find(|mark| mark.kind == "national")
+            .map(|mark| Checked { returned: mark.permitted, date: mark.checked.date() });
+        let has_number = self.linkage.has_nhs_number(person).await?;
+        let permitted =
+            optouts::permits(&self.project.national_opt_out, has_number, national, objects, today);
+        Ok(permitted.err().map(|withheld| Shut { code: withheld.code(), is_lapse: false }))
+    }
+}

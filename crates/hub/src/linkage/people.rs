@@ -1,0 +1,317 @@
+//! People and their pseudonyms: registering, finding, and the rule that two people never merge.
+
+use super::{Identity, Linkage, LinkageError, Result};
+use crate::store::new_id;
+use deid::custody::{Custody, Sensitive};
+use deid::identity::{NhsNumber, PersonKey};
+use deid::pseudonym::{Pseudonymiser, Subject};
+use platform::clock::Timestamp;
+use platform::db::{Conn, Row, Tx, sql};
+use submission::pseudonym::Pseudonym;
+
+/// A person as registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// Handle of the person.
+    pub person: String,
+    /// A code once conflicting birth dates, sexes or numbers were seen: everything of this person is held.
+    pub conflict: Option<String>,
+}
+
+struct Person {
+    id: String,
+    sealed: Vec<u8>,
+    conflict: Option<String>,
+    same_as: Option<String>,
+}
+
+impl Person {
+    fn read(row: &Row) -> std::result::Result<Self, platform::db::DbError> {
+        Ok(Self {
+            id: row.get("id")?,
+            sealed: row.get("identity")?,
+            conflict: row.get("conflict")?,
+            same_as: row.get("same_as")?,
+        })
+    }
+}
+
+/// Conflicting birth dates or sexes under one identifier, or one local id under two NHS numbers.
+const CONFLICT: &str = "identity-conflict";
+
+impl Linkage {
+    /// Registers what a sheet or an archive says of a person and returns the handle; the same facts twice change nothing.
+    ///
+    /// The NHS number decides; a local id only at its issuer. Facts that contradict what is known mark a conflict, they never
+    /// overwrite and never merge two people.
+    pub async fn register(
+        &self,
+        facts: &Sensitive<Identity>,
+        custody: &Custody,
+        at: Timestamp,
+    ) -> Result<Registered> {
+        let facts = facts.expose(custody);
+        let number = facts.nhs_number.as_deref().and_then(|n| NhsNumber::parse(n).ok());
+        let mut tx = self.db.write().await?;
+        let by_number = match &number {
+            Some(number) => self.by_nhs_token(&mut tx, &self.nhs_token(number)).await?,
+            None => None,
+        };
+        let mut by_local = None;
+        for (issuer, id) in &facts.local_ids {
+            by_local = match by_local {
+                Some(found) => Some(found),
+                None => self.by_local_token(&mut tx, &self.local_token(issuer, id)).await?,
+            };
+        }
+        let person = match (by_number, by_local) {
+            (Some(person), Some(local)) if local.id != person.id => {
+                self.one_person_two_handles(&mut tx, &person, &local).await?;
+                person
+            }
+            (Some(person), _) | (None, Some(person)) => person,
+            (None, None) => self.new_person(&mut tx, at).await?,
+        };
+        let registered = self.learn(&mut tx, person, facts, number.as_ref()).await?;
+        tx.commit().await?;
+        Ok(registered)
+    }
+
+    /// The person an arriving object names, if the linkage knows one: by NHS number, else by issuer and local id.
+    pub async fn find(&self, key: &PersonKey, custody: &Custody) -> Result<Option<Registered>> {
+        let mut reader = self.db.read().await?;
+        let found = match key {
+            PersonKey::Nhs(number) => {
+                self.by_nhs_token(&mut reader, &self.nhs_token(number.expose(custody))).await?
+            }
+            PersonKey::Local { issuer, id } => {
+                self.by_local_token(&mut reader, &self.local_token(issuer, id.expose(custody))).await?
+            }
+        };
+        Ok(found.map(|person| Registered { person: person.id, conflict: person.conflict }))
+    }
+
+    /// What is known of a person.
+    pub async fn identity(&self, person: &str) -> Result<Option<Sensitive<Identity>>> {
+        let mut reader = self.db.read().await?;
+        let Some(person) = Self::by_id(&mut reader, person).await? else { return Ok(None) };
+        Ok(Some(Sensitive::new(self.open_identity(&person)?)))
+    }
+
+    /// Whether conflicting facts hold everything of this person.
+    pub async fn conflict(&self, person: &str) -> Result<Option<String>> {
+        let mut reader = self.db.read().await?;
+        Ok(Self::by_id(&mut reader, person).await?.and_then(|person| person.conflict))
+    }
+
+    /// Whether the person's NHS number is known.
+    pub async fn has_nhs_number(&self, person: &str) -> Result<bool> {
+        let mut reader = self.db.read().await?;
+        let number = sql("/* linkage: has number */ SELECT nhs_token FROM person WHERE id = $1").bind(person);
+        Ok(number.first(&mut reader, |row| row.get::<Option<String>>("nhs_token")).await?.flatten().is_some())
+    }
+
+    /// The person's subject in a project. The first pseudonym and offset are kept for ever.
+    pub async fn subject(
+        &self,
+        project: &str,
+        person: &str,
+        engine: &Pseudonymiser,
+        custody: &Custody,
+    ) -> Result<Option<Subject>> {
+        let mut tx = self.db.write().await?;
+        let Some(known) = Self::by_id(&mut tx, person).await? else { return Ok(None) };
+        let identity = self.open_identity(&known)?;
+        let number = identity.nhs_number.as_deref().and_then(|n| NhsNumber::parse(n).ok());
+        let key = match (number, identity.local_ids.first()) {
+            (Some(number), _) => PersonKey::Nhs(Sensitive::new(number)),
+            (None, Some((issuer, id))) => {
+                PersonKey::Local { issuer: issuer.clone(), id: Sensitive::new(id.clone()) }
+            }
+            (None, None) => return Ok(None),
+        };
+        let derived = engine.subject(&key).map_err(|_| LinkageError::Form)?;
+        let row = format!("{project}/{}", known.id);
+        let offset = derived.offset_days.expose(custody).to_le_bytes();
+        let sealed = self.sealing.seal_column("subject", &row, "offset_days", &offset)?;
+        sql("/* linkage: subject */ INSERT INTO subject (project, person, pseudonym, offset_days) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (project, person) DO NOTHING")
+        .bind(project)
+        .bind(&known.id)
+        .bind(derived.pseudonym.as_str())
+        .bind(sealed)
+        .run(&mut tx)
+        .await?;
+        let (pseudonym, sealed): (String, Vec<u8>) =
+            sql("/* linkage: kept subject */ SELECT pseudonym, offset_days FROM subject WHERE project = $1 AND person = $2")
+                .bind(project)
+                .bind(&known.id)
+                .one(&mut tx, |row| Ok((row.get("pseudonym")?, row.get("offset_days")?)))
+                .await?;
+        tx.commit().await?;
+        let offset = self.sealing.open_column("subject", &row, "offset_days", &sealed)?;
+        let offset: [u8; 4] = offset.as_slice().try_into().map_err(|_| LinkageError::Form)?;
+        let pseudonym = Pseudonym::parse(&pseudonym).map_err(|_| LinkageError::Form)?;
+        Ok(Some(Subject { pseudonym, offset_days: Sensitive::new(i32::from_le_bytes(offset)) }))
+    }
+
+    /// Pseudonyms given before the person's NHS number was known, with the pseudonym that follows from the number.
+    pub async fn aliases(
+        &self,
+        project: &str,
+        engine: &Pseudonymiser,
+    ) -> Result<Vec<(Pseudonym, Pseudonym)>> {
+        let mut reader = self.db.read().await?;
+        let late = sql("/* linkage: late numbers */ SELECT s.pseudonym, COALESCE(p.same_as, p.id) AS person FROM subject s
+             JOIN person p ON p.id = s.person WHERE s.project = $1 AND p.late_number > 0 ORDER BY s.pseudonym")
+        .bind(project)
+        .all(&mut reader, |row| Ok((row.get::<String>("pseudonym")?, row.get::<String>("person")?)))
+        .await?;
+        let mut aliases = Vec::new();
+        for (pseudonym, person) in late {
+            let Some(person) = Self::by_id(&mut reader, &person).await? else { continue };
+            let number = self.open_identity(&person)?.nhs_number;
+            let Some(number) = number.and_then(|n| NhsNumber::parse(&n).ok()) else { continue };
+            let pseudonym = Pseudonym::parse(&pseudonym).map_err(|_| LinkageError::Form)?;
+            let derived =
+                engine.pseudonym(&PersonKey::Nhs(Sensitive::new(number))).map_err(|_| LinkageError::Form)?;
+            if derived != pseudonym {
+                aliases.push((pseudonym, derived));
+            }
+        }
+        Ok(aliases)
+    }
+}
+
+impl Linkage {
+    async fn by_id(on: &mut impl Conn, id: &str) -> Result<Option<Person>> {
+        Ok(sql("/* linkage: person */ SELECT * FROM person WHERE id = $1")
+            .bind(id)
+            .first(on, Person::read)
+            .await?)
+    }
+
+    async fn by_nhs_token(&self, on: &mut impl Conn, token: &str) -> Result<Option<Person>> {
+        let query = sql("/* linkage: by number */ SELECT * FROM person WHERE nhs_token = $1").bind(token);
+        Ok(query.first(on, Person::read).await?)
+    }
+
+    /// The person of a local id; where an NHS number showed two handles to be one, the one with the number.
+    async fn by_local_token(&self, on: &mut impl Conn, token: &str) -> Result<Option<Person>> {
+        let query = sql("/* linkage: by local id */ SELECT p.* FROM person p
+             JOIN local_identity l ON l.person = p.id WHERE l.token = $1");
+        let found = query.bind(token).first(on, Person::read).await?;
+        match found.as_ref().and_then(|person| person.same_as.clone()) {
+            Some(same) => Self::by_id(on, &same).await,
+            None => Ok(found),
+        }
+    }
+
+    async fn new_person(&self, tx: &mut Tx, at: Timestamp) -> Result<Person> {
+        let id = new_id();
+        let sealed = self.seal_identity(&id, &Identity::default())?;
+        sql("/* linkage: new person */ INSERT INTO person (id, identity, created_us) VALUES ($1, $2, $3)")
+            .bind(&id)
+            .bind(sealed.clone())
+            .bind(at)
+            .run(tx)
+            .await?;
+        Ok(Person { id, sealed, conflict: None, same_as: None })
+    }
+
+    /// A number known at one trust shows that a local handle is the same person: the handle follows, its pseudonyms stay.
+    async fn one_person_two_handles(&self, tx: &mut Tx, person: &Person, local: &Person) -> Result<()> {
+        let local_number = self.open_identity(local)?.nhs_number;
+        if local_number.is_some() {
+            // The local id belongs to somebody with another NHS number: nobody can say which of the two is meant.
+            self.mark_conflict(tx, &local.id).await?;
+            return self.mark_conflict(tx, &person.id).await;
+        }
+        sql("/* linkage: same person */ UPDATE person SET same_as = $2, late_number = 1 WHERE id = $1")
+            .bind(&local.id)
+            .bind(&person.id)
+            .run(tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn mark_conflict(&self, tx: &mut Tx, person: &str) -> Result<()> {
+        sql("/* linkage: conflict */ UPDATE person SET conflict = $2 WHERE id = $1")
+            .bind(person)
+            .bind(CONFLICT)
+            .run(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Adds new facts to a person; contradicting ones mark a conflict.
+    async fn learn(
+        &self,
+        tx: &mut Tx,
+        person: Person,
+        facts: &Identity,
+        number: Option<&NhsNumber>,
+    ) -> Result<Registered> {
+        let mut known = self.open_identity(&person)?;
+        let disagree =
+            |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+        let digits = number.map(NhsNumber::digits);
+        let conflict = disagree(&known.birth_date, &facts.birth_date)
+            || disagree(&known.sex, &facts.sex)
+            || disagree(&known.nhs_number, &digits);
+        if conflict {
+            self.mark_conflict(tx, &person.id).await?;
+            return Ok(Registered { person: person.id, conflict: Some(CONFLICT.into()) });
+        }
+        let before = known.clone();
+        known.nhs_number = known.nhs_number.or(digits);
+        known.birth_date = known.birth_date.or_else(|| facts.birth_date.clone());
+        known.sex = known.sex.or_else(|| facts.sex.clone());
+        for pair in &facts.local_ids {
+            if !known.local_ids.contains(pair) {
+                known.local_ids.push(pair.clone());
+            }
+            self.link_local(tx, &person.id, pair).await?;
+        }
+        known.family_name = known.family_name.or_else(|| facts.family_name.clone());
+        if known != before {
+            let late =
+                before.nhs_number.is_none() && known.nhs_number.is_some() && before != Identity::default();
+            sql("/* linkage: learn */ UPDATE person SET identity = $2, nhs_token = COALESCE(nhs_token, $3),
+                        late_number = late_number + $4 WHERE id = $1")
+            .bind(&person.id)
+            .bind(self.seal_identity(&person.id, &known)?)
+            .bind(number.map(|n| self.nhs_token(n)))
+            .bind(late)
+            .run(tx)
+            .await?;
+        }
+        Ok(Registered { person: person.id, conflict: person.conflict })
+    }
+
+    async fn link_local(&self, tx: &mut Tx, person: &str, (issuer, id): &(String, String)) -> Result<()> {
+        let token = self.local_token(issuer, id);
+        let plain = serde_json::to_vec(&(issuer, id)).map_err(|_| LinkageError::Form)?;
+        let sealed = self.sealing.seal_column("local_identity", &token, "identity", &plain)?;
+        sql(
+            "/* linkage: local id */ INSERT INTO local_identity (token, person, identity) VALUES ($1, $2, $3)
+             ON CONFLICT (token) DO NOTHING",
+        )
+        .bind(token)
+        .bind(person)
+        .bind(sealed)
+        .run(tx)
+        .await?;
+        Ok(())
+    }
+
+    fn seal_identity(&self, id: &str, identity: &Identity) -> Result<Vec<u8>> {
+        let plain = serde_json::to_vec(identity).map_err(|_| LinkageError::Form)?;
+        Ok(self.sealing.seal_column("person", id, "identity", &plain)?)
+    }
+
+    fn open_identity(&self, person: &Person) -> Result<Identity> {
+        let plain = self.sealing.open_column("person", &person.id, "identity", &person.sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| LinkageError::Form)
+    }
+}

@@ -1,0 +1,171 @@
+//! Is this the right person? What an archive says of a patient, held against what the linkage knows (house rule: never merge).
+
+use crate::config::Source;
+use crate::linkage::Identity;
+use crate::project::{Identifier, SecondIdentifier};
+use deid::identity::NhsNumber;
+use dicom::dataset::Dataset;
+use dicom::tag::{Tag, tags};
+
+/// Other Patient IDs (0010,1000): retired, and still where many archives keep the NHS number.
+pub const OTHER_PATIENT_IDS: Tag = Tag(0x0010, 0x1000);
+
+/// What an archive, or an object, says of its patient. Lives only while it is compared; never stored, never printed.
+#[derive(Default)]
+pub struct Claimed {
+    /// Every identifier: (id, issuer as stated).
+    pub ids: Vec<(String, Option<String>)>,
+    /// YYYYMMDD.
+    pub birth_date: Option<String>,
+    /// `M`, `F`, `O`.
+    pub sex: Option<String>,
+    /// Family name component of each group of Patient's Name.
+    pub family_names: Vec<String>,
+}
+
+impl Claimed {
+    /// From an answer to C-FIND.
+    pub fn of_answer(answer: &Dataset) -> Self {
+        let text = |tag| answer.text(tag).map(str::to_owned);
+        let mut ids = Vec::new();
+        if let Some(id) = text(tags::PATIENT_ID) {
+            ids.push((id, text(tags::ISSUER_OF_PATIENT_ID)));
+        }
+        ids.extend(
+            answer.texts(OTHER_PATIENT_IDS).filter(|id| !id.is_empty()).map(|id| (id.to_owned(), None)),
+        );
+        for item in answer.items(tags::OTHER_PATIENT_I_DS_SEQUENCE) {
+            if let Some(id) = item.text(tags::PATIENT_ID) {
+                ids.push((id.to_owned(), item.text(tags::ISSUER_OF_PATIENT_ID).map(str::to_owned)));
+            }
+        }
+        Self {
+            ids,
+            birth_date: text(tags::PATIENT_BIRTH_DATE),
+            sex: text(tags::PATIENT_SEX),
+            family_names: answer.text(tags::PATIENT_NAME).map(family_names).unwrap_or_default(),
+        }
+    }
+
+    /// The NHS numbers among the identifiers, wherever this archive puts them.
+    pub fn nhs_numbers(&self) -> Vec<NhsNumber> {
+        let mut found: Vec<NhsNumber> =
+            self.ids.iter().filter_map(|(id, _)| NhsNumber::parse(id).ok()).collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Whether this is the person that the linkage knows. `asked_by_number` tells which identifier found the answer: that one
+    /// must agree as well, and does not count as the second.
+    pub fn confirms(
+        &self,
+        known: &Identity,
+        rule: &SecondIdentifier,
+        source: &Source,
+        asked_by_number: bool,
+    ) -> bool {
+        let numbers = self.nhs_numbers();
+        let number_agrees =
+            known.nhs_number.as_ref().map(|known| numbers.iter().any(|n| n.digits() == *known));
+        // An archive that states another NHS number speaks of somebody else, whatever else agrees.
+        if number_agrees == Some(false) && !numbers.is_empty() {
+            return false;
+        }
+        let local_agrees = known.local_ids.iter().any(|(issuer, id)| {
+            source.knows_local_ids_of(issuer)
+                && self.ids.iter().any(|(stated, at)| {
+                    stated.trim() == id.trim()
+                        && at
+                            .as_deref()
+                            .is_none_or(|at| same(at, issuer) || source.issuer.as_deref() == Some(issuer))
+                })
+        });
+        let first = if asked_by_number { number_agrees == Some(true) } else { local_agrees };
+        if !first {
+            return false;
+        }
+        let SecondIdentifier::AnyOf(_) = rule else { return true };
+        let mut agreed = false;
+        for (identifier, agrees) in [
+            (Identifier::DateOfBirth, compare(known.birth_date.as_deref(), self.birth_date.as_deref())),
+            (Identifier::Sex, compare(known.sex.as_deref(), self.sex.as_deref())),
+            (
+                Identifier::FamilyName,
+                known
+                    .family_name
+                    .as_deref()
+                    .filter(|_| !self.family_names.is_empty())
+                    .map(|known| self.family_names.iter().any(|stated| same(stated, known))),
+            ),
+            (Identifier::LocalId, if asked_by_number { local_agrees.then_some(true) } else { number_agrees }),
+        ] {
+            match agrees {
+                Some(false) => return false,
+                Some(true) if rule.accepts(identifier) => agreed = true,
+                _ => {}
+            }
+        }
+        agreed
+    }
+}
+
+fn compare(known: Option<&str>, stated: Option<&str>) -> Option<bool> {
+    Some(same(known?, stated?))
+}
+
+fn same(a: &str, b: &str) -> bool {
+    a.trim().to_lowercase() == b.trim().to_lowercase()
+}
+
+/// The family name of each component group (PS3.5 §6.2, PN).
+pub fn family_names(name: &str) -> Vec<String> {
+    name.split('=')
+        .filter_map(|group| group.split('^').next())
+        .map(str::trim)
+        .filter(|n| !n.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use std::path::Path;
+
+    fn source(name: &str) -> Source {
+        let config = Config::parse(include_str!("../../../docs/samples/hub.toml"), Path::new("/")).unwrap();
+        config.sources.into_iter().find(|s| s.name == name).unwrap()
+    }
+
+    fn known() -> Identity {
+        Identity {
+            nhs_number: Some("9990000018".into()),
+            birth_date: Some("19500101".into()),
+            ..Identity::default()
+        }
+    }
+
+    fn claimed(id: &str, birth: &str) -> Claimed {
+        Claimed { ids: vec![(id.into(), None)], birth_date: Some(birth.into()), ..Claimed::default() }
+    }
+
+    #[test]
+    fn a_number_needs_a_second_identifier_that_agrees() {
+        let (rule, source) = (SecondIdentifier::AnyOf(vec![Identifier::DateOfBirth]), source("alder"));
+        assert!(claimed("999 000 0018", "19500101").confirms(&known(), &rule, &source, true));
+        assert!(!claimed("9990000018", "19500102").confirms(&known(), &rule, &source, true));
+        assert!(!claimed("9990000026", "19500101").confirms(&known(), &rule, &source, true));
+        let silent = Claimed { birth_date: None, ..claimed("9990000018", "") };
+        assert!(!silent.confirms(&known(), &rule, &source, true));
+    }
+
+    #[test]
+    fn a_project_that_needs_no_second_identifier_still_needs_the_first() {
+        let rule = SecondIdentifier::NotNeeded { reason: "steering group".into() };
+        let source = source("alder");
+        assert!(claimed("9990000018", "19990909").confirms(&known(), &rule, &source, true));
+        assert!(!claimed("12345", "19500101").confirms(&known(), &rule, &source, true));
+    }
+}

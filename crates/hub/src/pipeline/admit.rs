@@ -1,0 +1,222 @@
+//! Who is it, and who asked for it? An object that arrived is held against the linkage and the live cohort rows.
+//!
+//! What was asked for and what was pushed unasked pass the same questions; only the answers to "which study" differ.
+
+use crate::config::Source;
+use crate::context::{Hub, HubError, Served};
+use crate::linkage::TokenKind;
+use crate::patient::{Claimed, family_names};
+use crate::project::Judgement;
+use crate::sources::Origin;
+use crate::store::{CohortRow, Spooled, Study};
+use crate::windows::DateWindow;
+use chrono::NaiveDate;
+use deid::custody::{Custody, Sensitive};
+use deid::facts::Facts;
+use deid::identity::{NhsNumber, PersonKey, is_placeholder};
+
+/// Where an object belongs in one project.
+pub struct Admission<'h> {
+    /// The project.
+    pub served: &'h Served,
+    /// The trust that controls it, unless unattributed.
+    pub trust: Option<String>,
+    /// The person, unless unidentified.
+    pub person: Option<String>,
+    /// The study it was asked for in.
+    pub study: Option<Study>,
+    /// Why it goes no further; `None`: it goes on.
+    pub held: Option<&'static str>,
+}
+
+/// Judges an object for every project of the hub; where no project asked for it, it is held once, for the first.
+pub async fn admit<'h>(
+    hub: &'h Hub,
+    object: &Spooled,
+    facts: &Facts,
+) -> Result<Vec<Admission<'h>>, HubError> {
+    let mut admissions = Vec::new();
+    let mut unrequested = None;
+    for served in &hub.projects {
+        let admission = judge(hub, served, object, facts).await?;
+        if admission.held == Some("unrequested") && admission.study.is_none() {
+            unrequested.get_or_insert(admission);
+        } else {
+            admissions.push(admission);
+        }
+    }
+    if admissions.is_empty() {
+        admissions.extend(unrequested);
+    }
+    Ok(admissions)
+}
+
+async fn judge<'h>(
+    hub: &'h Hub,
+    served: &'h Served,
+    object: &Spooled,
+    facts: &Facts,
+) -> Result<Admission<'h>, HubError> {
+    let custody = &hub.custody;
+    let study_token = hub.linkage.token(TokenKind::Study, facts.study_uid.expose(custody));
+    let studies = hub.store.studies_of_token(&object.source, &study_token).await?;
+    let study = studies.into_iter().find(|study| study.project == served.project.name);
+    let mut admission =
+        Admission { served, trust: study.as_ref().map(|s| s.trust.clone()), person: None, study, held: None };
+    let Some(source) = hub.config.source(&object.source) else {
+        admission.held = Some("unknown-source");
+        return Ok(admission);
+    };
+    match attribute(source, facts, custody) {
+        Ok(trust) => admission.trust = Some(trust),
+        // The archive named the trust when it was asked; the object alone may say less.
+        Err(code) if admission.trust.is_none() => admission.held = Some(code),
+        Err(_) => {}
+    }
+    let person = match identify(hub, source, facts).await? {
+        Ok(person) => person,
+        Err(code) => {
+            admission.held = Some(code);
+            return Ok(admission);
+        }
+    };
+    admission.person = Some(person.clone());
+    if admission.held.is_some() {
+        return Ok(admission);
+    }
+    if !confirmed(hub, served, source, &person, facts).await? {
+        admission.held = Some("identity-unconfirmed");
+        return Ok(admission);
+    }
+    admission.held = wanted(hub, served, &admission, &person, facts).await?;
+    Ok(admission)
+}
+
+fn attribute(source: &Source, facts: &Facts, custody: &Custody) -> Result<String, &'static str> {
+    let text = |value: &Option<Sensitive<String>>| value.as_ref().map(|v| v.expose(custody).clone());
+    let (institution, accession, ae) = (
+        text(&facts.origin.institution_name),
+        text(&facts.origin.accession_number),
+        text(&facts.origin.source_ae),
+    );
+    let code = facts.origin.institution_codes.first().map(|c| c.expose(custody).clone());
+    let issuer = text(&facts.patient.issuer);
+    let origin = Origin {
+        issuer_of_patient_id: issuer.as_deref(),
+        institution_name: institution.as_deref(),
+        institution_code: code.as_deref(),
+        accession: accession.as_deref(),
+        ae_title: ae.as_deref(),
+    };
+    source.attribute(&origin).map(str::to_owned).map_err(|unattributed| unattributed.code())
+}
+
+fn claimed(facts: &Facts, custody: &Custody) -> Claimed {
+    let patient = &facts.patient;
+    let stated =
+        |issuer: &Option<Sensitive<String>>| issuer.as_ref().map(|issuer| issuer.expose(custody).clone());
+    let mut ids: Vec<(String, Option<String>)> =
+        patient.id.iter().map(|id| (id.expose(custody).clone(), stated(&patient.issuer))).collect();
+    ids.extend(patient.other_ids.iter().map(|(id, issuer)| (id.expose(custody).clone(), stated(issuer))));
+    Claimed {
+        ids,
+        birth_date: patient.birth_date.as_ref().map(|d| d.expose(custody).clone()),
+        sex: patient.sex.map(String::from),
+        family_names: patient.name.as_ref().map(|n| family_names(n.expose(custody))).unwrap_or_default(),
+    }
+}
+
+/// The one person that the object's identifiers name: the NHS number wherever it stands, else a local id at its issuer.
+async fn identify(
+    hub: &Hub,
+    source: &Source,
+    facts: &Facts,
+) -> Result<Result<String, &'static str>, HubError> {
+    let claimed = claimed(facts, &hub.custody);
+    let mut keys: Vec<PersonKey> =
+        claimed.nhs_numbers().into_iter().map(|n| PersonKey::Nhs(Sensitive::new(n))).collect();
+    if keys.len() > 1 {
+        return Ok(Err("identity-conflict"));
+    }
+    if keys.is_empty() {
+        for (id, issuer) in &claimed.ids {
+            let issuer = issuer.as_deref().or(source.issuer.as_deref());
+            let Some(issuer) = issuer.filter(|issuer| source.knows_local_ids_of(issuer)) else { continue };
+            if !is_placeholder(id) && NhsNumber::parse(id).is_err() {
+                keys.push(PersonKey::Local { issuer: issuer.to_owned(), id: Sensitive::new(id.clone()) });
+            }
+        }
+    }
+    if keys.is_empty() {
+        return Ok(Err("identity-unknown"));
+    }
+    let mut found = None;
+    for key in &keys {
+        match (hub.linkage.find(key, &hub.custody).await?, &found) {
+            (Some(registered), _) if registered.conflict.is_some() => return Ok(Err("identity-conflict")),
+            (Some(registered), Some(other)) if registered.person != *other => {
+                return Ok(Err("identity-conflict"));
+            }
+            (Some(registered), _) => found = Some(registered.person),
+            (None, _) => {}
+        }
+    }
+    Ok(found.ok_or("unrequested"))
+}
+
+async fn confirmed(
+    hub: &Hub,
+    served: &Served,
+    source: &Source,
+    person: &str,
+    facts: &Facts,
+) -> Result<bool, HubError> {
+    let Some(known) = hub.linkage.identity(person).await? else { return Ok(false) };
+    let claimed = claimed(facts, &hub.custody);
+    let by_number = !claimed.nhs_numbers().is_empty();
+    Ok(claimed.confirms(known.expose(&hub.custody), &served.project.second_identifier, source, by_number))
+}
+
+/// Whether a live row of the project wants this object; else the reason why not.
+async fn wanted(
+    hub: &Hub,
+    served: &Served,
+    admission: &Admission<'_>,
+    person: &str,
+    facts: &Facts,
+) -> Result<Option<&'static str>, HubError> {
+    let rows = hub.store.rows_of_person(person).await?;
+    let rows = rows
+        .into_iter()
+        .filter(|row| row.project == served.project.name && Some(&row.trust) == admission.trust.as_ref());
+    let date = facts.study_date.as_ref().map(|date| date.expose(&hub.custody).clone());
+    let Some(date) = date.and_then(|date| NaiveDate::parse_from_str(&date, "%Y%m%d").ok()) else {
+        return Ok(Some("no-study-date"));
+    };
+    let mut any = false;
+    for row in rows {
+        any = true;
+        if row_window(hub, served, &row).await?.is_some_and(|window| window.contains(date)) {
+            return Ok(if admission.study.is_some() { None } else { pushed(served, facts) });
+        }
+    }
+    Ok(Some(if any && admission.study.is_some() { "outside-window" } else { "unrequested" }))
+}
+
+/// A pushed object was never judged by its study, so it is judged by itself.
+fn pushed(served: &Served, facts: &Facts) -> Option<&'static str> {
+    if facts.modality.is_none_or(|modality| served.project.folder_of(modality).is_none()) {
+        return Some("unrequested");
+    }
+    match served.project.body_parts.judge(facts.body_part, []) {
+        Judgement::Wanted => None,
+        Judgement::Elsewhere => Some("unrequested"),
+        Judgement::Unknown => Some("body-part-unknown"),
+    }
+}
+
+async fn row_window(hub: &Hub, served: &Served, row: &CohortRow) -> Result<Option<DateWindow>, HubError> {
+    let Some(detail) = hub.linkage.row_detail(&row.id).await? else { return Ok(None) };
+    let anchor = NaiveDate::parse_from_str(&detail.expose(&hub.custody).anchor, "%Y%m%d").ok();
+    Ok(anchor.zip(served.project.arm(&row.arm)).map(|(anchor, arm)| DateWindow::of(arm, anchor)))
+}

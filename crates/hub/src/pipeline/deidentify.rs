@@ -1,0 +1,307 @@
+//! Step 4 of an instance: who is it → tags → pixels → verified and written → outbox → row `cleared`, or held by name.
+
+use super::admit::{Admission, admit};
+use crate::context::{Hub, HubError};
+use crate::linkage::Identity;
+use crate::store::{Belongs, Instance as Row, Outgoing, Spooled};
+use bytes::Bytes;
+use deid::instance::{Instance, PixelVerdict};
+use deid::pixels::Review;
+use deid::pseudonym::Subject;
+use dicom::part10::{Limits, Source};
+use platform::audit::{self, Details};
+use platform::db::Tx;
+use platform::jobs::{self, Lease, Outcome};
+use residue::{Needle, NeedleKind};
+use std::fs::File;
+use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::sync::Arc;
+use submission::clearance::Clearance;
+use submission::signed::Signed;
+
+/// An outgoing object up to this length is made in memory; a longer one in a file without a name, gone with the process.
+const IN_MEMORY_BYTES_MAX: i64 = 16 << 20;
+
+/// What became of one object in one project.
+enum Verdict {
+    /// De-identified; its bytes are in the outbox.
+    Cleared(Cleared),
+    /// `held`, `quarantined` or `rejected`, with its reason.
+    Stopped(&'static str, String),
+}
+
+struct Cleared {
+    name: String,
+    pseudonym: String,
+    digest: String,
+    bytes: u64,
+    clearance: String,
+}
+
+/// The written object before it is in the outbox.
+enum Written {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+/// One step: the payload is the spool object.
+pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
+    let Some(object) = hub.store.spool_object(&lease.payload).await? else {
+        return done(hub, lease, Vec::new()).await;
+    };
+    let first = match open(hub, &object).await? {
+        Ok(instance) => instance,
+        Err(code) => return unreadable(hub, lease, &object, code).await,
+    };
+    let admissions = admit(hub, &object, first.facts()).await?;
+    let mut first = Some(first);
+    let mut verdicts = Vec::new();
+    for admission in admissions {
+        let row = received(hub, &object, &admission).await?;
+        let Some(row) = row else { continue };
+        // Each project cleans its own copy.
+        let instance = match first.take() {
+            Some(instance) => instance,
+            None => match open(hub, &object).await? {
+                Ok(instance) => instance,
+                Err(code) => {
+                    verdicts.push((row, Verdict::Stopped("quarantined", code)));
+                    continue;
+                }
+            },
+        };
+        let verdict = judge(hub, &object, &admission, &row, instance).await?;
+        verdicts.push((row, verdict));
+    }
+    done(hub, lease, verdicts).await
+}
+
+async fn open(
+    hub: &Arc<Hub>,
+    object: &Spooled,
+) -> Result<Result<Instance<deid::state::Identifiable>, String>, HubError> {
+    let (spool, id) = (Arc::clone(&hub.spool), object.id.clone());
+    let limits = Limits { header_bytes_max: hub.config.limits.header_bytes_max, ..Limits::default() };
+    let opened = tokio::task::spawn_blocking(move || {
+        let source: Box<dyn Source> = Box::new(spool.read(&id)?);
+        Ok::<_, HubError>(Instance::open(source, &limits).map_err(|rejection| rejection.code().to_owned()))
+    });
+    opened.await.unwrap_or_else(|_| Ok(Err("engine-failed".to_owned())))
+}
+
+/// Makes or moves the instance's row; `None` where another copy has gone further already.
+async fn received(hub: &Hub, object: &Spooled, admission: &Admission<'_>) -> Result<Option<Row>, HubError> {
+    let belongs = Belongs {
+        project: &admission.served.project.name,
+        source: &object.source,
+        trust: admission.trust.as_deref(),
+        study: admission.study.as_ref().map(|study| study.id.as_str()),
+        person: admission.person.as_deref(),
+        token: &object.token,
+        spool: &object.id,
+    };
+    let mut tx = hub.store.write().await?;
+    let (row, ours) = hub.store.instance_received(&mut tx, &belongs, hub.clock.now()).await?;
+    tx.commit().await?;
+    Ok((ours && matches!(row.state.as_str(), "received" | "held" | "quarantined")).then_some(row))
+}
+
+async fn judge(
+    hub: &Arc<Hub>,
+    object: &Spooled,
+    admission: &Admission<'_>,
+    row: &Row,
+    instance: Instance<deid::state::Identifiable>,
+) -> Result<Verdict, HubError> {
+    let held = |code: &str| Ok(Verdict::Stopped("held", code.to_owned()));
+    if let Some(code) = admission.held {
+        return held(code);
+    }
+    let (Some(trust), Some(person)) = (&admission.trust, &admission.person) else {
+        return held("identity-unknown");
+    };
+    if let Some(shut) = hub.gates(admission.served).shut(trust, person, hub.clock.now()).await? {
+        return held(shut.code);
+    }
+    let served = admission.served;
+    let project = &served.project.name;
+    let Some(subject) = hub.linkage.subject(project, person, &served.engine, &hub.custody).await? else {
+        return held("identity-unknown");
+    };
+    let known =
+        hub.linkage.identity(person).await?.map(|i| needles(i.expose(&hub.custody))).unwrap_or_default();
+    let released = hub.store.last_decision(&row.id, ["release", "hold"]).await?.as_deref() == Some("release");
+    let review = if released { Review::Released } else { Review::Pending };
+    let in_memory = object.bytes <= IN_MEMORY_BYTES_MAX;
+    let (hub_, name) = (Arc::clone(hub), project.clone());
+    let cleaned = tokio::task::spawn_blocking(move || {
+        clean(&hub_, &name, instance, &subject, &known, review, in_memory)
+    });
+    let cleaned = cleaned.await.unwrap_or_else(|_| Ok(Err(("quarantined", "engine-failed".to_owned()))));
+    let (cleared, written) = match cleaned? {
+        Ok(cleared) => cleared,
+        Err((state, reason)) => return Ok(Verdict::Stopped(state, reason)),
+    };
+    put(hub, project, &cleared.digest, written).await?;
+    Ok(Verdict::Cleared(cleared))
+}
+
+type Stopped = (&'static str, String);
+
+/// The straight line through the wall; runs on a blocking thread.
+fn clean(
+    hub: &Hub,
+    project: &str,
+    instance: Instance<deid::state::Identifiable>,
+    subject: &Subject,
+    known: &[Needle],
+    review: Review,
+    in_memory: bool,
+) -> Result<Result<(Cleared, Written), Stopped>, HubError> {
+    let Some(served) = hub.served(project) else { return Ok(Err(("held", "not-configured".into()))) };
+    let cleaned = match instance.clean_tags(&served.profile, subject, &served.engine) {
+        Ok(cleaned) => cleaned,
+        Err(rejection) => return Ok(Err(("quarantined", rejection.code().to_owned()))),
+    };
+    let judged = match cleaned.clean_pixels(&served.pixels, review) {
+        PixelVerdict::Clear(judged) => judged,
+        PixelVerdict::Review(reasons) => return Ok(Err(("held", codes(&reasons)))),
+        PixelVerdict::Reject(reasons) => return Ok(Err(("rejected", codes(&reasons)))),
+    };
+    let at_us = hub.clock.now().as_micros();
+    let (result, written) = if in_memory {
+        let mut out = Cursor::new(Vec::new());
+        let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
+        (result, Written::Memory(out.into_inner()))
+    } else {
+        let mut out = tempfile::tempfile_in(&hub.config.spool_dir).map_err(crate::spool::SpoolError::Disk)?;
+        let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
+        out.seek(SeekFrom::Start(0)).map_err(crate::spool::SpoolError::Disk)?;
+        (result, Written::File(out))
+    };
+    let (_, signed) = match result {
+        Ok(cleared) => cleared,
+        Err(residue) => {
+            tracing::warn!(code = residue.code(), "object held: its outgoing form did not pass verification");
+            return Ok(Err(("held", residue.code().to_owned())));
+        }
+    };
+    Ok(into_cleared(hub, &signed)
+        .map(|cleared| (cleared, written))
+        .ok_or(("quarantined", "clearance-not-signed".to_owned())))
+}
+
+/// What the row keeps of a clearance.
+fn into_cleared(hub: &Hub, signed: &Signed<Clearance>) -> Option<Cleared> {
+    let clearance = signed.verify(&hub.own_keys).ok()?;
+    Some(Cleared {
+        name: clearance.name.to_string(),
+        pseudonym: clearance.pseudonym.as_str().to_owned(),
+        digest: clearance.sha256.to_string(),
+        bytes: clearance.bytes,
+        clearance: String::from_utf8(signed.to_json().ok()?).ok()?,
+    })
+}
+
+fn codes(reasons: &[deid::pixels::PixelReason]) -> String {
+    reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>().join(" ")
+}
+
+/// The name of an outbox object: by project and content, so that a step that runs twice writes the same.
+pub(crate) fn outbox_name(project: &str, digest: &str) -> String {
+    format!("{project}/{digest}")
+}
+
+async fn put(hub: &Hub, project: &str, digest: &str, written: Written) -> Result<(), HubError> {
+    let name = outbox_name(project, digest);
+    match written {
+        Written::Memory(bytes) => hub.outbox.put(&name, Bytes::from(bytes)).await?,
+        Written::File(file) => {
+            let reader: Box<dyn Read + Send> = Box::new(file);
+            hub.outbox.put_reader(&name, reader).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What the linkage knows of a person and the outgoing bytes must not hold.
+pub(crate) fn needles(identity: &Identity) -> Vec<Needle> {
+    let mut needles = Vec::new();
+    needles.extend(identity.nhs_number.iter().map(|n| Needle::new(NeedleKind::Number, n.as_str())));
+    needles.extend(identity.local_ids.iter().map(|(_, id)| Needle::new(NeedleKind::Other, id.as_str())));
+    needles.extend(identity.birth_date.iter().map(|d| Needle::new(NeedleKind::Date, d.as_str())));
+    needles.extend(identity.family_name.iter().map(|n| Needle::new(NeedleKind::Name, n.as_str())));
+    needles
+}
+
+async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) -> Result<Outcome, HubError> {
+    let mut verdicts = Vec::new();
+    let mut tx = hub.store.write().await?;
+    let mut projects = hub.store.projects_expecting(&object.source, &object.token).await?;
+    if projects.is_empty() {
+        projects.extend(hub.projects.first().map(|served| served.project.name.clone()));
+    }
+    for project in &projects {
+        let belongs = Belongs {
+            project,
+            source: &object.source,
+            trust: None,
+            study: None,
+            person: None,
+            token: &object.token,
+            spool: &object.id,
+        };
+        let (row, ours) = hub.store.instance_received(&mut tx, &belongs, hub.clock.now()).await?;
+        if ours {
+            verdicts.push((row, Verdict::Stopped("quarantined", code.clone())));
+        }
+    }
+    tx.commit().await?;
+    done(hub, lease, verdicts).await
+}
+
+/// The facts, the audit and the end of the job, in one transaction.
+async fn done(hub: &Hub, lease: &Lease, verdicts: Vec<(Row, Verdict)>) -> Result<Outcome, HubError> {
+    let now = hub.clock.now();
+    let mut tx = hub.store.write().await?;
+    for (row, verdict) in &verdicts {
+        match verdict {
+            Verdict::Cleared(c) => {
+                let out = Outgoing {
+                    name: &c.name,
+                    pseudonym: &c.pseudonym,
+                    digest: &c.digest,
+                    bytes: c.bytes,
+                    clearance: &c.clearance,
+                };
+                hub.store.instance_cleared(&mut tx, &row.id, &out, now).await?;
+            }
+            Verdict::Stopped(state, reason) => {
+                hub.store.instance_is(&mut tx, &row.id, state, Some(reason), now).await?;
+            }
+        }
+        record(&mut tx, row, verdict, now).await?;
+    }
+    if jobs::complete(&mut tx, lease, now).await.is_err() {
+        return Ok(Outcome::RetryLater { at: None, code: "lease-lost" });
+    }
+    tx.commit().await?;
+    Ok(Outcome::Finished)
+}
+
+async fn record(
+    tx: &mut Tx,
+    row: &Row,
+    verdict: &Verdict,
+    now: platform::clock::Timestamp,
+) -> Result<(), HubError> {
+    let details = Details::new().id("instance", &row.id)?;
+    let (event, details) = match verdict {
+        Verdict::Cleared(c) => {
+            ("instance cleared", details.id("digest", &c.digest)?.id("pseudonym", &c.pseudonym)?)
+        }
+        Verdict::Stopped(state, _) => ("instance stopped", details.code("state", state)),
+    };
+    audit::append(tx, row.trust.as_deref().unwrap_or("unattributed"), "hub", event, &details, now).await?;
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! What happens to an instance inside the hub, one stage a file, in the order in which it happens.
+
+pub mod receive;
+pub mod admit;
+pub mod deidentify;
+pub mod clinical;

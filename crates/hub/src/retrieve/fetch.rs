@@ -1,0 +1,154 @@
+//! One study fetched: C-GET where it is offered, else C-MOVE to ourselves; what is missing is asked for again by instance,
+//! else by series, else whole. A study that came short is never called done.
+
+use crate::ae::{AeError, Client, Holding, Retrieved};
+use crate::config::{Level, Retrieve, Source};
+use crate::context::{Hub, HubError};
+use crate::store::Study;
+use dicom::dataset::Dataset;
+use dicom::tag::{VR, tags};
+use platform::jobs::{self, Lease, Outcome};
+use std::time::Duration;
+
+/// Objects of a C-MOVE may arrive a little after its last response.
+const SETTLE: Duration = Duration::from_millis(500);
+/// How often it is looked whether they have.
+const SETTLE_CHECKS: u32 = 4;
+
+/// One step: the payload is the study.
+pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, HubError> {
+    let Some(study) = hub.store.study(&lease.payload).await? else {
+        return Ok(Outcome::GiveUp { code: "no-such-study" });
+    };
+    let (Some(served), Some(source)) = (hub.served(&study.project), hub.config.source(&study.source)) else {
+        return Ok(Outcome::RetryLater { at: None, code: "not-configured" });
+    };
+    let now = hub.clock.now();
+    if let Some(shut) = hub.gates(served).shut(&study.trust, &study.person, now).await? {
+        return settle(hub, lease, &study, "held", Some(shut.code)).await;
+    }
+    if hub.store.paused(&source.name).await?
+        || hub.store.paused(&study.trust).await?
+        || !source.may_be_asked(now.to_utc(), source.pause_file.exists())
+    {
+        return Ok(Outcome::RetryLater {
+            at: Some(now.plus(Duration::from_secs(300))),
+            code: "paused-or-outside-window",
+        });
+    }
+    if is_whole(hub, &study, study.expected).await? {
+        return settle(hub, lease, &study, "retrieved", None).await;
+    }
+    let mut tx = hub.store.write().await?;
+    hub.store.study_is(&mut tx, &study.id, "retrieving", None, now).await?;
+    tx.commit().await?;
+    let Some(uid) = hub.linkage.study_uid(&study.token).await? else {
+        return Ok(Outcome::GiveUp { code: "study-without-uid" });
+    };
+    let mut keys = Dataset::new();
+    keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid.expose(&hub.custody));
+    let outcome = retrieve(client, source, keys, holdings(&study)).await;
+    let retrieved = match outcome {
+        Ok(retrieved) => retrieved,
+        Err(error) => {
+            tracing::warn!(source = %source.name, study = %study.id, %error, "retrieval failed; tried again later");
+            short(hub, &study).await?;
+            return Ok(Outcome::RetryLater { at: None, code: "archive-failed" });
+        }
+    };
+    let told = retrieved.is_complete.then_some(retrieved.completed);
+    if let Some(told) = told {
+        let mut tx = hub.store.write().await?;
+        hub.store.study_expects(&mut tx, &study.id, told).await?;
+        tx.commit().await?;
+    }
+    let expected = study.expected.max(told.and_then(|told| i64::try_from(told).ok()));
+    for _ in 0..SETTLE_CHECKS {
+        if is_whole(hub, &study, expected).await? {
+            return settle(hub, lease, &study, "retrieved", None).await;
+        }
+        hub.clock.sleep(SETTLE).await;
+    }
+    short(hub, &study).await?;
+    Ok(Outcome::RetryLater { at: None, code: "study-short" })
+}
+
+async fn retrieve(
+    client: &Client,
+    source: &Source,
+    keys: Dataset,
+    holdings: Vec<Holding>,
+) -> Result<Retrieved, AeError> {
+    let (client, source) = (client.clone(), source.clone());
+    let work = move || {
+        let get = || client.get(&source, Level::Study, &keys, &holdings);
+        let by_move = || client.move_to_us(&source, Level::Study, &keys);
+        match source.retrieve {
+            Retrieve::Get => get(),
+            Retrieve::Move => by_move(),
+            // Whoever refuses C-GET, or accepts none of its contexts, is asked to move.
+            Retrieve::Auto => get().or_else(|error| match error {
+                AeError::Role(_) | AeError::Failed(_) => by_move(),
+                other => Err(other),
+            }),
+        }
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(AeError::Ended))
+}
+
+/// What the study holds, as planned when it was found; common image classes where the archive did not say.
+fn holdings(study: &Study) -> Vec<Holding> {
+    let planned: Vec<Holding> =
+        study.plan.as_deref().and_then(|plan| serde_json::from_str(plan).ok()).unwrap_or_default();
+    if !planned.is_empty() {
+        return planned;
+    }
+    COMMON_CLASSES.iter().map(|class| ((*class).to_owned(), None)).collect()
+}
+
+/// Asked for where an archive does not say what a study holds (PS3.4 Annex B.5).
+const COMMON_CLASSES: &[&str] = &[
+    "1.2.840.10008.5.1.4.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.2",
+    "1.2.840.10008.5.1.4.1.1.2.1",
+    "1.2.840.10008.5.1.4.1.1.4",
+    "1.2.840.10008.5.1.4.1.1.4.1",
+    "1.2.840.10008.5.1.4.1.1.7",
+    "1.2.840.10008.5.1.4.1.1.88.67",
+    "1.2.840.10008.5.1.4.1.1.11.1",
+];
+
+/// Whether all that was expected has arrived: by name where the archive lists instances, else by its counts.
+async fn is_whole(hub: &Hub, study: &Study, expected: Option<i64>) -> Result<bool, HubError> {
+    let arrived = hub.store.arrived(study).await?;
+    if arrived.missing > 0 {
+        return Ok(false);
+    }
+    let is_listed = study.plan.as_deref().is_some_and(|plan| plan != "[]");
+    Ok(arrived.listed > 0 && (is_listed || expected.is_some_and(|expected| arrived.listed >= expected)))
+}
+
+async fn short(hub: &Hub, study: &Study) -> Result<(), HubError> {
+    let mut tx = hub.store.write().await?;
+    hub.store.study_is(&mut tx, &study.id, "short", Some("study-short"), hub.clock.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn settle(
+    hub: &Hub,
+    lease: &Lease,
+    study: &Study,
+    state: &str,
+    reason: Option<&str>,
+) -> Result<Outcome, HubError> {
+    let now = hub.clock.now();
+    let mut tx = hub.store.write().await?;
+    hub.store.study_is(&mut tx, &study.id, state, reason, now).await?;
+    if jobs::complete(&mut tx, lease, now).await.is_err() {
+        return Ok(Outcome::RetryLater { at: None, code: "lease-lost" });
+    }
+    tx.commit().await?;
+    Ok(Outcome::Finished)
+}

@@ -1,0 +1,240 @@
+//! The sealed spool: one encrypted file per received object, named by a random handle, destroyed alone.
+
+use platform::disk;
+use platform::keys::random_id;
+use platform::seal::{SealError, SealedReader, SealedWriter, SealingKey};
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// The spool failed. No variant says whose object it was.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The disk is short: senders are told 0xA700 and keep what they have.
+    #[error(
+        "the spool's disk has {free} bytes free, less than the reserve of {reserve}: make room or lower spool_reserve_bytes"
+    )]
+    NoRoom {
+        /// Bytes free.
+        free: u64,
+        /// Bytes that must stay free.
+        reserve: u64,
+    },
+    /// The sealed file does not open.
+    #[error("spool object {id}: {error}")]
+    Sealed {
+        /// Its handle.
+        id: String,
+        /// Why.
+        error: SealError,
+    },
+    /// The disk failed.
+    #[error("the spool's disk: {0}")]
+    Disk(#[from] io::Error),
+    /// No randomness.
+    #[error("no handle for a new object: {0}")]
+    Handle(#[from] platform::keys::KeyError),
+}
+
+/// A folder of sealed objects.
+pub struct Spool {
+    dir: PathBuf,
+    key: SealingKey,
+    reserve_bytes: u64,
+    entries: GroupSync,
+}
+
+/// An object being received. Dropped before [`Arriving::finish`], it is removed.
+pub struct Arriving {
+    id: String,
+    path: PathBuf,
+    sealed: Option<SealedWriter<File>>,
+}
+
+impl Spool {
+    /// Opens the folder, making it if it is missing.
+    pub fn open(dir: PathBuf, key: SealingKey, reserve_bytes: u64) -> Result<Self, SpoolError> {
+        disk::create_dirs(&dir)?;
+        Ok(Self { dir, key, reserve_bytes, entries: GroupSync::default() })
+    }
+
+    /// Begins an object, unless the disk is short.
+    pub fn begin(&self) -> Result<Arriving, SpoolError> {
+        let free = disk::bytes_free(&self.dir)?;
+        if free < self.reserve_bytes {
+            return Err(SpoolError::NoRoom { free, reserve: self.reserve_bytes });
+        }
+        let id = random_id()?;
+        let path = self.path(&id);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let sealed = SealedWriter::new(file, &self.key, &id).map_err(|error| sealed(&id, error))?;
+        Ok(Arriving { id, path, sealed: Some(sealed) })
+    }
+
+    /// Makes the folder's entries last: one sync serves every object that was finished before it began.
+    pub fn sync_entries(&self) -> Result<(), SpoolError> {
+        Ok(self.entries.sync(|| disk::sync_dir(&self.dir))?)
+    }
+
+    /// Opens an object.
+    pub fn read(&self, id: &str) -> Result<SealedReader<File>, SpoolError> {
+        SealedReader::open(File::open(self.path(id))?, &self.key, id).map_err(|error| sealed(id, error))
+    }
+
+    /// Destroys an object; one that is gone already is fine.
+    pub fn destroy(&self, id: &str) -> Result<(), SpoolError> {
+        match fs::remove_file(self.path(id)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => Ok(done?),
+        }
+    }
+
+    /// Removes what no row names: objects whose receipt never became durable. Only while nothing is being received.
+    pub fn sweep(&self, live: &HashSet<String>) -> Result<usize, SpoolError> {
+        let mut removed = 0;
+        for entry in fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".sealed")) else { continue };
+            if !live.contains(id) {
+                self.destroy(id)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn path(&self, id: &str) -> PathBuf {
+        self.dir.join(format!("{id}.sealed"))
+    }
+}
+
+impl std::fmt::Debug for Spool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spool")
+    }
+}
+
+impl Arriving {
+    /// Seals the last chunk and syncs the file; returns its handle and plain length.
+    ///
+    /// The entry in the folder is durable only after [`Spool::sync_entries`].
+    pub fn finish(mut self) -> Result<(String, u64), SpoolError> {
+        let Some(writer) = self.sealed.take() else {
+            return Err(io::Error::other("an object is finished once").into());
+        };
+        let bytes = writer.size_bytes();
+        let synced =
+            writer.finish().map_err(|error| sealed(&self.id, error)).and_then(|file| Ok(file.sync_data()?));
+        if let Err(error) = synced {
+            self.remove();
+            return Err(error);
+        }
+        Ok((std::mem::take(&mut self.id), bytes))
+    }
+
+    fn remove(&self) {
+        // What cannot be removed now is swept at the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Write for Arriving {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sealed
+            .as_mut()
+            .map_or_else(|| Err(io::ErrorKind::BrokenPipe.into()), |sealed| sealed.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if self.sealed.is_some() {
+            self.remove();
+        }
+    }
+}
+
+fn sealed(id: &str, error: SealError) -> SpoolError {
+    SpoolError::Sealed { id: id.to_owned(), error }
+}
+
+/// Many callers, one sync: whoever finds that a sync began after its call has nothing to do.
+#[derive(Default)]
+struct GroupSync {
+    asked: AtomicU64,
+    served: Mutex<u64>,
+}
+
+impl GroupSync {
+    fn sync(&self, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let ticket = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if *served >= ticket {
+            return Ok(());
+        }
+        let upto = self.asked.load(Ordering::SeqCst);
+        act()?;
+        *served = upto;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform::keys::{KeyKind, SecretKey};
+    use std::io::Read;
+
+    fn spool(reserve_bytes: u64) -> (tempfile::TempDir, Spool) {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SealingKey::new(SecretKey::from_bytes(KeyKind::HubStorage, [7; 32]));
+        let spool = Spool::open(dir.path().join("spool"), key, reserve_bytes).unwrap();
+        (dir, spool)
+    }
+
+    #[test]
+    fn what_was_received_reads_back_and_nothing_of_it_lies_open() {
+        let (_dir, spool) = spool(0);
+        let mut arriving = spool.begin().unwrap();
+        arriving.write_all(&b"SENTINEL^ANNA ".repeat(20_000)).unwrap();
+        let (id, bytes) = arriving.finish().unwrap();
+        spool.sync_entries().unwrap();
+        let mut plain = Vec::new();
+        spool.read(&id).unwrap().read_to_end(&mut plain).unwrap();
+        assert_eq!((plain.len() as u64, bytes), (280_000, 280_000));
+        let stored = fs::read(spool.path(&id)).unwrap();
+        assert!(!stored.windows(8).any(|window| window == b"SENTINEL"));
+    }
+
+    #[test]
+    fn an_object_broken_off_leaves_no_file() {
+        let (_dir, spool) = spool(0);
+        let mut arriving = spool.begin().unwrap();
+        arriving.write_all(b"half").unwrap();
+        drop(arriving);
+        assert_eq!(fs::read_dir(&spool.dir).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_short_disk_refuses_before_anything_is_written() {
+        let (_dir, spool) = spool(u64::MAX);
+        assert!(matches!(spool.begin(), Err(SpoolError::NoRoom { .. })));
+        assert_eq!(fs::read_dir(&spool.dir).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_sweeper_spares_what_a_row_names() {
+        let (_dir, spool) = spool(0);
+        let ids: Vec<_> = (0..3).map(|_| spool.begin().unwrap().finish().unwrap().0).collect();
+        assert_eq!(spool.sweep(&HashSet::from([ids[1].clone()])).unwrap(), 2);
+        assert!(spool.read(&ids[1]).is_ok() && spool.read(&ids[0]).is_err());
+    }
+}

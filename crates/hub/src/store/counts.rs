@@ -1,0 +1,143 @@
+//! Reconciliation and decisions: how many stand where, and what people decided.
+
+use super::{Result, Store, new_id};
+use platform::clock::Timestamp;
+use platform::db::{DbError, Row, Tx, sql};
+
+/// How many instances of a project stand in a state, by source and trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceCount {
+    /// Source.
+    pub source: String,
+    /// Trust, unless unattributed.
+    pub trust: Option<String>,
+    /// One of the ten states.
+    pub state: String,
+    /// The reason code, where the state has one.
+    pub reason: Option<String>,
+    /// How many.
+    pub n: i64,
+}
+
+/// How many cohort rows, studies or clinical records stand in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// Trust.
+    pub trust: String,
+    /// State.
+    pub state: String,
+    /// The reason code, where the state has one.
+    pub reason: Option<String>,
+    /// How many.
+    pub n: i64,
+}
+
+impl InstanceCount {
+    fn read(row: &Row) -> std::result::Result<Self, DbError> {
+        Ok(Self {
+            source: row.get("source")?,
+            trust: row.get("trust")?,
+            state: row.get("state")?,
+            reason: row.get("reason")?,
+            n: row.get("n")?,
+        })
+    }
+}
+
+impl Count {
+    fn read(row: &Row) -> std::result::Result<Self, DbError> {
+        Ok(Self {
+            trust: row.get("trust")?,
+            state: row.get("state")?,
+            reason: row.get("reason")?,
+            n: row.get("n")?,
+        })
+    }
+}
+
+/// A person's decision.
+#[derive(Debug, Clone)]
+pub struct Decision<'a> {
+    /// `pause`, `resume`, `release`, `retry`, `reject` …
+    pub kind: &'a str,
+    /// A source, trust, instance or person handle.
+    pub subject: &'a str,
+    /// Who decided.
+    pub actor: &'a str,
+    /// A code for why.
+    pub note_code: Option<&'a str>,
+}
+
+impl Store {
+    /// Instances by source, trust, state and reason. Their sum is what is expected.
+    pub async fn instance_counts(&self, project: &str) -> Result<Vec<InstanceCount>> {
+        self.all(
+            "SELECT source, trust, state, reason, COUNT(*) AS n FROM instance WHERE project = $1
+             GROUP BY source, trust, state, reason ORDER BY source, trust, state, reason",
+            &[project],
+            InstanceCount::read,
+        )
+        .await
+    }
+
+    /// Cohort rows by trust and state.
+    pub async fn row_counts(&self, project: &str) -> Result<Vec<Count>> {
+        self.all(
+            "SELECT trust, state, reason, COUNT(*) AS n FROM cohort_row WHERE project = $1
+             GROUP BY trust, state, reason ORDER BY trust, state, reason",
+            &[project],
+            Count::read,
+        )
+        .await
+    }
+
+    /// Studies by trust and state.
+    pub async fn study_counts(&self, project: &str) -> Result<Vec<Count>> {
+        self.all(
+            "SELECT trust, state, reason, COUNT(*) AS n FROM study WHERE project = $1
+             GROUP BY trust, state, reason ORDER BY trust, state, reason",
+            &[project],
+            Count::read,
+        )
+        .await
+    }
+
+    /// Clinical records by trust and state.
+    pub async fn clinical_counts(&self, project: &str) -> Result<Vec<Count>> {
+        self.all(
+            "SELECT trust, state, reason, COUNT(*) AS n FROM clinical WHERE project = $1
+             GROUP BY trust, state, reason ORDER BY trust, state, reason",
+            &[project],
+            Count::read,
+        )
+        .await
+    }
+
+    /// Records a decision.
+    pub async fn decided(&self, tx: &mut Tx, decision: &Decision<'_>, at: Timestamp) -> Result<()> {
+        sql("INSERT INTO decision (id, kind, subject, actor, note_code, decided_us) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(new_id())
+            .bind(decision.kind)
+            .bind(decision.subject)
+            .bind(decision.actor)
+            .bind(decision.note_code)
+            .bind(at.as_micros()).run(tx).await?;
+        Ok(())
+    }
+
+    /// The newest decision of these kinds on a subject.
+    pub async fn last_decision(&self, subject: &str, kinds: [&str; 2]) -> Result<Option<String>> {
+        self
+            .one(
+                "SELECT kind FROM decision WHERE subject = $1 AND (kind = $2 OR kind = $3) ORDER BY decided_us DESC, id DESC LIMIT 1",
+                &[subject, kinds[0], kinds[1]],
+                |row| row.get("kind"),
+            )
+            .await
+    }
+
+    /// Whether a source or a trust is paused by its one button.
+    pub async fn paused(&self, subject: &str) -> Result<bool> {
+        Ok(self.last_decision(subject, ["pause", "resume"]).await?.as_deref() == Some("pause"))
+    }
+}
