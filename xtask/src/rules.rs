@@ -116,11 +116,12 @@ pub(crate) fn module_order(tree: &Tree) -> Vec<Breach> {
             continue;
         };
         let modules: Vec<&str> = root.own_code().filter_map(|(_, line)| declared_module(line)).collect();
+        let own_items: Vec<String> = root.own_code().filter_map(|(_, line)| declared_item(line)).collect();
         let below = format!("{folder}/src/");
         for source in tree.sources.iter().filter(|source| source.path.starts_with(&below)) {
             let Some(path) = source.module_path() else { continue };
             let Some(own) = modules.iter().position(|module| path.first() == Some(module)) else { continue };
-            breaches.extend(upward_uses(source, &path, &modules, own));
+            breaches.extend(upward_uses(source, &path, &modules, own, &own_items));
         }
     }
     breaches
@@ -132,7 +133,22 @@ fn declared_module(line: &str) -> Option<&str> {
     line.strip_prefix("mod ")?.strip_suffix(';')
 }
 
-fn upward_uses(source: &Source, path: &[&str], modules: &[&str], own: usize) -> Vec<Breach> {
+/// What the crate's root declares itself is below every module.
+fn declared_item(line: &str) -> Option<String> {
+    let words = ["const", "static", "type", "struct", "enum", "trait", "fn", "macro_rules!"];
+    let rest = words.iter().find_map(|word| word_at(line, word).map(|end| line[end..].trim_start()))?;
+    let public = line.starts_with(|c: char| c.is_alphabetic());
+    let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (public && !name.is_empty()).then_some(name)
+}
+
+fn upward_uses(
+    source: &Source,
+    path: &[&str],
+    modules: &[&str],
+    own: usize,
+    own_items: &[String],
+) -> Vec<Breach> {
     const RULE: &str = "order";
     let mut breaches = Vec::new();
     let code: Vec<&str> = source.own_code().map(|(_, line)| line).collect();
@@ -151,6 +167,7 @@ fn upward_uses(source: &Source, path: &[&str], modules: &[&str], own: usize) -> 
                         RULE,
                         format!("`{}` stands above `{name}` in the list of modules: turn the use round, or move the module", modules[own]),
                     )),
+                    None if own_items.contains(&name) => {}
                     None => breaches.push(breach(source, index, RULE, format!("say which module `{name}` comes from"))),
                 }
             }
@@ -307,14 +324,13 @@ const PLACES: &[Place] = &[
         instead: "this crate is pure: take bytes (`std::io`) and time as arguments",
     },
     Place {
-        names: &[
-            "SystemTime::now",
-            "Utc::now",
-            "Local::now",
-            "Instant::now",
-            "SystemTime::UNIX_EPOCH.elapsed",
-        ],
+        names: &["SystemTime::now", "Utc::now", "Local::now", "UNIX_EPOCH.elapsed"],
         only_in: &["crates/platform/src/clock.rs", "xtask/"],
+        instead: "ask `platform::clock`, or take `now` as an argument",
+    },
+    Place {
+        names: &["Instant::now"],
+        only_in: &["crates/platform/src/clock.rs", "crates/sim/", "xtask/"],
         instead: "ask `platform::clock`, or take `now` as an argument",
     },
     Place {
@@ -478,6 +494,7 @@ mod tests {
         );
         assert_eq!(order(&[lib, ("a.rs", "fn f() { crate::b::g() }\n")]), [(1, "order")]);
         assert_eq!(order(&[lib, ("b.rs", "use crate::B;\n")]), [(1, "order")]);
+        assert_eq!(order(&[("lib.rs", "mod b;\npub const B: u8 = 1;\n"), ("b.rs", "use crate::B;\n")]), []);
         assert_eq!(
             order(&[
                 lib,

@@ -10,12 +10,15 @@
 
 mod encodings;
 mod identifiers;
-mod json;
 mod patterns;
-
+mod findings;
+mod json;
+mod packing;
 mod reader;
 mod search;
 
+pub use findings::{Finding, FindingKind, Findings};
 pub use identifiers::{Needle, NeedleKind};
 pub use patterns::{PatternKind, Patterns};
-pub use search::{Finding, FindingKind, Findings, Form, ReadSeek, SearchError, Searcher};
+pub use reader::{ReadSeek, SearchError};
+pub use search::{Form, Searcher};

@@ -1,11 +1,12 @@
 //! The search itself: needles and patterns over every value, also after inflating and after base64.
 
 use crate::encodings::{self, Unit};
-use crate::identifiers::{self, Entry, Needle, NeedleKind, Rule};
+use crate::findings::{Finding, FindingKind, Findings};
+use crate::identifiers::{self, Entry, Needle, Rule};
 use crate::json;
-use crate::patterns::{self, PatternKind, Patterns};
-use crate::reader::{self, Class, Sink};
-pub use crate::reader::{ReadSeek, SearchError};
+use crate::packing::{Lenient, decoded, narrowed, sextet};
+use crate::patterns::{self, Patterns};
+use crate::reader::{self, Class, ReadSeek, SearchError, Sink};
 use aho_corasick::AhoCorasick;
 use std::fmt;
 use std::io::{self, Cursor, Read};
@@ -21,78 +22,6 @@ pub enum Form {
     Text,
 }
 
-/// What was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FindingKind {
-    /// An identifier that the caller named.
-    Needle(NeedleKind),
-    /// Something that looks like an identifier.
-    Pattern(PatternKind),
-}
-
-/// One thing that should not be there. It does not hold the matched text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    /// What it is.
-    pub kind: FindingKind,
-    /// A path of tags, items counted from one; or a byte, for JSON and text.
-    pub place: String,
-    /// The character set, and how it was packed.
-    pub encoding: String,
-}
-
-/// All that was found, each kind once per place and encoding; at most 256.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
-    found: Vec<Finding>,
-}
-
-impl Findings {
-    /// Nothing was found.
-    pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
-
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.found.len()
-    }
-
-    /// Each of them.
-    pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
-        self.found.iter()
-    }
-
-    fn add(&mut self, finding: Finding) {
-        if self.found.len() < FINDINGS_MAX && !self.found.contains(&finding) {
-            self.found.push(finding);
-        }
-    }
-}
-
-impl<'a> IntoIterator for &'a Findings {
-    type Item = &'a Finding;
-    type IntoIter = std::slice::Iter<'a, Finding>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, finding) in self.found.iter().enumerate() {
-            let kind = match finding.kind {
-                FindingKind::Needle(kind) => format!("{kind:?}"),
-                FindingKind::Pattern(kind) => format!("{kind:?} pattern"),
-            };
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{kind} at {} in {}", finding.place, finding.encoding)?;
-        }
-        Ok(())
-    }
-}
-
-const FINDINGS_MAX: usize = 256;
 /// A value is searched in windows that overlap, so memory is bounded.
 const WINDOW_BYTES: usize = 1 << 20;
 const OVERLAP_BYTES: usize = 4096;
@@ -447,28 +376,6 @@ impl Pass<'_> {
     }
 }
 
-/// A decoder whose errors are its end: what came out before is searched.
-struct Lenient<R> {
-    decoder: R,
-    bytes: u64,
-    starved: bool,
-}
-
-impl<R: Read> Read for Lenient<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.decoder.read(buffer) {
-            Ok(got) => {
-                self.bytes += u64::try_from(got).unwrap_or(0);
-                Ok(got)
-            }
-            Err(error) => {
-                self.starved |= error.kind() == io::ErrorKind::UnexpectedEof;
-                Ok(0)
-            }
-        }
-    }
-}
-
 /// Between two parts of one name: separators and escape sequences only.
 const GAP_BYTES_MAX: usize = 16;
 
@@ -584,39 +491,4 @@ fn is_date_shaped(bytes: &[u8]) -> bool {
     let year_first = matches!(&digits[..4], [b'1', b'8' | b'9', ..] | [b'2', b'0', ..]) && digits[4] <= b'1';
     let year_last = matches!(&digits[4..8], [b'1', b'8' | b'9', ..] | [b'2', b'0', ..]) && digits[0] <= b'3';
     year_first || year_last
-}
-
-/// The ASCII letters of UTF-16 without their zero bytes, and where each stood.
-fn narrowed(bytes: &[u8]) -> (Vec<u8>, Vec<usize>) {
-    let (mut narrow, mut places) = (Vec::new(), Vec::new());
-    let mut at = 0;
-    while at < bytes.len() {
-        let wide = (0x20..0x7F).contains(&bytes[at]) && bytes.get(at + 1).is_none_or(|next| *next == 0);
-        narrow.push(if wide { bytes[at] } else { 0 });
-        places.push(at);
-        at += if wide { 2 } else { 1 };
-    }
-    (narrow, places)
-}
-
-fn sextet(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
-    }
-}
-
-fn decoded(run: &[u8]) -> Vec<u8> {
-    let sextets: Vec<u8> = run.iter().filter_map(|byte| sextet(*byte)).collect();
-    let mut out = Vec::with_capacity(sextets.len() / 4 * 3);
-    for four in sextets.chunks(4) {
-        let bits = four.iter().fold(0_u32, |bits, sextet| bits << 6 | u32::from(*sextet));
-        let [_, a, b, c] = (bits << (6 * (4 - four.len()))).to_be_bytes();
-        out.extend(&[a, b, c][..(four.len() * 3 / 4)]);
-    }
-    out
 }
