@@ -1,0 +1,4 @@
+//! Custody is minted, not made.
+fn main() {
+    let _ = deid::custody::Custody(());
+}
