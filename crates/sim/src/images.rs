@@ -105,7 +105,7 @@ impl Kind {
 pub enum Oddity {
     /// BurnedInAnnotation YES, and the name is in the pixels.
     BurnedIn,
-    /// ImageType value 2 is SECONDARY.
+    /// ImageType value 2 is SECONDARY: a reformat among the slices.
     Secondary,
     /// It declares a ConversionType (0008,0064).
     ConversionType,
@@ -187,7 +187,6 @@ impl Instance {
             Kind::Cr => sop_class::CR_IMAGE,
             Kind::Dx if self.oddity == Some(Oddity::ForProcessing) => sop_class::DX_FOR_PROCESSING,
             Kind::Dx => sop_class::DX_FOR_PRESENTATION,
-            Kind::Ct if self.oddity == Some(Oddity::Secondary) => sop_class::SECONDARY_CAPTURE,
             Kind::Ct => sop_class::CT_IMAGE,
             Kind::Mr => sop_class::MR_IMAGE,
             Kind::SecondaryCapture => sop_class::SECONDARY_CAPTURE,

@@ -15,3 +15,5 @@ pub mod images;
 pub mod faults;
 
 pub mod pacs;
+
+pub mod region;

@@ -217,7 +217,11 @@ fn study(of: &Instance, set: &mut Dataset) {
     put_items(set, tags::REFERRING_PHYSICIAN_IDENTIFICATION_SEQUENCE, vec![referrer]);
     let earlier = format!("{}.77", study.uid);
     put_items(set, tags::REFERENCED_STUDY_SEQUENCE, vec![reference("1.2.840.10008.3.1.2.3.1", &earlier)]);
-    put_items(set, tags::PROCEDURE_CODE_SEQUENCE, vec![code("399208008", "SCT", "Plain chest X-ray")]);
+    put_items(
+        set,
+        tags::PROCEDURE_CODE_SEQUENCE,
+        vec![code(&format!("P{}", of.study.id), "99RIS", &study.description)],
+    );
     put_items(
         set,
         tags::REASON_FOR_PERFORMED_PROCEDURE_CODE_SEQUENCE,
@@ -273,7 +277,7 @@ fn series(of: &Instance, set: &mut Dataset) {
     put_items(
         set,
         tags::PERFORMED_PROTOCOL_CODE_SEQUENCE,
-        vec![code("CHEST1", "99LOCAL", "Chest, one view")],
+        vec![code("VIEW1", "99LOCAL", &series.description)],
     );
 }
 
@@ -302,7 +306,7 @@ fn request(of: &Instance, set: &mut Dataset) {
     put_items(
         &mut request,
         tags::REQUESTED_PROCEDURE_CODE_SEQUENCE,
-        vec![code("XCHES", "99RIS", "XR Chest")],
+        vec![code("X1", "99RIS", &study.description)],
     );
     put_items(set, tags::REQUEST_ATTRIBUTES_SEQUENCE, vec![request]);
     put_all(

@@ -12,7 +12,6 @@ pub(super) fn add(of: &Instance, set: &mut Dataset) {
     match of.series.kind {
         Kind::Cr => radiograph(of, set, false),
         Kind::Dx => radiograph(of, set, true),
-        Kind::Ct if of.oddity == Some(Oddity::Secondary) => capture(of, set),
         Kind::Ct => ct(of, set),
         Kind::Mr => mr(of, set),
         Kind::SecondaryCapture => capture(of, set),
@@ -58,7 +57,7 @@ fn image(of: &Instance, set: &mut Dataset, image_type: &str) {
     let date = of.study.date.dicom();
     let time = tm(of.study.time_s + 60 + of.number);
     let image_type = match of.oddity {
-        Some(Oddity::Secondary) => "DERIVED\\SECONDARY\\SCREEN SAVE",
+        Some(Oddity::Secondary) => "DERIVED\\SECONDARY\\MPR",
         _ => image_type,
     };
     put_all(
@@ -89,7 +88,9 @@ fn image(of: &Instance, set: &mut Dataset, image_type: &str) {
         vec![code("121322", "DCM", "Source image")],
     );
     put_items(set, tags::SOURCE_IMAGE_SEQUENCE, vec![source]);
-    put_items(set, tags::ANATOMIC_REGION_SEQUENCE, vec![code("51185008", "SCT", "Chest")]);
+    if of.study.body_part == Some("CHEST") {
+        put_items(set, tags::ANATOMIC_REGION_SEQUENCE, vec![code("51185008", "SCT", "Chest")]);
+    }
     put_items(set, tags::ACQUISITION_CONTEXT_SEQUENCE, Vec::new());
 }
 
@@ -114,7 +115,7 @@ fn radiograph(of: &Instance, set: &mut Dataset, digital: bool) {
             (tags::RESCALE_INTERCEPT, "0"),
             (tags::RESCALE_SLOPE, "1"),
             (tags::RESCALE_TYPE, "US"),
-            (tags::ACQUISITION_DEVICE_PROCESSING_DESCRIPTION, "CHEST PA"),
+            (tags::ACQUISITION_DEVICE_PROCESSING_DESCRIPTION, &of.series.description),
             (tags::ACQUISITION_DEVICE_PROCESSING_CODE, "C-10"),
         ],
     );

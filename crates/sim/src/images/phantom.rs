@@ -15,7 +15,6 @@ pub(super) fn render(instance: &Instance) -> Option<Pixels> {
     let size = instance.size;
     let mut pixels = match instance.series.kind {
         Kind::Cr | Kind::Dx => grey(size, size, 12, |u, v| chest(u, v) + 25.0 * noise.noise()),
-        Kind::Ct if instance.oddity == Some(Oddity::Secondary) => screen(instance),
         Kind::Ct => {
             let z = instance.depth();
             grey(size, size, 12, |u, v| 1024.0 + slice(u, v, z) + 15.0 * noise.noise())
