@@ -9,7 +9,7 @@ mod private;
 
 use crate::calendar::Day;
 use crate::encode::{Object, Syntax};
-use crate::people::{Person, Sentinel};
+use crate::people::{LocalId, People, Person, Script, Sentinel};
 use crate::text::Charset;
 use dicom::dataset::Dataset;
 use dicom::uid::sop_class;
@@ -283,6 +283,56 @@ impl Instance {
             format!("ACC {}", self.study.accession),
         ]
     }
+}
+
+/// One CT study of a person made from the seed: as much as a benchmark wants, without a region around it.
+pub fn ct_study(seed: u64, slices: u32, pixels: u16) -> Vec<Instance> {
+    let mut person = People::new(seed).next(Script::Plain);
+    person
+        .local_ids
+        .push(LocalId { issuer: "ZZ1-PAS".into(), id: format!("RX{}", 7_310_000 + seed % 100_000) });
+    let hospital = Arc::new(Hospital {
+        ods: "ZZ1".into(),
+        name: "Simulated Infirmary".into(),
+        address: "Infirmary Road".into(),
+        issuer: "ZZ1-PAS".into(),
+        accession_prefix: "ZZ1".into(),
+        station_ae: "ZZ1_CT".into(),
+        maker: Maker::Siemens,
+        charset: Charset::Latin1,
+        nhs_number: NhsNumberIn::PatientId,
+    });
+    let uid = format!("1.3.6.1.4.1.99999.99.{seed}");
+    let series = Arc::new(Series {
+        uid: format!("{uid}.1"),
+        number: 1,
+        kind: Kind::Ct,
+        description: "Thorax 5.0 B30f".into(),
+        frame_of_reference: format!("{uid}.0.1"),
+        instances: slices,
+    });
+    let study = Arc::new(Study {
+        uid,
+        date: Day::of(2020, 4, 1).plus(i32::try_from(seed % 300).unwrap_or(0)),
+        time_s: 36_000,
+        accession: format!("ZZ12020{:06}", seed % 1_000_000),
+        id: format!("S{:06}", seed % 1_000_000),
+        description: "CT Thorax".into(),
+        body_part: Some("CHEST"),
+    });
+    let person = Arc::new(person);
+    let slice = |number| Instance {
+        hospital: Arc::clone(&hospital),
+        person: Arc::clone(&person),
+        study: Arc::clone(&study),
+        series: Arc::clone(&series),
+        uid: format!("{}.{number}", series.uid),
+        number,
+        size: pixels,
+        oddity: None,
+        seed,
+    };
+    (1..=slices).map(slice).collect()
 }
 
 #[cfg(test)]

@@ -171,3 +171,14 @@ fn the_projects_reader_reads_what_the_simulation_writes() {
         }
     }
 }
+
+#[test]
+fn the_slices_of_a_study_share_a_frame_of_reference_and_lie_apart() {
+    use dicom::tag::tags;
+    let headers: Vec<Dataset> = ct_study(5, 4, 16).iter().map(Instance::header).collect();
+    let values =
+        |tag| headers.iter().filter_map(|h| h.text(tag)).collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!(values(tags::FRAME_OF_REFERENCE_UID), 1);
+    assert_eq!(values(tags::IMAGE_POSITION_PATIENT), 4);
+    assert_eq!(values(tags::SOP_INSTANCE_UID), 4);
+}

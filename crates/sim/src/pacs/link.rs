@@ -5,7 +5,8 @@ use bytes::BytesMut;
 use dicom::association::{Association, Event, Timers};
 use dicom::dimse::Command;
 use dicom::pdu::Limits;
-use std::time::{Duration, Instant};
+use platform::clock::{Clock as _, SystemClock};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -37,7 +38,6 @@ pub(super) struct Link {
     stream: TcpStream,
     pub(super) association: Association,
     input: BytesMut,
-    started: Instant,
     sent: u64,
     fault: Fault,
     /// The peer asked to give up the operation in progress (PS3.7 §9.3.2.3).
@@ -47,16 +47,8 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(stream: TcpStream, make: impl FnOnce(Limits, Timers, Duration) -> Association) -> Self {
         stream.set_nodelay(true).ok();
-        let association = make(Limits::default(), Timers::default(), Duration::ZERO);
-        Self {
-            stream,
-            association,
-            input: BytesMut::new(),
-            started: Instant::now(),
-            sent: 0,
-            fault: Fault::None,
-            cancelled: false,
-        }
+        let association = make(Limits::default(), Timers::default(), SystemClock.elapsed());
+        Self { stream, association, input: BytesMut::new(), sent: 0, fault: Fault::None, cancelled: false }
     }
 
     /// Plans a fault; bytes are counted from here.
@@ -65,7 +57,7 @@ impl Link {
     }
 
     pub(super) fn now(&self) -> Duration {
-        self.started.elapsed()
+        SystemClock.elapsed()
     }
 
     /// The next event; `None` when all is over.
@@ -90,7 +82,7 @@ impl Link {
             match tokio::time::timeout(wait, self.stream.read_buf(&mut self.input)).await {
                 Err(_) => self.association.handle_timeout(self.now()),
                 Ok(Ok(0) | Err(_)) => self.association.handle_closed(self.now()),
-                Ok(Ok(_)) => self.association.handle_bytes(&mut self.input, self.started.elapsed()),
+                Ok(Ok(_)) => self.association.handle_bytes(&mut self.input, SystemClock.elapsed()),
             }
         }
     }

@@ -73,6 +73,8 @@ impl Region {
                 "query_levels = {levels:?}\nretrieve = {retrieve:?}\nmove_destination = {hub_ae:?}\n"
             );
             text += &format!("nhs_number_in = {nhs:?}\n");
+            // A simulated night is short.
+            text += "studies_per_hour = 100000\nassociations_max = 2\ntimeouts = { retry_s = 1 }\n";
             if let Some(title) = &manners.stores_as {
                 text += &format!("store_from = [{{ ae_title = {title:?}, host = \"127.0.0.1\" }}]\n");
             }
@@ -115,7 +117,8 @@ fn level_name(level: Level) -> &'static str {
 }
 
 fn line(sheet: &mut String, row: &Row, style: usize) -> std::fmt::Result {
-    let nhs = if style % 2 == 0 { row.person.nhs_number.clone() } else { row.person.nhs_number_spaced() };
+    let nhs =
+        if style.is_multiple_of(2) { row.person.nhs_number.clone() } else { row.person.nhs_number_spaced() };
     let local = row.person.local_id(&row.issuer).unwrap_or_default();
     let status = match (row.positive, style % 3) {
         (true, 0) => "positive",

@@ -103,7 +103,7 @@ impl Planner {
         let swab = self.swab();
         self.row(trust, &person, true, swab);
         let first = swab.plus_years(-3);
-        let radiograph = if trust % 2 == 0 { Kind::Cr } else { Kind::Dx };
+        let radiograph = if trust.is_multiple_of(2) { Kind::Cr } else { Kind::Dx };
         for (date, inside) in [(first, true), (first.plus(-1), false), (swab, true), (swab.plus(200), true)] {
             self.chest(trust, &person, date, radiograph, inside);
         }
