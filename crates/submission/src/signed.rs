@@ -211,6 +211,11 @@ impl<T: Document> Signed<T> {
         serde_json::from_str(self.payload.get()).map_err(|_| SignatureError::Malformed)
     }
 
+    /// What it says, with nobody's word for it: only to name it where it is refused.
+    pub fn claims(&self) -> Result<T, SignatureError> {
+        serde_json::from_str(self.payload.get()).map_err(|_| SignatureError::Malformed)
+    }
+
     /// The name of the key that it says signed it.
     pub fn key_id(&self) -> &KeyId {
         &self.key_id

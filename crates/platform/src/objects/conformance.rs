@@ -87,6 +87,10 @@ async fn listing(objects: &Objects, under: &str) {
     assert_eq!(objects.list_sorted(&format!("{under}/raw-hub/")).await.unwrap().len(), 2);
     assert!(objects.list_sorted(&format!("{under}/nothing-here")).await.unwrap().is_empty());
     assert!(objects.list_sorted("").await.unwrap().len() >= 3);
+    let (folders, objects_here) = objects.list_folder(&format!("{under}/raw-hub/2020-04-01")).await.unwrap();
+    assert_eq!((folders, names(objects_here)), (vec!["images".into()], vec![expected[1].clone()]));
+    assert_eq!(objects.list_folder(under).await.unwrap().0, ["raw-hub", "raw-hubbub"], "one level only");
+    assert_eq!(objects.list_folder(&format!("{under}/nothing-here")).await.unwrap(), (vec![], vec![]));
 }
 
 #[expect(clippy::unwrap_used, reason = "a test helper: a panic is its finding")]
