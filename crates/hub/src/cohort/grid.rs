@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{Data, Reader, Xlsx};
+use calamine::{Data, Ods, Reader, Xls, Xlsx};
 use chrono::NaiveDate;
 use encoding_rs::{Encoding, WINDOWS_1252};
 
@@ -14,6 +14,8 @@ use super::problem::Unreadable;
 const COLUMNS_MAX: usize = 1000;
 /// A workbook may inflate to this many times `sheet_bytes_max`.
 const INFLATION_MAX: u64 = 20;
+/// Cells of an OpenDocument, empty ones between filled ones included.
+const CELLS_MAX: u64 = 20_000_000;
 
 /// What of a file is read, and how much.
 #[derive(Clone, Copy)]
@@ -82,12 +84,50 @@ fn check_inflation(bytes: &[u8], inflated_bytes_max: u64) -> Result<(), Unreadab
     let mut left = inflated_bytes_max;
     for i in 0..archive.len() {
         let entry = archive.by_index(i).map_err(|_| Unreadable::Damaged)?;
-        let inflated = std::io::copy(&mut entry.take(left + 1), &mut std::io::sink())
-            .map_err(|_| Unreadable::Damaged)?;
+        let is_open_document = entry.name().is_ok_and(|name| name == "content.xml");
+        let mut entry = entry.take(left + 1);
+        let inflated = if is_open_document {
+            let mut content = Vec::new();
+            let inflated = entry.read_to_end(&mut content).map_err(|_| Unreadable::Damaged)?;
+            if open_document_cells(&String::from_utf8_lossy(&content)) > CELLS_MAX {
+                return Err(Unreadable::Damaged);
+            }
+            u64::try_from(inflated).unwrap_or(u64::MAX)
+        } else {
+            std::io::copy(&mut entry, &mut std::io::sink()).map_err(|_| Unreadable::Damaged)?
+        };
         left =
             left.checked_sub(inflated).ok_or(Unreadable::TooLong { sheet_bytes_max: inflated_bytes_max })?;
     }
     Ok(())
+}
+
+/// An upper bound of the cells that a reader makes of an OpenDocument's content: `number-rows-repeated` and
+/// `number-columns-repeated` let a hundred bytes stand for a billion cells.
+fn open_document_cells(content: &str) -> u64 {
+    let (mut rows, mut last_filled, mut width) = (0_u64, 0_u64, 0_u64);
+    for row in content.split("<table:table-row").skip(1) {
+        let head = row.split('>').next().unwrap_or("");
+        rows = rows.saturating_add(repeats(head, "number-rows-repeated"));
+        let mut columns = 0_u64;
+        for cell in row.split("table-cell").skip(1) {
+            let head = cell.split('>').next().unwrap_or("");
+            columns = columns.saturating_add(repeats(head, "number-columns-repeated"));
+            if head.contains("office:") || head.contains("formula") || !head.ends_with('/') {
+                last_filled = rows;
+                width = width.max(columns);
+            }
+        }
+    }
+    last_filled.saturating_mul(width)
+}
+
+fn repeats(head: &str, attribute: &str) -> u64 {
+    let Some((_, value)) = head.split_once(attribute) else {
+        return 1;
+    };
+    let value = value.trim_start_matches([' ', '=']);
+    value.split(['"', '\'']).nth(1).and_then(|v| v.parse().ok()).unwrap_or(u64::MAX)
 }
 
 fn workbook(bytes: &[u8], bounds: Bounds<'_>) -> Result<Vec<Vec<Line>>, Unreadable> {
@@ -96,8 +136,17 @@ fn workbook(bytes: &[u8], bounds: Bounds<'_>) -> Result<Vec<Vec<Line>>, Unreadab
         let names = chosen(xlsx.sheet_names(), bounds)?;
         return names.iter().map(|name| xlsx_lines(&mut xlsx, name, bounds.rows_max)).collect();
     }
-    let mut book =
-        calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|_| Unreadable::Damaged)?;
+    // XLSB is not read: a range of its cells knows no bounds.
+    if let Ok(ods) = Ods::new(Cursor::new(bytes)) {
+        return ranges(ods, bounds);
+    }
+    ranges(Xls::new(Cursor::new(bytes)).map_err(|_| Unreadable::Damaged)?, bounds)
+}
+
+fn ranges<'b>(
+    mut book: impl Reader<Cursor<&'b [u8]>>,
+    bounds: Bounds<'_>,
+) -> Result<Vec<Vec<Line>>, Unreadable> {
     let names = chosen(book.sheet_names(), bounds)?;
     names
         .iter()
@@ -105,7 +154,7 @@ fn workbook(bytes: &[u8], bounds: Bounds<'_>) -> Result<Vec<Vec<Line>>, Unreadab
             let range = book.worksheet_range(name).map_err(|_| Unreadable::Damaged)?;
             let (top, left) = range.start().unwrap_or((0, 0));
             let left = usize::try_from(left).unwrap_or(0).min(COLUMNS_MAX);
-            let lines = (top + 1..).zip(range.rows());
+            let lines = (top.saturating_add(1)..).zip(range.rows());
             Ok(lines
                 .map(|(number, row)| {
                     let before = std::iter::repeat_n(Cell::Empty, left);

@@ -476,6 +476,31 @@ fn two_far_corners_of_a_workbook_do_not_fill_the_memory() {
 }
 
 #[test]
+fn repeated_cells_of_an_open_document_do_not_fill_the_memory() {
+    let project = nccid();
+    let plain = ods(&[&["NHS Number"]]);
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(plain)).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut archive.by_name("content.xml").unwrap(), &mut text).unwrap();
+    let with = |row: &str| {
+        let content = text.replace("</table:table>", &format!("{row}</table:table>"));
+        let kind = "application/vnd.oasis.opendocument.spreadsheet";
+        let manifest =
+            r#"<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>"#;
+        let book =
+            zipped(&[("mimetype", kind), ("META-INF/manifest.xml", manifest), ("content.xml", &content)]);
+        import(&book, &options(&project), &Custody::mint()).unwrap_err()
+    };
+    let filled = r#"<table:table-row table:number-rows-repeated="1000000"><table:table-cell table:number-columns-repeated="16000" office:value-type="float" office:value="1"><text:p>1</text:p></table:table-cell></table:table-row>"#;
+    assert_eq!(with(filled), Unreadable::Damaged);
+    let empty = r#"<table:table-row table:number-rows-repeated="1048575"><table:table-cell table:number-columns-repeated="16384"/></table:table-row>"#;
+    assert!(
+        matches!(with(empty), Unreadable::NoHeadings { .. }),
+        "as every spreadsheet program ends a table"
+    );
+}
+
+#[test]
 fn every_code_is_its_own_and_has_a_remedy() {
     let codes: std::collections::BTreeSet<_> = Code::ALL.iter().map(|c| c.code()).collect();
     assert_eq!(codes.len(), Code::ALL.len());
