@@ -235,3 +235,6 @@ impl Linkage {
         Ok(marks)
     }
 }
+
+#[cfg(test)]
+mod tests;

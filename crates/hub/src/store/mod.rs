@@ -79,3 +79,6 @@ pub fn new_id() -> String {
     SystemRandom::new().fill(&mut bytes).expect("the system's random source");
     HEXLOWER.encode(&bytes)
 }
+
+#[cfg(test)]
+mod tests;
