@@ -291,9 +291,16 @@ fn level_of(tag: Tag) -> Level {
 }
 
 fn kept(header: &Dataset) -> Dataset {
-    header
+    let mut kept: Dataset = header
         .iter()
         .filter(|e| e.tag == matching::other_ids() || INDEXED.iter().any(|(tag, _)| *tag == e.tag))
         .cloned()
-        .collect()
+        .collect();
+    // Other ids are answered in the retired form too, whichever form the images have.
+    let others = header.items(tags::OTHER_PATIENT_I_DS_SEQUENCE).iter();
+    let others: Vec<&str> = others.filter_map(|item| item.text(tags::PATIENT_ID)).collect();
+    if !others.is_empty() {
+        put(&mut kept, matching::other_ids(), VR::LO, &others.join("\\"));
+    }
+    kept
 }

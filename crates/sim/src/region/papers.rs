@@ -86,7 +86,6 @@ impl Region {
             for trust in here {
                 let rule = match trust.told_by {
                     ToldBy::Archive | ToldBy::Issuer => format!("issuer_of_patient_id = {:?}", trust.issuer),
-                    ToldBy::InstitutionCode => format!("institution_code = {:?}", trust.ods),
                     ToldBy::InstitutionName => format!("institution_name = {:?}", trust.name),
                     ToldBy::AccessionPrefix => format!("accession_prefix = {:?}", trust.ods),
                 };

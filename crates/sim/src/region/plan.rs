@@ -286,10 +286,17 @@ impl Planner {
         self.chest(trust, &person, swab.plus(5), Kind::Ct, true);
         let Some(slice) = self.instances.get(before).cloned() else { return };
         let screen = Fate::Held(&["pixels-class-not-listed", "pixels-not-primary", "pixels-converted"]);
+        let report = Fate::Held(&["pixels-class-not-listed", "pixels-none", "pixels-image-type-unclear"]);
+        let marks = Fate::Held(&[
+            "pixels-class-not-listed",
+            "pixels-none",
+            "pixels-image-type-unclear",
+            "pixels-graphics",
+        ]);
         for (number, kind, fate) in [
             (2, Kind::SecondaryCapture, screen),
-            (3, Kind::DoseReport, Fate::NotRequested(Unwanted::OutsideModality)),
-            (4, Kind::PresentationState, Fate::NotRequested(Unwanted::OutsideModality)),
+            (3, Kind::DoseReport, report),
+            (4, Kind::PresentationState, marks),
         ] {
             let series = self.series(&slice.instance.study, number, kind, 1);
             let uid = format!("{}.1", series.uid);

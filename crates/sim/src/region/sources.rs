@@ -50,8 +50,6 @@ pub enum ToldBy {
     Archive,
     /// IssuerOfPatientID.
     Issuer,
-    /// Code of InstitutionCodeSequence.
-    InstitutionCode,
     /// InstitutionName.
     InstitutionName,
     /// The beginning of the accession number.
@@ -97,11 +95,11 @@ pub(super) fn sources() -> Vec<SourcePlan> {
 pub(super) fn trusts() -> Vec<TrustPlan> {
     use Maker::{Fuji, Ge, Philips, Siemens};
     use Script::{CentralEuropean, Cyrillic, Japanese, Korean, Plain, WesternEuropean};
-    use ToldBy::{AccessionPrefix, Archive, InstitutionCode, InstitutionName, Issuer};
+    use ToldBy::{AccessionPrefix, Archive, InstitutionName, Issuer};
     [
         ("ZA1", "Northbridge University Hospitals", 0, Issuer, Plain, Charset::Latin1, Siemens),
         ("ZA2", "Eastmoor Teaching Hospitals", 0, Issuer, WesternEuropean, Charset::Latin1, Ge),
-        ("ZA3", "St Elsewhere Hospital", 0, InstitutionCode, Plain, Charset::Ascii, Philips),
+        ("ZA3", "St Elsewhere Hospital", 0, InstitutionName, Plain, Charset::Ascii, Philips),
         ("ZA4", "Southwater Hospitals", 0, InstitutionName, Plain, Charset::Latin1, Fuji),
         ("ZA5", "Northbridge Heart and Lung", 0, AccessionPrefix, WesternEuropean, Charset::Utf8, Siemens),
         ("ZB1", "Alder Vale Hospitals", 1, Archive, WesternEuropean, Charset::Utf8, Siemens),
