@@ -21,7 +21,7 @@ use platform::seal::SealingKey;
 use ring::hmac;
 use std::sync::Arc;
 use submission::names::{InvalidName, Slug};
-use submission::signed::{InvalidKey, PinnedKeys, Signer};
+use submission::signed::{InvalidKey, PinnedKeys, SignatureError, Signer};
 
 /// The hub could not be opened, or a step failed for a reason of the world. No variant holds a patient value.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,14 @@ pub enum HubError {
     /// The outbox or an inbox.
     #[error(transparent)]
     Objects(#[from] ObjectError),
+    /// A signed document that does not verify, or cannot be made.
+    #[error("{what}: {error}")]
+    Document {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        error: SignatureError,
+    },
     /// A name that no consignment can carry.
     #[error("{what}: {error}")]
     Name {

@@ -18,3 +18,6 @@ pub mod enrol;
 pub mod pipeline;
 pub mod ae;
 pub mod retrieve;
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,9 @@ CREATE TABLE instance (
 CREATE INDEX instance_state ON instance (project, state);
 CREATE INDEX instance_study ON instance (study);
 CREATE INDEX instance_name ON instance (project, name);
+CREATE INDEX instance_digest ON instance (project, digest);
+CREATE INDEX instance_consignment ON instance (consignment);
+CREATE INDEX instance_spool ON instance (spool);
 
 -- One clinical record of a cohort row, cleared like an instance.
 CREATE TABLE clinical (
@@ -147,8 +150,10 @@ CREATE INDEX decision_subject ON decision (subject, decided_us);
 CREATE TABLE listed (
   consignment  TEXT NOT NULL REFERENCES consignment (id),
   name         TEXT NOT NULL,
+  digest       TEXT NOT NULL,                    -- SHA-256 of the bytes listed under it
   PRIMARY KEY (consignment, name)
 );
+CREATE INDEX listed_name ON listed (name);
 
 -- What can leave: instances and clinical records alike.
 CREATE VIEW item AS

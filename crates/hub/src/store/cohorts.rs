@@ -250,6 +250,16 @@ impl Store {
         self.all("SELECT * FROM study WHERE cohort_row = $1 ORDER BY source, id", &[row], Study::read).await
     }
 
+    /// The studies of a project in one state.
+    pub async fn studies_in(&self, project: &str, state: &str) -> Result<Vec<Study>> {
+        self.all(
+            "SELECT * FROM study WHERE project = $1 AND state = $2 ORDER BY source, id",
+            &[project, state],
+            Study::read,
+        )
+        .await
+    }
+
     /// Moves a study on, with the reason where it is held, short or excluded.
     pub async fn study_is(
         &self,

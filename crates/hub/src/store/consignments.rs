@@ -3,7 +3,10 @@
 use super::instances::Outgoing;
 use super::{Result, Store, new_id};
 use platform::clock::Timestamp;
-use platform::db::{DbError, Row, Tx, sql};
+use platform::db::{DbError, Query, Row, Tx, sql};
+
+/// Rows in one insert of listed names.
+const LISTED_ROWS_MAX: usize = 500;
 
 /// The clinical record of a cohort row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub struct Item {
     pub pseudonym: String,
     /// SHA-256 of the outgoing bytes, hex.
     pub digest: String,
+    /// Outgoing length.
+    pub bytes: u64,
     /// Its signed clearance, JSON.
     pub clearance: String,
 }
@@ -87,6 +92,7 @@ impl Item {
             name: row.get("name")?,
             pseudonym: row.get("pseudonym")?,
             digest: row.get("digest")?,
+            bytes: row.get("bytes")?,
             clearance: row.get("clearance")?,
         })
     }
@@ -165,7 +171,7 @@ impl Store {
         Ok(())
     }
 
-    /// Moves an item to a state with its reason. What is taken out of the outbox forgets its clearance.
+    /// Moves an item to a state with its reason.
     pub async fn item_is(
         &self,
         tx: &mut Tx,
@@ -183,12 +189,101 @@ impl Store {
         Ok(())
     }
 
-    /// What is cleared and in no consignment yet, clinical records first, at most `limit`.
-    pub async fn cleared(&self, project: &str, limit: i64) -> Result<Vec<Item>> {
+    /// Takes an item back from what leaves: it belongs to no consignment any more and its clearance is void.
+    pub async fn item_withdrawn(
+        &self,
+        tx: &mut Tx,
+        item: &Item,
+        state: &str,
+        reason: Option<&str>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let text = match table(&item.kind) {
+            "clinical" => {
+                "UPDATE clinical SET state = $2, reason = $3, updated_us = $4, clearance = NULL, consignment = NULL
+                 WHERE id = $1 AND state IN ('cleared', 'consigned')"
+            }
+            _ => {
+                "UPDATE instance SET state = $2, reason = $3, updated_us = $4, clearance = NULL, consignment = NULL
+                 WHERE id = $1 AND state IN ('cleared', 'consigned')"
+            }
+        };
+        sql(text).bind(&item.id).bind(state).bind(reason).bind(at.as_micros()).run(tx).await?;
+        Ok(())
+    }
+
+    /// How much of a project is held, by reason code; of several codes the first counts.
+    pub async fn withheld(&self, tx: &mut Tx, project: &str) -> Result<Vec<(String, u64)>> {
+        sql("/* store: withheld */ SELECT reason, COUNT(*) AS n FROM item
+             WHERE project = $1 AND state = 'held' AND reason IS NOT NULL GROUP BY reason ORDER BY reason")
+        .bind(project)
+        .all(tx, |row| Ok((row.get("reason")?, row.get("n")?)))
+        .await
+    }
+
+    /// Whether something that is still to be sent stands on these bytes of the outbox.
+    pub async fn outbox_needs(&self, project: &str, digest: &str) -> Result<bool> {
+        let found = self
+            .one(
+                "/* store: outbox needs */ SELECT id FROM instance
+                 WHERE project = $1 AND digest = $2 AND state IN ('cleared', 'consigned', 'sent')
+                 UNION ALL SELECT id FROM clinical
+                 WHERE project = $1 AND digest = $2 AND state IN ('cleared', 'consigned', 'sent') LIMIT 1",
+                &[project, digest],
+                |row| row.get::<String>("id"),
+            )
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// Whether anything of a project was ever cleared with these bytes.
+    pub async fn outbox_knows(&self, project: &str, digest: &str) -> Result<bool> {
+        let found = self
+            .one(
+                "/* store: outbox knows */ SELECT id FROM instance WHERE project = $1 AND digest = $2
+                 UNION ALL SELECT id FROM clinical WHERE project = $1 AND digest = $2 LIMIT 1",
+                &[project, digest],
+                |row| row.get::<String>("id"),
+            )
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// What is cleared and may go under this date, clinical records first, at most `limit`.
+    ///
+    /// A name that a manifest of this date has listed is never written again in that folder: it waits for the next date.
+    pub async fn cleared(&self, project: &str, date: &str, limit: i64) -> Result<Vec<Item>> {
         let query = sql(
-            "/* store: cleared */ SELECT * FROM item WHERE project = $1 AND state = 'cleared' ORDER BY kind, name LIMIT $2",
+            "/* store: cleared */ SELECT * FROM item WHERE project = $1 AND state = 'cleared' AND NOT EXISTS (
+               SELECT 1 FROM listed l JOIN consignment c ON c.id = l.consignment
+               WHERE l.name = item.name AND c.project = $1 AND c.date = $2)
+             ORDER BY kind, name, id LIMIT $3",
         );
-        Ok(query.bind(project).bind(limit).all(&mut self.db.read().await?, Item::read).await?)
+        let query = query.bind(project).bind(date).bind(limit);
+        Ok(query.all(&mut self.db.read().await?, Item::read).await?)
+    }
+
+    /// What was listed earlier under the names that are now on their way: (name, digest), the newest last.
+    pub async fn earlier_versions(
+        &self,
+        project: &str,
+        before_sequence: i64,
+    ) -> Result<Vec<(String, String)>> {
+        let query = sql(
+            "/* store: earlier versions */ SELECT l.name, l.digest FROM item i
+             JOIN listed l ON l.name = i.name JOIN consignment c ON c.id = l.consignment
+             WHERE i.project = $1 AND i.state IN ('cleared', 'consigned') AND c.project = $1 AND c.sequence < $2
+             ORDER BY c.sequence",
+        );
+        let query = query.bind(project).bind(before_sequence);
+        Ok(query.all(&mut self.db.read().await?, |row| Ok((row.get("name")?, row.get("digest")?))).await?)
+    }
+
+    /// What is in a consignment, as this transaction sees it.
+    pub async fn items_in(&self, tx: &mut Tx, consignment: &str) -> Result<Vec<Item>> {
+        let query =
+            sql("/* store: items */ SELECT * FROM item WHERE consignment = $1 ORDER BY kind, name, id");
+        query.bind(consignment).all(tx, Item::read).await
     }
 
     /// What is in a consignment.
@@ -199,19 +294,6 @@ impl Store {
             Item::read,
         )
         .await
-    }
-
-    /// Whether a name was listed in an earlier manifest of this date: it is never written again in that folder.
-    pub async fn name_listed(&self, project: &str, date: &str, name: &str) -> Result<bool> {
-        let listed = self
-            .one(
-                "SELECT l.name FROM listed l JOIN consignment c ON c.id = l.consignment
-                 WHERE c.project = $1 AND c.date = $2 AND l.name = $3",
-                &[project, date, name],
-                |row| row.get::<String>("name"),
-            )
-            .await?;
-        Ok(listed.is_some())
     }
 
     /// The last consignment of a project.
@@ -263,14 +345,14 @@ impl Store {
         Ok(opened)
     }
 
-    /// Puts an item into a consignment.
+    /// Puts an item into a consignment; `false`: it is cleared no longer, and does not go.
     pub async fn item_consigned(
         &self,
         tx: &mut Tx,
         item: &Item,
         consignment: &str,
         at: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let text = match table(&item.kind) {
             "clinical" => {
                 "UPDATE clinical SET state = 'consigned', consignment = $2, updated_us = $3 WHERE id = $1 AND state = 'cleared'"
@@ -279,18 +361,17 @@ impl Store {
                 "UPDATE instance SET state = 'consigned', consignment = $2, updated_us = $3 WHERE id = $1 AND state = 'cleared'"
             }
         };
-        sql(text).bind(&item.id).bind(consignment).bind(at.as_micros()).run(tx).await?;
-        Ok(())
+        Ok(sql(text).bind(&item.id).bind(consignment).bind(at.as_micros()).run(tx).await? == 1)
     }
 
-    /// The manifest is signed: what it lists is now fixed.
+    /// The manifest is signed, and lists these names with these digests.
     pub async fn consignment_sealed(
         &self,
         tx: &mut Tx,
         id: &str,
         manifest_json: &str,
         digest: &str,
-        names: &[String],
+        listed: &[(String, String)],
     ) -> Result<()> {
         sql("UPDATE consignment SET state = 'sealed', manifest = $2, digest = $3 WHERE id = $1")
             .bind(id)
@@ -299,12 +380,13 @@ impl Store {
             .run(tx)
             .await?;
         sql("DELETE FROM listed WHERE consignment = $1").bind(id).run(tx).await?;
-        for name in names {
-            sql("INSERT INTO listed (consignment, name) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-                .bind(id)
-                .bind(name)
-                .run(tx)
-                .await?;
+        for some in listed.chunks(LISTED_ROWS_MAX) {
+            let head = "/* store: list names */ INSERT INTO listed (consignment, name, digest) VALUES";
+            let mut insert = Query::many(head, 3, some.len(), "ON CONFLICT DO NOTHING");
+            for (name, digest) in some {
+                insert = insert.bind(id).bind(name).bind(digest);
+            }
+            insert.run(tx).await?;
         }
         Ok(())
     }
@@ -350,9 +432,17 @@ impl Store {
         Ok(())
     }
 
-    /// Aliases that no manifest has carried yet: (pseudonym, NHS-derived pseudonym).
-    pub async fn aliases_waiting(&self, project: &str) -> Result<Vec<(String, String)>> {
-        self.all("SELECT pseudonym, nhs_derived FROM alias WHERE project = $1 AND consignment IS NULL ORDER BY pseudonym", &[project], |row| Ok((row.get("pseudonym")?, row.get("nhs_derived")?)))
+    /// Whether there are aliases that no manifest has carried yet.
+    pub async fn aliases_wait(&self, tx: &mut Tx, project: &str) -> Result<bool> {
+        let query = sql("SELECT pseudonym FROM alias WHERE project = $1 AND consignment IS NULL LIMIT 1");
+        Ok(query.bind(project).first(tx, |row| row.get::<String>("pseudonym")).await?.is_some())
+    }
+
+    /// The aliases that a consignment carries: (pseudonym, NHS-derived pseudonym).
+    pub async fn aliases_of(&self, tx: &mut Tx, consignment: &str) -> Result<Vec<(String, String)>> {
+        sql("SELECT pseudonym, nhs_derived FROM alias WHERE consignment = $1 ORDER BY pseudonym")
+            .bind(consignment)
+            .all(tx, |row| Ok((row.get("pseudonym")?, row.get("nhs_derived")?)))
             .await
     }
 

@@ -170,6 +170,28 @@ impl Store {
             .await
     }
 
+    /// Spool objects that turned out to be second copies: the instance stands on another, in every project that wants it.
+    pub async fn spare_spool(&self) -> Result<Vec<String>> {
+        self.all(
+                "SELECT s.id FROM spool s WHERE s.destroyed_us IS NULL
+                   AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.spool = s.id)
+                   AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.source = s.source AND i.token = s.token AND i.spool IS NULL)
+                   AND EXISTS (SELECT 1 FROM instance i WHERE i.source = s.source AND i.token = s.token)
+                   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'deidentify' AND j.payload = s.id AND j.state <> 'done')",
+                &[],
+                |row| row.get("id"),
+            )
+            .await
+    }
+
+    /// Instances held for a reason since before a moment.
+    pub async fn held_since(&self, project: &str, reason: &str, before: Timestamp) -> Result<Vec<Instance>> {
+        let query = sql("/* store: held since */ SELECT * FROM instance
+             WHERE project = $1 AND state = 'held' AND reason = $2 AND updated_us < $3 ORDER BY id");
+        let query = query.bind(project).bind(reason).bind(before);
+        query.all(&mut self.db.read().await?, Instance::read).await
+    }
+
     /// The spool object was destroyed.
     pub async fn spool_destroyed(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
         sql("UPDATE spool SET destroyed_us = $2 WHERE id = $1").bind(id).bind(at.as_micros()).run(tx).await?;

@@ -1,0 +1,63 @@
+//! A night: receipts, what gates let go on, consignments inside the transfer window, sweeps. May be called at any hour, as
+//! often as one likes; outside the window nothing leaves.
+
+use super::consign::consign;
+use super::receipts::{destroy_spent, receipts, sweep_outbox};
+use super::reconsider::{expire_unrequested, reconsider};
+use super::transfer::{Transferred, transfer};
+use crate::context::{Hub, HubError, Served};
+
+/// What a night did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Night {
+    /// Consignments sent.
+    pub sent: usize,
+    /// Consignments answered.
+    pub receipted: usize,
+    /// Consignments that wait for their answer.
+    pub waiting: usize,
+    /// Held things that go on because their gate is open again.
+    pub freed: usize,
+    /// What a person must look at: (project, sequence, code).
+    pub alerts: Vec<(String, i64, &'static str)>,
+}
+
+/// One night of every project.
+pub async fn night(hub: &Hub) -> Result<Night, HubError> {
+    let mut night = Night::default();
+    for served in &hub.projects {
+        take_receipts(hub, served, &mut night).await?;
+        expire_unrequested(hub, served).await?;
+        night.freed += reconsider(hub, served).await?;
+        send(hub, served, &mut night).await?;
+        sweep_outbox(hub, served).await?;
+    }
+    destroy_spent(hub).await?;
+    Ok(night)
+}
+
+/// Consigns and transfers until nothing is left, or the window shuts.
+async fn send(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
+    while let Some(consignment) = consign(hub, served).await? {
+        match transfer(hub, served, &consignment.id).await? {
+            Transferred::Sent => night.sent += 1,
+            Transferred::Later => break,
+            Transferred::Conflict => {
+                let alert = (served.project.name.clone(), consignment.sequence, "manifest-conflict");
+                night.alerts.push(alert);
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks for answers.
+pub async fn take_receipts(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
+    let found = receipts(hub, served).await?;
+    night.receipted += found.receipted;
+    night.waiting = found.waiting;
+    let project = &served.project.name;
+    night.alerts.extend(found.not_believed.into_iter().map(|(n, code)| (project.clone(), n, code)));
+    Ok(())
+}

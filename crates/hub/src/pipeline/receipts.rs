@@ -1,0 +1,158 @@
+//! Step 9: the national house's signed answer → rows `acknowledged` or `refused`; what is acknowledged is destroyed here.
+
+use super::outgoing::empty_outbox;
+use crate::context::{Hub, HubError, Served};
+use crate::store::{Consignment, Item};
+use platform::audit::{self, Details};
+use platform::objects::ObjectError;
+use std::collections::{BTreeMap, HashMap};
+use submission::digest::Digest;
+use submission::paths::ReceiptPath;
+use submission::receipt::{Receipt, Verdict};
+use submission::signed::Signed;
+
+/// A receipt larger than this is none.
+const BYTES_MAX: u64 = 96 << 20;
+
+/// What a look into the inbox found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipts {
+    /// Consignments answered now.
+    pub receipted: usize,
+    /// Consignments still without an answer.
+    pub waiting: usize,
+    /// Answers that were not believed: (sequence, code). They are left where they are, and a person looks.
+    pub not_believed: Vec<(i64, &'static str)>,
+}
+
+/// Looks for the receipt of every consignment of a project that was sent. Asked as often as one likes.
+pub async fn receipts(hub: &Hub, served: &Served) -> Result<Receipts, HubError> {
+    let mut found = Receipts::default();
+    for consignment in hub.store.consignments_in(&served.project.name, "sent").await? {
+        let Some(bytes) = look(hub, served, &consignment).await? else {
+            found.waiting += 1;
+            continue;
+        };
+        let items = hub.store.items(&consignment.id).await?;
+        match believe(hub, served, &consignment, &items, &bytes) {
+            Ok(receipt) => {
+                settle(hub, &consignment, &items, &receipt, &Digest::of(&bytes)).await?;
+                found.receipted += 1;
+            }
+            Err(code) => {
+                tracing::error!(project = %consignment.project, sequence = consignment.sequence, code,
+                    "a receipt is not believed; it is left as it is");
+                found.not_believed.push((consignment.sequence, code));
+            }
+        }
+    }
+    destroy_spent(hub).await?;
+    Ok(found)
+}
+
+async fn look(hub: &Hub, served: &Served, consignment: &Consignment) -> Result<Option<Vec<u8>>, HubError> {
+    let sequence = u64::try_from(consignment.sequence).unwrap_or(0);
+    let key = ReceiptPath { hub: hub.id.clone(), sequence }.to_string();
+    match served.inbox.head(&key).await {
+        // One that is too large is read as nothing, and so not believed.
+        Ok(info) if info.bytes > BYTES_MAX => Ok(Some(Vec::new())),
+        Ok(_) => Ok(Some(served.inbox.get(&key).await?.to_vec())),
+        Err(ObjectError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The receipt, if a pinned key signed it and it answers exactly what was sent.
+fn believe(
+    hub: &Hub,
+    served: &Served,
+    consignment: &Consignment,
+    items: &[Item],
+    bytes: &[u8],
+) -> Result<Receipt, &'static str> {
+    let signed = Signed::<Receipt>::from_json(bytes).map_err(|_| "receipt-malformed")?;
+    let receipt = signed.verify(&served.receipt_keys).map_err(|_| "receipt-signature-wrong")?;
+    let is_ours = receipt.hub == hub.id
+        && receipt.project.as_str() == consignment.project
+        && i64::try_from(receipt.sequence) == Ok(consignment.sequence)
+        && consignment.digest.as_deref() == Some(receipt.manifest.to_string().as_str());
+    if !is_ours {
+        return Err("receipt-of-another-manifest");
+    }
+    let outcomes: HashMap<String, Digest> =
+        receipt.outcomes.iter().map(|o| (o.path.item.to_string(), o.sha256)).collect();
+    let is_answered =
+        |item: &Item| outcomes.get(&item.name).is_some_and(|sha256| sha256.to_string() == item.digest);
+    if items.iter().all(is_answered) { Ok(receipt) } else { Err("receipt-incomplete") }
+}
+
+/// One transaction: every row, the consignment, the audit. Then the bytes are not needed here any more.
+async fn settle(
+    hub: &Hub,
+    consignment: &Consignment,
+    items: &[Item],
+    receipt: &Receipt,
+    digest: &Digest,
+) -> Result<(), HubError> {
+    let now = hub.clock.now();
+    let verdicts: HashMap<String, &Verdict> =
+        receipt.outcomes.iter().map(|o| (o.path.item.to_string(), &o.verdict)).collect();
+    let mut counts: BTreeMap<&str, [u32; 2]> = BTreeMap::new();
+    let mut tx = hub.store.write().await?;
+    for item in items {
+        let refused = match verdicts.get(&item.name) {
+            Some(Verdict::Quarantined { code }) => Some(code.as_str()),
+            _ => None,
+        };
+        let state = if refused.is_some() { "refused" } else { "acknowledged" };
+        hub.store.item_is(&mut tx, &item.kind, &item.id, state, refused, now).await?;
+        counts.entry(&item.trust).or_default()[usize::from(refused.is_some())] += 1;
+    }
+    hub.store.consignment_receipted(&mut tx, &consignment.id, now).await?;
+    for (trust, [acknowledged, refused]) in counts {
+        let details = Details::new()
+            .id("consignment", &consignment.id)?
+            .id("receipt", &digest.to_string())?
+            .number("sequence", consignment.sequence)
+            .number("acknowledged", acknowledged)
+            .number("refused", refused);
+        audit::append(&mut tx, trust, "hub", "consignment receipted", &details, now).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(project = %consignment.project, sequence = consignment.sequence, "consignment receipted");
+    empty_outbox(hub, &consignment.project, items.iter().map(|item| item.digest.as_str())).await
+}
+
+/// Destroys what no project needs any more: first the file, then the row says so.
+pub async fn destroy_spent(hub: &Hub) -> Result<usize, HubError> {
+    let mut spent = hub.store.spent_spool().await?;
+    spent.extend(hub.store.spare_spool().await?);
+    for some in spent.chunks(500) {
+        for id in some {
+            hub.spool.destroy(id)?;
+        }
+        // The entries are gone for good before a row says so.
+        hub.spool.sync_entries()?;
+        let mut tx = hub.store.write().await?;
+        for id in some {
+            hub.store.spool_destroyed(&mut tx, id, hub.clock.now()).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(spent.len())
+}
+
+/// Removes outbox objects that a run which was cut off left behind.
+pub async fn sweep_outbox(hub: &Hub, served: &Served) -> Result<usize, HubError> {
+    let project = served.project.name.as_str();
+    let mut removed = 0;
+    for object in hub.outbox.list_sorted(project).await? {
+        let Some((_, digest)) = object.name.rsplit_once('/') else { continue };
+        // What no row knows yet is being written by a step whose transaction is still to come.
+        if hub.store.outbox_knows(project, digest).await? && !hub.store.outbox_needs(project, digest).await? {
+            hub.outbox.delete(&object.name).await?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

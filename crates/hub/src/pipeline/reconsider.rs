@@ -1,0 +1,87 @@
+//! What a gate held is looked at again every night: where all gates are open now, it goes on by itself.
+
+use super::outgoing::again;
+use crate::context::{Hub, HubError, Served};
+use crate::gates::Gates;
+use crate::store::new_id;
+use platform::audit::{self, Details};
+use platform::clock::Timestamp;
+use platform::jobs::{self, Job};
+use std::time::Duration;
+
+/// What an object that nobody asked for is held with.
+const UNREQUESTED: &str = "unrequested";
+/// What it is rejected with when its time is over.
+const UNREQUESTED_EXPIRED: &str = "unrequested-expired";
+
+/// Sends everything on that a gate held and holds no longer; tells how much that is.
+pub async fn reconsider(hub: &Hub, served: &Served) -> Result<usize, HubError> {
+    let (project, now, gates) = (served.project.name.as_str(), hub.clock.now(), hub.gates(served));
+    let mut freed = 0;
+    for row in hub.store.instances_in(project, "held").await? {
+        let (Some(trust), Some(person)) = (&row.trust, &row.person) else { continue };
+        if is_open_again(&gates, row.reason.as_deref(), trust, person, now).await? {
+            go_on(hub, "instance", &row.id, trust, now).await?;
+            freed += 1;
+        }
+    }
+    for record in hub.store.clinical_in(project, "held").await? {
+        if is_open_again(&gates, record.reason.as_deref(), &record.trust, &record.person, now).await? {
+            go_on(hub, "clinical", &record.id, &record.trust, now).await?;
+            freed += 1;
+        }
+    }
+    for study in hub.store.studies_in(project, "held").await? {
+        if is_open_again(&gates, study.reason.as_deref(), &study.trust, &study.person, now).await? {
+            let mut tx = hub.store.write().await?;
+            hub.store.study_is(&mut tx, &study.id, "found", None, now).await?;
+            let job = Job { key: format!("{}:{}", study.id, new_id()), ..Job::now("retrieve", &study.id) };
+            jobs::enqueue(&mut tx, &job, now).await?;
+            tx.commit().await?;
+            freed += 1;
+        }
+    }
+    Ok(freed)
+}
+
+/// Whether it was a gate that held this, and none would now.
+async fn is_open_again(
+    gates: &Gates<'_>,
+    reason: Option<&str>,
+    trust: &str,
+    person: &str,
+    now: Timestamp,
+) -> Result<bool, HubError> {
+    Ok(reason.is_some_and(is_of_a_gate) && gates.shut(trust, person, now).await?.is_none())
+}
+
+/// The codes of [`crate::gates`].
+pub(super) fn is_of_a_gate(code: &str) -> bool {
+    matches!(code, "objected" | "opted-out") || code.starts_with("lapsed-") || code.starts_with("opt-out-")
+}
+
+async fn go_on(hub: &Hub, kind: &str, id: &str, trust: &str, now: Timestamp) -> Result<(), HubError> {
+    let mut tx = hub.store.write().await?;
+    hub.store.item_is(&mut tx, kind, id, "received", None, now).await?;
+    again(hub, &mut tx, kind, id, now).await?;
+    let details = Details::new().id("item", id)?;
+    audit::append(&mut tx, trust, "hub", "gate open again", &details, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Rejects what nobody asked for and nobody has claimed within the project's time; its spool object goes with the spent ones.
+pub async fn expire_unrequested(hub: &Hub, served: &Served) -> Result<usize, HubError> {
+    let project = &served.project;
+    let now = hub.clock.now();
+    let kept = Duration::from_secs(u64::from(project.unrequested_days_max) * 24 * 3600);
+    let expired = hub.store.held_since(&project.name, UNREQUESTED, now.minus(kept)).await?;
+    for row in &expired {
+        let mut tx = hub.store.write().await?;
+        hub.store.instance_is(&mut tx, &row.id, "rejected", Some(UNREQUESTED_EXPIRED), now).await?;
+        let details = Details::new().id("item", &row.id)?.code("code", UNREQUESTED_EXPIRED);
+        let trust = row.trust.as_deref().unwrap_or("unattributed");
+        audit::append(&mut tx, trust, "hub", "instance rejected", &details, now).await?;
+        tx.commit().await?;
+    }
+    Ok(expired.len())
+}

@@ -1,0 +1,247 @@
+//! From cleared to acknowledged: nothing leaves that may not, nothing goes twice, and a kill between any two steps changes nothing.
+
+use super::{HOUR, House, names};
+use crate::pipeline::consign::consign;
+use crate::pipeline::nightly::night;
+use crate::pipeline::outgoing::OUTBOX_MISSING;
+use crate::pipeline::receipts::receipts;
+use crate::pipeline::transfer::{Transferred, transfer};
+use submission::digest::Digest;
+use submission::names::Slug;
+use submission::signed::Signer;
+
+const ANNA: &str = "9990000018";
+const BEN: &str = "9990000026";
+
+fn held(code: &str) -> (String, Option<String>) {
+    ("held".into(), Some(code.into()))
+}
+
+fn is(state: &str) -> (String, Option<String>) {
+    (state.into(), None)
+}
+
+fn slug(text: &str) -> Slug {
+    Slug::parse(text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cleared_instance_is_sent_and_acknowledged_and_nothing_of_it_stays() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let one = house.cleared("royal", &anna, 1, b"image one").await;
+    let two = house.cleared("royal", &anna, 2, b"image two").await;
+    let done = night(&house.hub).await.unwrap();
+    assert_eq!((done.sent, done.receipted), (1, 0));
+    let bucket: Vec<String> = house.bucket().await.into_keys().collect();
+    assert_eq!(
+        bucket,
+        [
+            "raw-example/2026-11-01/images/2.25.1.dcm",
+            "raw-example/2026-11-01/images/2.25.2.dcm",
+            "raw-example/2026-11-01/manifest-1.json"
+        ]
+    );
+    assert_eq!(house.state(&one).await, is("sent"));
+    house.answer(&["2.25.2.dcm"]).await;
+    let done = night(&house.hub).await.unwrap();
+    assert_eq!((done.sent, done.receipted, done.alerts.len()), (0, 1, 0));
+    assert_eq!(house.state(&one).await, is("acknowledged"));
+    assert_eq!(house.state(&two).await, ("refused".into(), Some("residue".into())));
+    assert_eq!(house.hub.outbox.list_sorted("").await.unwrap(), []);
+    // The refused one may be sent again; the other is destroyed.
+    assert_eq!(house.hub.store.live_spool().await.unwrap().len(), 1);
+    assert_eq!(std::fs::read_dir(house.dir.path().join("data/spool")).unwrap().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn manifests_follow_each_other_and_countersigned_roots_hold() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    for n in 1..=3 {
+        house.cleared("royal", &anna, n, format!("image {n}").as_bytes()).await;
+        assert_eq!(night(&house.hub).await.unwrap().sent, 1);
+        house.clock.advance(HOUR);
+    }
+    let manifests = house.manifests().await;
+    let places: Vec<_> = manifests.iter().map(|(_, m)| (m.sequence, m.date.to_string(), m.number)).collect();
+    // 22:00 and 23:00, then midnight.
+    let (first, second) = ("2026-11-01".to_owned(), "2026-11-02".to_owned());
+    assert_eq!(places, [(1, first.clone(), 1), (2, first, 2), (3, second, 1)]);
+    let previous: Vec<_> = manifests.iter().map(|(_, m)| m.previous).collect();
+    assert_eq!(previous, [None, Some(manifests[0].0), Some(manifests[1].0)]);
+    for (_, manifest) in &manifests {
+        let mut reader = house.hub.store.db().read().await.unwrap();
+        assert!(platform::audit::verify_mark(&mut reader, manifest.audit_root.as_bytes()).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_objection_and_a_lapse_before_consigning_are_held_and_counted() {
+    let house = House::new().await;
+    let (anna, ben) = (house.person(ANNA).await, house.person(BEN).await);
+    let objected = house.cleared("royal", &anna, 1, b"anna").await;
+    let lapsed = house.cleared("county", &ben, 2, b"ben").await;
+    let goes = house.cleared("royal", &ben, 3, b"ben too").await;
+    house.mark(&anna, "local:RX1", false).await;
+    // County's agreement was in force until 2 November.
+    house.clock.advance(48 * HOUR);
+    night(&house.hub).await.unwrap();
+    assert_eq!(house.state(&objected).await, held("objected"));
+    assert_eq!(house.state(&lapsed).await, held("lapsed-agreement"));
+    assert_eq!(house.state(&goes).await, is("sent"));
+    let (_, manifest) = house.manifests().await.remove(0);
+    assert_eq!(names(&manifest), ["2.25.3.dcm"]);
+    let counts = [(slug("lapsed-agreement"), 1), (slug("objected"), 1)];
+    assert_eq!(manifest.withheld, counts.into());
+    assert_eq!(house.hub.outbox.list_sorted("").await.unwrap().len(), 1);
+    assert_eq!(house.bucket().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_objection_while_objects_are_under_way_takes_them_out_of_the_inbox_again() {
+    let house = House::new().await;
+    let (anna, ben) = (house.person(ANNA).await, house.person(BEN).await);
+    let objected = house.cleared("royal", &anna, 1, b"anna").await;
+    let goes = house.cleared("royal", &ben, 2, b"ben").await;
+    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap();
+    // The objects are there, the manifest is not: as after a kill.
+    let inbox = &house.served().inbox;
+    inbox.put("raw-example/2026-11-01/images/2.25.1.dcm", "anna".into()).await.unwrap();
+    house.mark(&anna, "local:RX1", false).await;
+    assert_eq!(transfer(&house.hub, house.served(), &sealed.id).await.unwrap(), Transferred::Sent);
+    let bucket: Vec<String> = house.bucket().await.into_keys().collect();
+    assert_eq!(
+        bucket,
+        ["raw-example/2026-11-01/images/2.25.2.dcm", "raw-example/2026-11-01/manifest-1.json"]
+    );
+    let (_, manifest) = house.manifests().await.remove(0);
+    assert_eq!((manifest.sequence, names(&manifest)), (1, vec!["2.25.2.dcm".to_owned()]));
+    assert_eq!(manifest.withheld, [(slug("objected"), 1)].into());
+    assert_eq!((house.state(&objected).await, house.state(&goes).await), (held("objected"), is("sent")));
+    assert_eq!(house.last().await.sequence, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_any_two_steps_leaves_the_same_bucket() {
+    let undisturbed = House::new().await;
+    let mut disturbed = House::new().await;
+    for house in [&undisturbed, &disturbed] {
+        let anna = house.person(ANNA).await;
+        house.cleared("royal", &anna, 1, b"one").await;
+        house.cleared("royal", &anna, 2, b"two").await;
+    }
+    night(&undisturbed.hub).await.unwrap();
+    // Killed after sealing.
+    let sealed = consign(&disturbed.hub, disturbed.served()).await.unwrap().unwrap();
+    disturbed = disturbed.restart().await;
+    assert_eq!(consign(&disturbed.hub, disturbed.served()).await.unwrap().unwrap().id, sealed.id);
+    // Killed with the manifest put and nothing written down about it; then nobody can be taken out any more.
+    let key = "raw-example/2026-11-01/manifest-1.json";
+    for n in [1, 2] {
+        let bytes = if n == 1 { "one" } else { "two" };
+        let name = format!("raw-example/2026-11-01/images/2.25.{n}.dcm");
+        disturbed.served().inbox.put(&name, bytes.into()).await.unwrap();
+    }
+    let manifest = sealed.manifest.clone().unwrap();
+    disturbed.served().inbox.put_new(key, manifest.into()).await.unwrap();
+    disturbed = disturbed.restart().await;
+    for _ in 0..2 {
+        let sent = transfer(&disturbed.hub, disturbed.served(), &sealed.id).await.unwrap();
+        assert_eq!(sent, Transferred::Sent);
+    }
+    let images = |bucket: std::collections::BTreeMap<String, Digest>| {
+        bucket.into_iter().filter(|(name, _)| name.ends_with(".dcm")).collect::<Vec<_>>()
+    };
+    assert_eq!(images(disturbed.bucket().await), images(undisturbed.bucket().await));
+    assert_eq!(disturbed.manifests().await.len(), 1);
+    disturbed.answer(&[]).await;
+    for receipted in [1, 0] {
+        assert_eq!(receipts(&disturbed.hub, disturbed.served()).await.unwrap().receipted, receipted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_leaves_outside_the_transfer_window() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    house.cleared("royal", &anna, 1, b"one").await;
+    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap();
+    house.clock.advance(9 * HOUR);
+    assert_eq!(transfer(&house.hub, house.served(), &sealed.id).await.unwrap(), Transferred::Later);
+    assert_eq!(consign(&house.hub, house.served()).await.unwrap(), None);
+    assert_eq!(house.bucket().await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_written_once_a_date_and_another_version_waits_for_the_next() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let one = house.cleared("royal", &anna, 1, b"first version").await;
+    night(&house.hub).await.unwrap();
+    house.answer(&["2.25.1.dcm"]).await;
+    night(&house.hub).await.unwrap();
+    house.clear(&one, &anna, 1, b"second version").await;
+    assert_eq!(night(&house.hub).await.unwrap().sent, 0, "its name is listed under this date");
+    house.clock.advance(3 * HOUR);
+    assert_eq!(night(&house.hub).await.unwrap().sent, 1);
+    let (_, manifest) = house.manifests().await.remove(1);
+    assert_eq!(manifest.date.to_string(), "2026-11-02");
+    assert_eq!(manifest.entries[0].supersedes, Some(Digest::of(b"first version")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_bytes_from_two_archives_go_once_and_both_are_acknowledged() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let royal = house.cleared("royal", &anna, 1, b"one image").await;
+    let county = house.cleared("county", &anna, 1, b"one image").await;
+    night(&house.hub).await.unwrap();
+    assert_eq!(house.manifests().await[0].1.entries.len(), 1);
+    house.answer(&[]).await;
+    night(&house.hub).await.unwrap();
+    assert_eq!(house.state(&royal).await, is("acknowledged"));
+    assert_eq!(house.state(&county).await, is("acknowledged"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_the_national_house_did_not_sign_changes_nothing() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let one = house.cleared("royal", &anna, 1, b"one").await;
+    night(&house.hub).await.unwrap();
+    house.answer_as(&Signer::from_seed(&[9; 32]).unwrap(), &[]).await;
+    let found = receipts(&house.hub, house.served()).await.unwrap();
+    assert_eq!(found.not_believed, [(1, "receipt-signature-wrong")]);
+    assert_eq!(house.state(&one).await, is("sent"));
+    assert_eq!(house.hub.store.live_spool().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_outbox_object_is_made_again() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let one = house.cleared("royal", &anna, 1, b"one").await;
+    house.cleared("royal", &anna, 2, b"two").await;
+    let lost = crate::pipeline::deidentify::outbox_name("nccid", &Digest::of(b"one").to_string());
+    house.hub.outbox.delete(&lost).await.unwrap();
+    assert_eq!(night(&house.hub).await.unwrap().sent, 1);
+    assert_eq!(house.state(&one).await, ("received".into(), Some(OUTBOX_MISSING.into())));
+    assert_eq!(names(&house.manifests().await[0].1), ["2.25.2.dcm"]);
+    let mut reader = house.hub.store.db().read().await.unwrap();
+    let owed = platform::jobs::next_due(&mut reader, &["deidentify"], "any").await.unwrap();
+    assert!(owed.is_some(), "it is de-identified again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_gate_held_goes_on_when_the_gate_is_open_again() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let one = house.cleared("royal", &anna, 1, b"one").await;
+    house.mark(&anna, "national", false).await;
+    night(&house.hub).await.unwrap();
+    assert_eq!(house.state(&one).await, held("opted-out"));
+    house.mark(&anna, "national", true).await;
+    assert_eq!(night(&house.hub).await.unwrap().freed, 1);
+    assert_eq!(house.state(&one).await, is("received"));
+}
