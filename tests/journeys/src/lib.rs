@@ -1,1 +1,153 @@
-//! journeys.
+//! What journeys share: a hub in a temporary folder with real keys and a real configuration, and foreign programs as peers.
+#![expect(clippy::unwrap_used, reason = "a test helper: what fails here is the test")]
+
+use hub::ae::{Acceptor, Peers};
+use hub::config::Config;
+use hub::context::Hub;
+use hub::pipeline::receive::Receiver;
+use platform::clock::SystemClock;
+use platform::keys::{KeyKind, SecretKey};
+use platform::testing::TempDir;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+/// A hub that takes objects in: its folder, its stores and its listening application entity.
+pub struct Rig {
+    /// The hub.
+    pub hub: Arc<Hub>,
+    /// The port that it listens on.
+    pub port: u16,
+    acceptor: Option<Acceptor>,
+    dir: TempDir,
+}
+
+/// A port that nobody listens on at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The configuration of a hub with one source, `royal`, that stores as `STORESCU`; `more` is appended to `[listen]`.
+fn config(dir: &Path, port: u16, listen: &str) -> Config {
+    let text = format!(
+        r#"
+[hub]
+id = "journey"
+data_dir = "data"
+[keys]
+sealing = "keys/sealing.key"
+signing = "keys/signing.key"
+[limits]
+spool_reserve_bytes = 1048576
+[listen]
+ae_title = "TRIBUTARY"
+address = "127.0.0.1:{port}"
+{listen}
+[[projects]]
+project = "nccid"
+key = "keys/nccid.key"
+inbox = {{ url = "file://inbox" }}
+receipt_keys = ["keys/national.pub"]
+[[sources]]
+name = "royal"
+ae_title = "ROYAL"
+host = "127.0.0.1"
+port = 104
+nhs_number_in = "patient-id"
+trust = "RX1"
+store_from = [{{ ae_title = "STORESCU", host = "127.0.0.1" }}]
+[[trusts]]
+ods = "RX1"
+name = "Royal Example"
+legal_basis = {{ id = "L", expires = 2099-01-01 }}
+agreement = {{ id = "A", expires = 2099-01-01 }}
+dpia = {{ id = "D", expires = 2099-01-01 }}
+"#
+    );
+    Config::parse(&text, dir).unwrap()
+}
+
+impl Rig {
+    /// A hub without TLS.
+    pub async fn new() -> Self {
+        Self::with_listen("").await
+    }
+
+    /// A hub with these lines in its `[listen]` section.
+    pub async fn with_listen(listen: &str) -> Self {
+        Self::build(|_| listen.to_owned()).await
+    }
+
+    /// A hub whose `[listen]` section is made from its folder.
+    pub async fn build(listen: impl FnOnce(&Path) -> String) -> Self {
+        let dir = TempDir::new();
+        let keys = dir.path().join("keys");
+        SecretKey::create(&keys.join("sealing.key"), KeyKind::HubStorage).unwrap();
+        SecretKey::create(&keys.join("signing.key"), KeyKind::HubSigning).unwrap();
+        SecretKey::create(&keys.join("nccid.key"), KeyKind::Project).unwrap();
+        let national = SecretKey::generate(KeyKind::NationalSigning).unwrap().public().unwrap();
+        std::fs::write(keys.join("national.pub"), national.to_string()).unwrap();
+        let listen = listen(dir.path());
+        let port = free_port();
+        let config = config(dir.path(), port, &listen);
+        let hub = Hub::open(config, SystemClock::shared(), deid::custody::Custody::mint()).await.unwrap();
+        let mut rig = Self { hub: Arc::new(hub), port, acceptor: None, dir };
+        rig.listen(Peers::Configured);
+        rig
+    }
+
+    /// Listens (again).
+    pub fn listen(&mut self, peers: Peers) {
+        let hub = &self.hub;
+        let receiver = Receiver::new(
+            Arc::clone(&hub.spool),
+            hub.store.clone(),
+            hub.linkage.clone(),
+            Arc::clone(&hub.clock),
+        );
+        self.acceptor = None;
+        let acceptor = Acceptor::listen(Arc::clone(&hub.config), peers, receiver, Arc::clone(&hub.clock));
+        self.acceptor = Some(acceptor.unwrap());
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Every object that was answered 0x0000, opened again from the sealed spool.
+    pub async fn received(&self) -> Vec<dicom::part10::Object> {
+        let mut objects = Vec::new();
+        for id in self.hub.store.live_spool().await.unwrap() {
+            let source = Box::new(self.hub.spool.read(&id).unwrap());
+            objects.push(dicom::part10::open(source, &dicom::part10::Limits::default()).unwrap());
+        }
+        objects
+    }
+}
+
+/// Whether a foreign program is installed; a journey that needs a missing one says so and ends.
+pub fn has(program: &str) -> bool {
+    let found =
+        Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
+    if !found {
+        eprintln!("skipped: {program} is not installed (./dev test installs it)");
+    }
+    found
+}
+
+/// Runs a foreign program without blocking the runtime.
+pub async fn run(program: &str, args: &[&str]) -> Output {
+    let (program, args) = (program.to_owned(), args.iter().map(|&a| a.to_owned()).collect::<Vec<_>>());
+    let ran = move || Command::new(program).args(args).env("TCP_NODELAY", "1").output().unwrap();
+    tokio::task::spawn_blocking(ran).await.unwrap()
+}
+
+/// Writes a CT image of the simulation as a Part 10 file in Explicit VR Little Endian.
+pub fn a_ct_file(dir: &Path, seed: u64) -> PathBuf {
+    let instance = sim::images::ct_study(seed, 1, 64).remove(0);
+    let path = dir.join(format!("ct-{seed}.dcm"));
+    std::fs::write(&path, instance.file(sim::encode::Syntax::ExplicitLittle)).unwrap();
+    path
+}

@@ -1,0 +1,160 @@
+//! Foreign programs push to the hub: DCMTK's storescu and echoscu, pynetdicom. What is answered 0x0000 is in the spool.
+
+use dicom::tag::tags;
+use journeys::{Rig, a_ct_file, has, run};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use std::path::Path;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storescu_pushes_every_transfer_syntax_and_each_is_kept_as_sent() {
+    if !has("storescu") || !has("dcmcjpeg") || !has("dcmcrle") || !has("dcmconv") {
+        return;
+    }
+    let rig = Rig::new().await;
+    let plain = a_ct_file(rig.dir(), 1);
+    let (plain, port) = (plain.to_str().unwrap(), rig.port.to_string());
+    let made = |name: &str| rig.dir().join(name).to_str().unwrap().to_owned();
+    for (program, args, name, propose) in [
+        ("dcmconv", vec!["+ti"], "implicit", "-xi"),
+        ("dcmconv", vec!["+te"], "explicit", "-xe"),
+        ("dcmconv", vec!["+td"], "deflated", "-xd"),
+        ("dcmconv", vec!["+tb"], "big-endian", "-xb"),
+        ("dcmcrle", vec![], "rle", "-xr"),
+        ("dcmcjpeg", vec!["+e1"], "jpeg-lossless", "-xs"),
+    ] {
+        let file = made(name);
+        let mut words = args.clone();
+        words.extend([plain, file.as_str()]);
+        let converted = run(program, &words).await;
+        assert!(
+            converted.status.success(),
+            "{program} {name}: {}",
+            String::from_utf8_lossy(&converted.stderr)
+        );
+        let before = rig.received().await.len();
+        let sent = run("storescu", &[propose, "-aec", "TRIBUTARY", "127.0.0.1", &port, &file]).await;
+        assert!(sent.status.success(), "{name}: {}", String::from_utf8_lossy(&sent.stderr));
+        assert_eq!(rig.received().await.len(), before + 1, "{name} was answered and is not in the spool");
+    }
+    let mut syntaxes: Vec<String> =
+        rig.received().await.iter().map(|o| o.meta.transfer_syntax.clone()).collect();
+    syntaxes.sort();
+    let expected = [
+        "1.2.840.10008.1.2",
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.4.70",
+        "1.2.840.10008.1.2.5",
+    ];
+    assert_eq!(syntaxes, expected);
+    for object in rig.received().await {
+        assert!(object.dataset.text(tags::PATIENT_NAME).is_some() && object.pixels.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_configured_is_told_why_and_nothing_is_kept() {
+    if !has("storescu") {
+        return;
+    }
+    let rig = Rig::new().await;
+    let (file, port) = (a_ct_file(rig.dir(), 2), rig.port.to_string());
+    for (calling, called, reason) in [
+        ("STRANGER", "TRIBUTARY", "Calling AE Title Not Recognized"),
+        ("STORESCU", "ELSEWHERE", "Called AE Title Not Recognized"),
+    ] {
+        let refused =
+            run("storescu", &["-aet", calling, "-aec", called, "127.0.0.1", &port, file.to_str().unwrap()])
+                .await;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains(reason), "{said}");
+    }
+    assert!(rig.received().await.is_empty());
+}
+
+const PYNETDICOM: &str = r#"
+import sys
+from pydicom import dcmread
+from pynetdicom import AE
+ds = dcmread(sys.argv[2])
+ae = AE(ae_title="STORESCU")
+ae.add_requested_context(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID)
+assoc = ae.associate("127.0.0.1", int(sys.argv[1]), ae_title="TRIBUTARY")
+assert assoc.is_established
+for _ in range(3):
+    status = assoc.send_c_store(ds)
+    assert status.Status == 0x0000, status
+assoc.release()
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pynetdicom_pushes_and_a_second_copy_is_no_harm() {
+    let Ok(python) = std::env::var("TRIBUTARY_TEST_PYTHON") else {
+        eprintln!("skipped: TRIBUTARY_TEST_PYTHON is not set (./dev test sets it)");
+        return;
+    };
+    let rig = Rig::new().await;
+    let (file, port) = (a_ct_file(rig.dir(), 3), rig.port.to_string());
+    let ran = run(&python, &["-c", PYNETDICOM, &port, file.to_str().unwrap()]).await;
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(rig.received().await.len(), 3);
+}
+
+/// A certificate authority and two peers under it, and a stranger, as PEM files.
+fn certificates(dir: &Path) {
+    let authority = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (ours, strangers) = (authority("Region CA"), authority("Stranger CA"));
+    std::fs::write(dir.join("ca.pem"), ours.pem()).unwrap();
+    for (name, issuer) in [("hub", &ours), ("peer", &ours), ("stranger", &strangers)] {
+        let mut params = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, issuer).unwrap();
+        std::fs::write(dir.join(format!("{name}.pem")), certificate.pem()).unwrap();
+        std::fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn echoscu_over_mutual_tls_and_a_strangers_certificate_is_refused() {
+    if !has("echoscu") {
+        return;
+    }
+    let rig = Rig::build(|dir| {
+        certificates(dir);
+        "[listen.tls]\ncertificate = \"hub.pem\"\nkey = \"hub.key\"\nclient_ca = \"ca.pem\"".into()
+    })
+    .await;
+    let (port, at) = (rig.port.to_string(), |name: &str| rig.dir().join(name).to_str().unwrap().to_owned());
+    for (who, good) in [("peer", true), ("stranger", false)] {
+        let (key, certificate, ca) = (at(&format!("{who}.key")), at(&format!("{who}.pem")), at("ca.pem"));
+        let echo = run(
+            "echoscu",
+            &[
+                "-aet",
+                "STORESCU",
+                "-aec",
+                "TRIBUTARY",
+                "+tls",
+                &key,
+                &certificate,
+                "+cf",
+                &ca,
+                "127.0.0.1",
+                &port,
+            ],
+        )
+        .await;
+        assert_eq!(echo.status.success(), good, "{who}: {}", String::from_utf8_lossy(&echo.stderr));
+    }
+    let plain =
+        run("echoscu", &["-aet", "STORESCU", "-aec", "TRIBUTARY", "-ta", "3", "127.0.0.1", &port]).await;
+    assert!(!plain.status.success(), "a peer without TLS got in");
+}
