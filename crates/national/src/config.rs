@@ -231,7 +231,12 @@ mod tests {
         let config = Config::open(raw(&dir)).unwrap();
         assert_eq!(config.projects[0].id.as_str(), "nccid");
         assert_eq!(config.hubs.len(), 1);
-        assert!(!format!("{config:?}").contains("password"));
+        let file = SecretKey::load(&dir.path().join("signing"), KeyKind::NationalSigning).unwrap();
+        assert_eq!(
+            config.signer.key_id().to_string(),
+            file.id().to_string(),
+            "files and receipts agree on its name"
+        );
     }
 
     #[test]

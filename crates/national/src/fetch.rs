@@ -11,7 +11,7 @@ use std::path::Path;
 use submission::digest::{Digest, Hasher};
 
 /// Objects up to this size stay in memory.
-const MEMORY_BYTES_MAX: u64 = 16 << 20;
+const MEMORY_BYTES_MAX: u64 = 4 << 20;
 /// Read in pieces of this size.
 const PIECE_BYTES: usize = 256 << 10;
 

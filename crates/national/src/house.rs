@@ -38,7 +38,6 @@ impl House {
         let mut projects = Vec::new();
         for rules in &config.projects {
             let (inbox, warehouse) = (Objects::open(&rules.inbox)?, Objects::open(&rules.warehouse)?);
-            warehouse.sweep_unfinished().await?;
             projects.push(Project { rules: rules.clone(), inbox, warehouse });
         }
         Self::with(config, clock, db, projects).await
@@ -54,6 +53,15 @@ impl House {
         db.migrate(&[SCHEMA, &[platform::audit::SCHEMA]].concat()).await?;
         let searcher = Arc::new(examine::searcher());
         Ok(Self { config, store: Store::new(db), projects, searcher, clock })
+    }
+
+    /// Removes what an earlier process left half written in the warehouses. Only for the process that serves, before
+    /// it begins.
+    pub async fn sweep(&self) -> Result<(), NationalError> {
+        for project in &self.projects {
+            project.warehouse.sweep_unfinished().await?;
+        }
+        Ok(())
     }
 
     /// What this house remembers.

@@ -24,8 +24,8 @@ use submission::signed::Signed;
 
 /// Items per transaction.
 const SLICE_ITEMS_MAX: u32 = 200;
-/// Items that are looked at at the same time.
-const ITEMS_AT_ONCE: usize = 4;
+/// Items that are looked at at the same time: what is waited for is mostly the disk.
+const ITEMS_AT_ONCE: usize = 16;
 
 /// Settles the next items of a consignment; the answer is how many, 0 when none is left.
 pub async fn settle_slice(

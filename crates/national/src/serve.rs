@@ -49,6 +49,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), NationalError> {
     let house = House::open(config, clock).await?;
+    house.sweep().await?;
     let work = async {
         loop {
             match house.run_once().await {

@@ -279,9 +279,12 @@ impl PublicKey {
         &self.bytes
     }
 
-    /// The key's name, the same as its secret half's.
+    /// The key's name, the same as its secret half's and as signed documents call it: the first 8 bytes of its SHA-256.
     pub fn id(&self) -> KeyId {
-        KeyId::of(self.kind.as_str().as_bytes(), &self.bytes)
+        let digest = ring::digest::digest(&ring::digest::SHA256, &self.bytes);
+        let mut id = [0; 8];
+        id.copy_from_slice(&digest.as_ref()[..8]);
+        KeyId(id)
     }
 
     /// Reads the text form, which must be of this kind.

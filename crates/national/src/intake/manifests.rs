@@ -35,6 +35,7 @@ pub async fn discover(house: &House, project: &Project) -> Result<usize, Nationa
         let Some(name) = folder.strip_prefix("raw-") else { continue };
         match Slug::parse(name).ok().and_then(|hub| house.config.hubs.get_key_value(&hub)) {
             Some((hub, keys)) => {
+                house.store.calm(project.id(), name, UNKNOWN_PREFIX).await?;
                 opened += discover_hub(house, project, hub, keys).await?;
                 repeat_last_answer(house, project, hub).await?;
             }
@@ -218,6 +219,7 @@ fn new_item(entry: &Entry, keys: &PinnedKeys) -> Option<NewItem> {
         bytes: clearance.bytes,
         pseudonym: clearance.pseudonym.into(),
         trust: entry.trust.as_str().to_owned(),
+        supersedes: entry.supersedes,
         fault,
     })
 }

@@ -29,6 +29,7 @@ CREATE TABLE items (
     bytes       BIGINT NOT NULL,      -- as cleared
     pseudonym   TEXT NOT NULL,
     trust       TEXT NOT NULL,        -- ODS code
+    supersedes  TEXT,                 -- the version that the hub says it replaces; history, the order of arrival decides
     state       TEXT NOT NULL CHECK (state IN ('pending', 'loaded', 'held', 'quarantined', 'rejected')),
     code        TEXT,                 -- why held or quarantined; kept when rejected
     detail      TEXT,                 -- where in the object; never a value

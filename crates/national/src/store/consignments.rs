@@ -25,6 +25,8 @@ pub struct NewItem {
     pub pseudonym: String,
     /// The trust that controls it.
     pub trust: String,
+    /// The version that the hub says it replaces.
+    pub supersedes: Option<Digest>,
     /// What is wrong with it already, before its bytes were looked at.
     pub fault: Option<Code>,
 }
@@ -74,7 +76,7 @@ pub struct Alert {
     pub detail: String,
 }
 
-/// Items per statement: ten columns each.
+/// Items per statement: 13 columns each.
 const ITEMS_PER_INSERT: usize = 1_000;
 
 impl Store {
@@ -302,8 +304,8 @@ async fn insert_items(
     items: &[NewItem],
 ) -> Result<(), DbError> {
     let head = "/* open consignment: items */ INSERT INTO items
-        (consignment, n, project, path, name, rank, sha256, bytes, pseudonym, trust, state, code) VALUES";
-    let mut insert = Query::many(head, 12, items.len(), "");
+        (consignment, n, project, path, name, rank, sha256, bytes, pseudonym, trust, supersedes, state, code) VALUES";
+    let mut insert = Query::many(head, 13, items.len(), "");
     for (at, item) in items.iter().enumerate() {
         insert = insert
             .bind(consignment)
@@ -316,6 +318,7 @@ async fn insert_items(
             .bind(item.bytes)
             .bind(&item.pseudonym)
             .bind(&item.trust)
+            .bind(item.supersedes.map(|digest| digest.to_string()))
             .bind(if item.fault.is_some() { "quarantined" } else { "pending" })
             .bind(item.fault.map(|code| code.as_str().to_owned()));
     }
