@@ -7,6 +7,7 @@ use crate::linkage::{Identity, RowDetail};
 use crate::sources::where_to_ask;
 use crate::store::{CohortRow, NewSheet, new_id};
 use deid::custody::Sensitive;
+use platform::clock::Timestamp;
 use platform::jobs::{self, Job};
 
 /// What became of a sheet's good rows.
@@ -94,6 +95,16 @@ pub(crate) fn query_job(row: &str, source: &str, round: u64) -> Job {
     let mut job = Job::now("query", format!("{row}:{source}:{round}"));
     job.payload = format!("{row} {source} {round}");
     job
+}
+
+/// The next night's round. Counted by the day, so that a row asked again by hand joins the nights that are planned already.
+pub(crate) fn next_round(round: u64, now: Timestamp) -> u64 {
+    round.max(day_number(now)) + 1
+}
+
+/// Days since 1970-01-01.
+pub(crate) fn day_number(now: Timestamp) -> u64 {
+    now.since(Timestamp::from_micros(0)).as_secs() / (24 * 3600)
 }
 
 /// The archives that carry the trust's studies and can be asked by what the row gives.

@@ -16,6 +16,7 @@ pub mod context;
 pub mod patient;
 pub mod enrol;
 pub mod pipeline;
+pub mod backup;
 pub mod ae;
 pub mod retrieve;
 

@@ -85,6 +85,11 @@ impl Spool {
         SealedReader::open(File::open(self.path(id))?, &self.key, id).map_err(|error| sealed(id, error))
     }
 
+    /// Whether the object is here.
+    pub fn holds(&self, id: &str) -> Result<bool, SpoolError> {
+        Ok(self.path(id).try_exists()?)
+    }
+
     /// Destroys an object; one that is gone already is fine.
     pub fn destroy(&self, id: &str) -> Result<(), SpoolError> {
         match fs::remove_file(self.path(id)) {

@@ -23,6 +23,7 @@ pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Consignment>, 
     if let Some(last) = last.as_ref().filter(|last| matches!(last.state.as_str(), "open" | "sealed")) {
         return Ok(Some(last.clone()));
     }
+    adopt_recovered(hub, project, now).await?;
     let date = date_of(hub, last.as_ref(), now);
     let objects_max = usize::try_from(hub.config.limits.consignment_objects_max).unwrap_or(usize::MAX);
     let limit = i64::try_from(objects_max.min(ENTRIES_MAX)).unwrap_or(i64::MAX);
@@ -36,6 +37,20 @@ pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Consignment>, 
         Some(id) => Ok(hub.store.consignment(&id).await?),
         None => Ok(None),
     }
+}
+
+/// What a manifest found after a restore has listed already, byte for byte, is not sent again: the answer to that manifest
+/// speaks for it.
+async fn adopt_recovered(hub: &Hub, project: &str, now: Timestamp) -> Result<(), HubError> {
+    let known = hub.store.sent_before_restore(project).await?;
+    if known.is_empty() {
+        return Ok(());
+    }
+    let mut tx = hub.store.write().await?;
+    for (item, consignment) in &known {
+        hub.store.recovered_item_sent(&mut tx, project, item, consignment, now).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// The hub's calendar day, never before that of the last consignment.

@@ -10,3 +10,4 @@ pub mod transfer;
 pub mod receipts;
 pub mod reconsider;
 pub mod nightly;
+pub mod review;

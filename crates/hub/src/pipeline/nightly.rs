@@ -14,8 +14,8 @@ pub struct Night {
     pub sent: usize,
     /// Consignments answered.
     pub receipted: usize,
-    /// Consignments that wait for their answer.
-    pub waiting: usize,
+    /// Consignments that wait for their answer, by project.
+    pub waiting: Vec<(String, usize)>,
     /// Held things that go on because their gate is open again.
     pub freed: usize,
     /// What a person must look at: (project, sequence, code).
@@ -30,6 +30,8 @@ pub async fn night(hub: &Hub) -> Result<Night, HubError> {
         expire_unrequested(hub, served).await?;
         night.freed += reconsider(hub, served).await?;
         send(hub, served, &mut night).await?;
+        // Answers of other days may speak for what was recovered after a restore.
+        take_receipts(hub, served, &mut night).await?;
         sweep_outbox(hub, served).await?;
     }
     destroy_spent(hub).await?;
@@ -52,12 +54,18 @@ async fn send(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubEr
     Ok(())
 }
 
-/// Looks for answers.
-pub async fn take_receipts(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
+/// Looks for answers; what is not believed is told once.
+async fn take_receipts(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
     let found = receipts(hub, served).await?;
     night.receipted += found.receipted;
-    night.waiting = found.waiting;
     let project = &served.project.name;
-    night.alerts.extend(found.not_believed.into_iter().map(|(n, code)| (project.clone(), n, code)));
+    night.waiting.retain(|(of, _)| of != project);
+    night.waiting.push((project.clone(), found.waiting));
+    for (sequence, code) in found.not_believed {
+        let alert = (project.clone(), sequence, code);
+        if !night.alerts.contains(&alert) {
+            night.alerts.push(alert);
+        }
+    }
     Ok(())
 }

@@ -86,8 +86,8 @@ pub(super) async fn withdrawn(
     Ok(())
 }
 
-/// Owes the de-identification of an item again, under a key of its own.
-pub(super) async fn again(
+/// Owes an item again from as far back as needed: de-identified once more; fetched once more if its object is gone.
+pub(crate) async fn again(
     hub: &Hub,
     tx: &mut Tx,
     kind: &str,
@@ -96,10 +96,23 @@ pub(super) async fn again(
 ) -> Result<(), HubError> {
     let (kind, payload) = match kind {
         "clinical" => ("clinical", id.to_owned()),
-        _ => match hub.store.instance(id).await?.and_then(|row| row.spool) {
-            Some(spool) => ("deidentify", spool),
-            None => return Ok(()),
-        },
+        _ => {
+            let Some(row) = hub.store.instance(id).await? else { return Ok(()) };
+            let spool = match &row.spool {
+                Some(spool) => hub.store.spool_object(spool).await?,
+                None => None,
+            };
+            match (spool, row.study) {
+                (Some(spool), _) => ("deidentify", spool.id),
+                (None, Some(study)) => {
+                    hub.store.instance_is(tx, id, "missing", None, now).await?;
+                    hub.store.study_is(tx, &study, "short", Some("study-short"), now).await?;
+                    ("retrieve", study)
+                }
+                // It was pushed unasked: whoever pushed it may do so again.
+                (None, None) => return Ok(hub.store.instance_is(tx, id, "missing", None, now).await?),
+            }
+        }
     };
     let job = Job { key: format!("{payload}:{}", new_id()), payload, ..Job::now(kind, "") };
     jobs::enqueue(tx, &job, now).await?;

@@ -33,7 +33,7 @@ pub async fn receipts(hub: &Hub, served: &Served) -> Result<Receipts, HubError> 
             found.waiting += 1;
             continue;
         };
-        let items = hub.store.items(&consignment.id).await?;
+        let items = hub.store.items(&consignment.id, "sent").await?;
         match believe(hub, served, &consignment, &items, &bytes) {
             Ok(receipt) => {
                 settle(hub, &consignment, &items, &receipt, &Digest::of(&bytes)).await?;

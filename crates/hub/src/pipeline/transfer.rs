@@ -16,6 +16,8 @@ use submission::digest::Digest;
 use submission::manifest::Manifest;
 use submission::signed::Signed;
 
+/// The state of what is in a consignment that is not sent.
+const CONSIGNED: &str = "consigned";
 /// Objects on their way at the same time.
 const AT_ONCE: usize = 4;
 /// Objects looked at before the clock is.
@@ -58,7 +60,7 @@ pub async fn transfer(hub: &Hub, served: &Served, id: &str) -> Result<Transferre
             Some(false) => return Ok(conflict(&consignment)),
             None => {}
         }
-        let items = hub.store.items(id).await?;
+        let items = hub.store.items(id, CONSIGNED).await?;
         let (items, fallen) = ask_gates(hub, served, items, hub.clock.now()).await?;
         if !fallen.is_empty() {
             rebuild(hub, served, &consignment, &fallen).await?;
@@ -181,7 +183,7 @@ async fn rebuild(
     consignment: &Consignment,
     fallen: &[Fallen],
 ) -> Result<(), HubError> {
-    let kept = hub.store.items(&consignment.id).await?;
+    let kept = hub.store.items(&consignment.id, CONSIGNED).await?;
     let kept: std::collections::HashSet<&str> = kept
         .iter()
         .filter(|item| fallen.iter().all(|fallen| fallen.item.id != item.id))
@@ -231,7 +233,7 @@ async fn put_manifest(
 /// The rows and, per trust, the record of what left and when.
 async fn sent(hub: &Hub, consignment: &Consignment) -> Result<Transferred, HubError> {
     let now = hub.clock.now();
-    let items = hub.store.items(&consignment.id).await?;
+    let items = hub.store.items(&consignment.id, CONSIGNED).await?;
     let mut tx = hub.store.write().await?;
     hub.store.consignment_sent(&mut tx, &consignment.id, now).await?;
     for (trust, n) in by_trust(&items) {

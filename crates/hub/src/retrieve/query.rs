@@ -3,7 +3,7 @@
 use crate::ae::{AeError, Client};
 use crate::config::{Level, NhsNumberIn, Source};
 use crate::context::{Hub, HubError, Served};
-use crate::enrol::query_job;
+use crate::enrol::{next_round, query_job};
 use crate::linkage::{Identity, TokenKind};
 use crate::patient::{Claimed, OTHER_PATIENT_IDS};
 use crate::project::Judgement;
@@ -75,7 +75,7 @@ pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, 
     }
     if let Some(shut) = hub.gates(served).shut(&row.trust, &row.person, now).await? {
         // Asked again tomorrow: papers are renewed, checks come in.
-        let next = query_job(&row.id, &source.name, round + 1);
+        let next = query_job(&row.id, &source.name, next_round(round, now));
         return finish(hub, lease, &row, Some(shut.code), Some(next)).await;
     }
     if hub.store.paused(&source.name).await?
@@ -352,7 +352,7 @@ async fn found(
         hub.store.instances_expected(&mut tx, &study, &wanted.instances, now).await?;
         jobs::enqueue(
             &mut tx,
-            &Job { key: format!("{}:{round}", study.id), ..Job::now("retrieve", &study.id) },
+            &Job { key: format!("{}:{}", study.id, lease.key), ..Job::now("retrieve", &study.id) },
             now,
         )
         .await?;
@@ -363,7 +363,7 @@ async fn found(
         served.project.settle_days,
     );
     if due {
-        let mut next = query_job(&row.id, &source.name, round + 1);
+        let mut next = query_job(&row.id, &source.name, next_round(round, now));
         next.run_after = now.plus(Duration::from_secs(24 * 3600));
         jobs::enqueue(&mut tx, &next, now).await?;
     }

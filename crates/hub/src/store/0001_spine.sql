@@ -155,6 +155,15 @@ CREATE TABLE listed (
 );
 CREATE INDEX listed_name ON listed (name);
 
+-- Listed by a manifest found in the bucket after a restore, and not known here: not sent again when it turns up.
+CREATE TABLE recovered (
+  consignment  TEXT NOT NULL REFERENCES consignment (id),
+  project      TEXT NOT NULL,
+  name         TEXT NOT NULL,
+  digest       TEXT NOT NULL,
+  PRIMARY KEY (project, name, digest)
+);
+
 -- What can leave: instances and clinical records alike.
 CREATE VIEW item AS
   SELECT 'instance' AS kind, id, project, trust, person, state, reason, name, pseudonym, digest, bytes, clearance, consignment FROM instance

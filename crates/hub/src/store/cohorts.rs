@@ -205,6 +205,15 @@ impl Store {
         Ok(())
     }
 
+    /// A person wants the row asked for again.
+    pub async fn row_waits(&self, tx: &mut Tx, id: &str) -> Result<()> {
+        sql("UPDATE cohort_row SET state = 'waiting', reason = NULL WHERE id = $1 AND state <> 'withdrawn'")
+            .bind(id)
+            .run(tx)
+            .await?;
+        Ok(())
+    }
+
     /// Records a study that C-FIND found; one already known keeps its state and takes the newer count.
     pub async fn study_found(&self, tx: &mut Tx, new: &NewStudy<'_>, at: Timestamp) -> Result<Study> {
         let study = sql(

@@ -83,7 +83,7 @@ impl Clinical {
 }
 
 impl Item {
-    fn read(row: &Row) -> std::result::Result<Self, DbError> {
+    pub(super) fn read(row: &Row) -> std::result::Result<Self, DbError> {
         Ok(Self {
             kind: row.get("kind")?,
             id: row.get("id")?,
@@ -99,7 +99,7 @@ impl Item {
 }
 
 impl Consignment {
-    fn read(row: &Row) -> std::result::Result<Self, DbError> {
+    pub(super) fn read(row: &Row) -> std::result::Result<Self, DbError> {
         Ok(Self {
             id: row.get("id")?,
             project: row.get("project")?,
@@ -260,7 +260,7 @@ impl Store {
              ORDER BY kind, name, id LIMIT $3",
         );
         let query = query.bind(project).bind(date).bind(limit);
-        Ok(query.all(&mut self.db.read().await?, Item::read).await?)
+        query.all(&mut self.db.read().await?, Item::read).await
     }
 
     /// What was listed earlier under the names that are now on their way: (name, digest), the newest last.
@@ -276,21 +276,22 @@ impl Store {
              ORDER BY c.sequence",
         );
         let query = query.bind(project).bind(before_sequence);
-        Ok(query.all(&mut self.db.read().await?, |row| Ok((row.get("name")?, row.get("digest")?))).await?)
+        query.all(&mut self.db.read().await?, |row| Ok((row.get("name")?, row.get("digest")?))).await
     }
 
-    /// What is in a consignment, as this transaction sees it.
+    /// What is in a consignment that is not sent yet, as this transaction sees it.
     pub async fn items_in(&self, tx: &mut Tx, consignment: &str) -> Result<Vec<Item>> {
         let query =
-            sql("/* store: items */ SELECT * FROM item WHERE consignment = $1 ORDER BY kind, name, id");
+            sql("/* store: items */ SELECT * FROM item WHERE consignment = $1 AND state = 'consigned'
+             ORDER BY kind, name, id");
         query.bind(consignment).all(tx, Item::read).await
     }
 
-    /// What is in a consignment.
-    pub async fn items(&self, consignment: &str) -> Result<Vec<Item>> {
+    /// What of a consignment is in a state: `consigned` or `sent`.
+    pub async fn items(&self, consignment: &str, state: &str) -> Result<Vec<Item>> {
         self.all(
-            "SELECT * FROM item WHERE consignment = $1 ORDER BY kind, name, id",
-            &[consignment],
+            "SELECT * FROM item WHERE consignment = $1 AND state = $2 ORDER BY kind, name, id",
+            &[consignment, state],
             Item::read,
         )
         .await

@@ -68,6 +68,19 @@ pub struct Decision<'a> {
     pub note_code: Option<&'a str>,
 }
 
+/// A decision as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// `release`, `retry`, `reject` …
+    pub kind: String,
+    /// Who decided.
+    pub actor: String,
+    /// A code for why.
+    pub note_code: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
 impl Store {
     /// Instances by source, trust, state and reason. Their sum is what is expected.
     pub async fn instance_counts(&self, project: &str) -> Result<Vec<InstanceCount>> {
@@ -113,16 +126,34 @@ impl Store {
         .await
     }
 
-    /// Records a decision.
-    pub async fn decided(&self, tx: &mut Tx, decision: &Decision<'_>, at: Timestamp) -> Result<()> {
+    /// Records a decision and gives its handle.
+    pub async fn decided(&self, tx: &mut Tx, decision: &Decision<'_>, at: Timestamp) -> Result<String> {
+        let id = new_id();
         sql("INSERT INTO decision (id, kind, subject, actor, note_code, decided_us) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(new_id())
+            .bind(&id)
             .bind(decision.kind)
             .bind(decision.subject)
             .bind(decision.actor)
             .bind(decision.note_code)
             .bind(at.as_micros()).run(tx).await?;
-        Ok(())
+        Ok(id)
+    }
+
+    /// What was decided about a subject, oldest first.
+    pub async fn decisions(&self, subject: &str) -> Result<Vec<Decided>> {
+        self.all(
+            "SELECT kind, actor, note_code, decided_us FROM decision WHERE subject = $1 ORDER BY decided_us, id",
+            &[subject],
+            |row| {
+                Ok(Decided {
+                    kind: row.get("kind")?,
+                    actor: row.get("actor")?,
+                    note_code: row.get("note_code")?,
+                    at: row.get("decided_us")?,
+                })
+            },
+        )
+        .await
     }
 
     /// The newest decision of these kinds on a subject.

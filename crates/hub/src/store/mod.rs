@@ -6,10 +6,11 @@ mod cohorts;
 mod consignments;
 mod counts;
 mod instances;
+mod recovery;
 
 pub use cohorts::{CohortRow, NewSheet, NewStudy, Study};
 pub use consignments::{Clinical, Consignment, Item};
-pub use counts::{Count, Decision, InstanceCount};
+pub use counts::{Count, Decided, Decision, InstanceCount};
 pub use instances::{Arrived, Belongs, Instance, Outgoing, Spooled};
 
 use data_encoding::HEXLOWER;

@@ -1,5 +1,8 @@
 //! A hub in a folder, with real keys, files and databases; the test owns time and plays the national house.
 
+mod backup;
+mod clinical;
+mod review;
 mod sending;
 
 use crate::config::Config;
@@ -79,7 +82,7 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) struct House {
     pub(crate) hub: Hub,
     pub(crate) clock: ManualClock,
-    national: Signer,
+    pub(crate) national: Signer,
     pub(crate) dir: TempDir,
 }
 
@@ -126,12 +129,12 @@ impl House {
         self.hub.linkage.mark_opt_outs(&[(person.to_owned(), mark)]).await.unwrap();
     }
 
-    /// An instance received from a source and cleared; its outgoing UID is `2.25.<n>`. The answer is its handle.
-    pub(crate) async fn cleared(&self, source: &str, person: &str, n: u32, bytes: &[u8]) -> String {
+    /// An instance received from a source; the answer is its handle.
+    pub(crate) async fn received(&self, source: &str, person: &str, n: u32, bytes: &[u8]) -> String {
         let hub = &self.hub;
         let trust = if source == "royal" { "RX1" } else { "RX2" };
         let mut arriving = hub.spool.begin().unwrap();
-        arriving.write_all(b"as received").unwrap();
+        arriving.write_all(bytes).unwrap();
         let (spool, length) = arriving.finish().unwrap();
         let token = format!("token-{n}");
         let now = self.clock.now_();
@@ -155,8 +158,14 @@ impl House {
         };
         let (row, _) = hub.store.instance_received(&mut tx, &belongs, now).await.unwrap();
         tx.commit().await.unwrap();
-        self.clear(&row.id, person, n, bytes).await;
         row.id
+    }
+
+    /// An instance received from a source and cleared; its outgoing UID is `2.25.<n>`. The answer is its handle.
+    pub(crate) async fn cleared(&self, source: &str, person: &str, n: u32, bytes: &[u8]) -> String {
+        let id = self.received(source, person, n, b"as received").await;
+        self.clear(&id, person, n, bytes).await;
+        id
     }
 
     /// What de-identification does at its end: outbox object, then the row.
@@ -262,9 +271,12 @@ pub(crate) fn names(manifest: &Manifest) -> Vec<String> {
     manifest.entries.iter().map(|entry| entry.path.item.to_string()).collect()
 }
 
-pub(crate) async fn open(dir: &TempDir, clock: &ManualClock) -> Hub {
-    let config = Config::parse(CONFIG, dir.path()).unwrap();
-    Hub::open(config, clock.shared(), Custody::mint()).await.unwrap()
+pub(crate) fn config(dir: &TempDir) -> Config {
+    Config::parse(CONFIG, dir.path()).unwrap()
+}
+
+async fn open(dir: &TempDir, clock: &ManualClock) -> Hub {
+    Hub::open(config(dir), clock.shared(), Custody::mint()).await.unwrap()
 }
 
 /// The clock's time without the trait in scope everywhere.

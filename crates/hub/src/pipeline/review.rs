@@ -1,0 +1,407 @@
+//! Step 5: what is held is no dead end. A person lists, looks, and releases, retries or rejects; every decision is recorded.
+//!
+//! `release` settles a doubt about pixels only, and the instance still passes verification. What identity, policy or the
+//! residue search holds cannot be released: its cause is mended and it is tried again, or it is rejected.
+
+use super::outgoing::{again, empty_outbox};
+use super::receipts::destroy_spent;
+use super::reconsider::is_of_a_gate;
+use crate::context::{Hub, HubError};
+use crate::enrol::{day_number, query_job};
+use crate::sources::where_to_ask;
+use crate::store::{Decided, Decision, Instance};
+use dicom::dataset::Dataset;
+use dicom::part10::{self, Limits, Source};
+use dicom::tag::{Tag, VR, entry};
+use platform::audit::{self, Details};
+use platform::clock::Timestamp;
+use platform::db::Tx;
+use platform::jobs::{self, Job};
+use submission::names::Slug;
+
+/// The codes of `deid::pixels` all begin so.
+const PIXEL_DOUBT: &str = "pixels-";
+
+/// A decision that cannot be taken, and what to do instead.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// Nothing has this handle.
+    #[error("nothing has the handle {0}; `review list` shows what is held")]
+    Unknown(String),
+    /// Only doubts about pixels are settled by looking.
+    #[error("held with {reason}: this cannot be released; {remedy}")]
+    NotReleasable {
+        /// The reason codes.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// It is in a state in which there is nothing to decide.
+    #[error("it is {state}: there is nothing to {what}")]
+    NothingToDo {
+        /// Its state.
+        state: String,
+        /// What was wanted.
+        what: &'static str,
+    },
+    /// The reason given is no code.
+    #[error("a reason is a code: lower-case letters, digits and hyphens; no words about a person")]
+    NotACode,
+    /// The hub.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+macro_rules! through_the_hub {
+    ($($error:ty),+) => {$(
+        impl From<$error> for ReviewError {
+            fn from(error: $error) -> Self {
+                Self::Hub(error.into())
+            }
+        }
+    )+};
+}
+through_the_hub!(platform::db::DbError, platform::audit::AuditError, crate::linkage::LinkageError);
+
+type Result<T> = std::result::Result<T, ReviewError>;
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A row of a cohort sheet.
+    Row,
+    /// A study at a source.
+    Study,
+    /// An instance.
+    Instance,
+    /// A clinical record.
+    Clinical,
+}
+
+/// Something that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it is.
+    pub kind: Kind,
+    /// Its handle, for `show`, `release`, `retry`, `reject`.
+    pub id: String,
+    /// The trust, unless unattributed.
+    pub trust: Option<String>,
+    /// The source, where it has one.
+    pub source: Option<String>,
+    /// Its state.
+    pub state: String,
+    /// The reason codes, separated by blanks.
+    pub reason: String,
+}
+
+/// Which lines.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this trust only.
+    pub trust: Option<String>,
+    /// With this reason code only.
+    pub reason: Option<String>,
+}
+
+impl Filter {
+    fn admits(&self, line: &Line) -> bool {
+        let trust = self.trust.as_ref().is_none_or(|trust| line.trust.as_ref() == Some(trust));
+        trust && self.reason.as_ref().is_none_or(|code| line.reason.split(' ').any(|own| own == code))
+    }
+}
+
+/// Everything of a project that waits for a person.
+pub async fn list(hub: &Hub, project: &str, filter: &Filter) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for row in hub.store.rows(project).await?.into_iter().filter(|row| row.state == "held") {
+        let reason = row.reason.unwrap_or_default();
+        let (trust, source) = (Some(row.trust), None);
+        lines.push(Line { kind: Kind::Row, id: row.id, trust, source, state: row.state, reason });
+    }
+    for state in ["held", "short"] {
+        for study in hub.store.studies_in(project, state).await? {
+            let reason = study.reason.unwrap_or_default();
+            let (trust, source) = (Some(study.trust), Some(study.source));
+            lines.push(Line { kind: Kind::Study, id: study.id, trust, source, state: study.state, reason });
+        }
+    }
+    for state in ["held", "quarantined", "refused"] {
+        lines.extend(hub.store.instances_in(project, state).await?.into_iter().map(line));
+    }
+    for state in ["held", "refused"] {
+        for record in hub.store.clinical_in(project, state).await? {
+            let reason = record.reason.unwrap_or_default();
+            let trust = Some(record.trust);
+            let (kind, source) = (Kind::Clinical, None);
+            lines.push(Line { kind, id: record.id, trust, source, state: record.state, reason });
+        }
+    }
+    lines.retain(|line| filter.admits(line));
+    Ok(lines)
+}
+
+fn line(row: Instance) -> Line {
+    let reason = row.reason.unwrap_or_default();
+    Line {
+        kind: Kind::Instance,
+        id: row.id,
+        trust: row.trust,
+        source: Some(row.source),
+        state: row.state,
+        reason,
+    }
+}
+
+/// An instance as a person may see it without custody: what it consists of, never what it says.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Where it stands.
+    pub line: Line,
+    /// What to do about each of its reasons.
+    pub remedies: Vec<(String, &'static str)>,
+    /// When it was received, while its spool object exists.
+    pub received: Option<Timestamp>,
+    /// Length as received.
+    pub bytes: Option<i64>,
+    /// What was decided so far.
+    pub decisions: Vec<Decided>,
+    /// Its elements; empty where it is gone or cannot be read.
+    pub header: Vec<HeaderLine>,
+}
+
+/// One element of a header, without its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderLine {
+    /// Depth of nesting, from 0.
+    pub depth: usize,
+    /// Its tag.
+    pub tag: Tag,
+    /// Its keyword, if the standard knows it.
+    pub keyword: &'static str,
+    /// Its value representation.
+    pub vr: VR,
+    /// Length of its value, or number of its items.
+    pub length: usize,
+}
+
+/// Shows one held instance.
+pub async fn show(hub: &Hub, id: &str) -> Result<Shown> {
+    let row = hub.store.instance(id).await?.ok_or_else(|| ReviewError::Unknown(id.to_owned()))?;
+    let spooled = match &row.spool {
+        Some(spool) => hub.store.spool_object(spool).await?,
+        None => None,
+    };
+    let header = match &spooled {
+        Some(object) => header(hub, &object.id).await,
+        None => Vec::new(),
+    };
+    let line = line(row);
+    let codes = line.reason.split(' ').filter(|code| !code.is_empty());
+    Ok(Shown {
+        remedies: codes.map(|code| (code.to_owned(), remedy(code))).collect(),
+        received: spooled.as_ref().map(|object| Timestamp::from_micros(object.received_us)),
+        bytes: spooled.map(|object| object.bytes),
+        decisions: hub.store.decisions(id).await?,
+        header,
+        line,
+    })
+}
+
+async fn header(hub: &Hub, spool: &str) -> Vec<HeaderLine> {
+    let (files, id) = (std::sync::Arc::clone(&hub.spool), spool.to_owned());
+    let limits = Limits { header_bytes_max: hub.config.limits.header_bytes_max, ..Limits::default() };
+    let read = tokio::task::spawn_blocking(move || {
+        let source: Box<dyn Source> = Box::new(files.read(&id).ok()?);
+        let object = part10::open(source, &limits).ok()?;
+        let mut lines = Vec::new();
+        elements(&object.dataset, 0, &mut lines);
+        elements(&object.trailing, 0, &mut lines);
+        Some(lines)
+    });
+    read.await.ok().flatten().unwrap_or_default()
+}
+
+fn elements(dataset: &Dataset, depth: usize, lines: &mut Vec<HeaderLine>) {
+    for element in dataset {
+        let keyword = entry(element.tag).map_or("", |entry| entry.keyword);
+        let items = element.items();
+        let length = if element.vr == VR::SQ { items.len() } else { element.bytes().len() };
+        lines.push(HeaderLine { depth, tag: element.tag, keyword, vr: element.vr, length });
+        items.iter().for_each(|item| elements(item, depth + 1, lines));
+    }
+}
+
+/// What a person does about a reason code.
+pub fn remedy(code: &str) -> &'static str {
+    match code {
+        _ if code.starts_with(PIXEL_DOUBT) => "look at the image at its archive; release it, or reject it",
+        "objected" | "opted-out" => "it goes on by itself if the objection is withdrawn; else reject it",
+        _ if code.starts_with("lapsed-") => {
+            "renew the trust's document in the configuration; it goes on by itself"
+        }
+        _ if code.starts_with("opt-out-") => "submit the person to the opt-out check; it goes on by itself",
+        _ if code.starts_with("identity-") => {
+            "mend the sheet or the archive's record of the person, then retry it; or reject it"
+        }
+        _ if code.starts_with("unattributed") => "mend the attribution rules of its source, then retry it",
+        "unrequested" => {
+            "if the person belongs to the cohort, submit a sheet with them and retry; else let it expire"
+        }
+        "body-part-unknown" => "extend the project's body-part maps, then retry it; or reject it",
+        _ if code.starts_with("residue") => {
+            "report it: the profile must change before it is retried; or reject it"
+        }
+        "study-short" => "ask the archive why it does not send all; it is retried by itself",
+        _ => "mend the cause, then retry it; or reject it",
+    }
+}
+
+/// Settles a doubt about pixels: a person has looked and found nothing that identifies.
+pub async fn release(hub: &Hub, id: &str, actor: &str) -> Result<()> {
+    let row = hub.store.instance(id).await?.ok_or_else(|| ReviewError::Unknown(id.to_owned()))?;
+    if row.state != "held" {
+        return Err(ReviewError::NothingToDo { state: row.state, what: "release" });
+    }
+    let reason = row.reason.clone().unwrap_or_default();
+    if let Some(other) = reason.split(' ').find(|code| !code.starts_with(PIXEL_DOUBT)) {
+        return Err(ReviewError::NotReleasable { remedy: remedy(other), reason });
+    }
+    instance_again(hub, &row, "release", actor).await
+}
+
+/// Tries something again after its cause was mended: an instance, a clinical record, a study or a row.
+pub async fn retry(hub: &Hub, id: &str, actor: &str) -> Result<()> {
+    if let Some(row) = hub.store.instance(id).await? {
+        return match row.state.as_str() {
+            "held" | "quarantined" | "refused" => instance_again(hub, &row, "retry", actor).await,
+            _ => Err(ReviewError::NothingToDo { state: row.state, what: "retry" }),
+        };
+    }
+    if let Some(study) = hub.store.study(id).await? {
+        return retry_study(hub, &study, actor).await;
+    }
+    // A clinical record has the handle of its row: where the record is held, it is the record that is meant.
+    let record = hub.store.clinical(id).await?;
+    if let Some(record) = record.filter(|record| matches!(record.state.as_str(), "held" | "refused")) {
+        let (mut tx, now, _) = decide(hub, id, &record.trust, "retry", actor, None).await?;
+        hub.store.item_is(&mut tx, "clinical", id, "received", None, now).await?;
+        again(hub, &mut tx, "clinical", id, now).await?;
+        return Ok(tx.commit().await?);
+    }
+    retry_row(hub, id, actor).await
+}
+
+/// Gives something up for good, with a code for why. What it held is destroyed.
+pub async fn reject(hub: &Hub, id: &str, actor: &str, code: &str) -> Result<()> {
+    Slug::parse(code).map_err(|_| ReviewError::NotACode)?;
+    if let Some(row) = hub.store.instance(id).await? {
+        if !matches!(row.state.as_str(), "held" | "quarantined" | "refused") {
+            return Err(ReviewError::NothingToDo { state: row.state, what: "reject" });
+        }
+        let trust = row.trust.as_deref().unwrap_or("unattributed");
+        let (mut tx, now, _) = decide(hub, id, trust, "reject", actor, Some(code)).await?;
+        hub.store.instance_is(&mut tx, id, "rejected", Some(code), now).await?;
+        tx.commit().await?;
+        empty_outbox(hub, &row.project, row.digest.as_deref().into_iter()).await?;
+        destroy_spent(hub).await?;
+        return Ok(());
+    }
+    if let Some(study) = hub.store.study(id).await? {
+        let (mut tx, now, _) = decide(hub, id, &study.trust, "reject", actor, Some(code)).await?;
+        hub.store.study_is(&mut tx, id, "excluded", Some(code), now).await?;
+        return Ok(tx.commit().await?);
+    }
+    let Some(record) = hub.store.clinical(id).await? else {
+        return Err(ReviewError::Unknown(id.to_owned()));
+    };
+    if !matches!(record.state.as_str(), "held" | "refused") {
+        return Err(ReviewError::NothingToDo { state: record.state, what: "reject" });
+    }
+    let (mut tx, now, _) = decide(hub, id, &record.trust, "reject", actor, Some(code)).await?;
+    hub.store.item_is(&mut tx, "clinical", id, "rejected", Some(code), now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Records a decision; what follows from it goes into the same transaction.
+async fn decide(
+    hub: &Hub,
+    subject: &str,
+    trust: &str,
+    kind: &'static str,
+    actor: &str,
+    note_code: Option<&str>,
+) -> Result<(Tx, Timestamp, String)> {
+    let now = hub.clock.now();
+    let mut tx = hub.store.write().await?;
+    let decision = hub.store.decided(&mut tx, &Decision { kind, subject, actor, note_code }, now).await?;
+    let mut details = Details::new().id("subject", subject)?.id("decision", &decision)?.code("kind", kind);
+    if let Some(code) = note_code {
+        details = details.id("code", code)?;
+    }
+    audit::append(&mut tx, trust, actor, "review decision", &details, now).await?;
+    Ok((tx, now, decision))
+}
+
+async fn instance_again(hub: &Hub, row: &Instance, kind: &'static str, actor: &str) -> Result<()> {
+    let trust = row.trust.as_deref().unwrap_or("unattributed");
+    let (mut tx, now, _) = decide(hub, &row.id, trust, kind, actor, None).await?;
+    hub.store.instance_is(&mut tx, &row.id, "received", None, now).await?;
+    again(hub, &mut tx, "instance", &row.id, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// A study that came short or met a gate is fetched again; one that was judged by its description is judged again.
+async fn retry_study(hub: &Hub, study: &crate::store::Study, actor: &str) -> Result<()> {
+    if !matches!(study.state.as_str(), "held" | "short" | "excluded") {
+        return Err(ReviewError::NothingToDo { state: study.state.clone(), what: "retry" });
+    }
+    let (mut tx, now, decision) = decide(hub, &study.id, &study.trust, "retry", actor, None).await?;
+    let is_fetched = study.state == "short" || study.reason.as_deref().is_some_and(is_of_a_gate);
+    let job = if is_fetched {
+        hub.store.study_is(&mut tx, &study.id, "found", None, now).await?;
+        Job { key: format!("{}:{decision}", study.id), ..Job::now("retrieve", &study.id) }
+    } else {
+        let job = query_job(&study.cohort_row, &study.source, day_number(now));
+        Job { key: format!("{}:{decision}", job.key), ..job }
+    };
+    jobs::enqueue(&mut tx, &job, now).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn retry_row(hub: &Hub, id: &str, actor: &str) -> Result<()> {
+    let row = hub.store.row(id).await?.ok_or_else(|| ReviewError::Unknown(id.to_owned()))?;
+    if row.state != "held" {
+        return Err(ReviewError::NothingToDo { state: row.state, what: "retry" });
+    }
+    let Some(identity) = hub.linkage.identity(&row.person).await? else {
+        return Err(ReviewError::Unknown(id.to_owned()));
+    };
+    let known = identity.expose(&hub.custody);
+    let sources = hub.config.sources.iter().filter(|source| source.trusts().contains(row.trust.as_str()));
+    let asked: Vec<_> = sources
+        .filter(|source| {
+            let one = std::slice::from_ref(*source);
+            let by_number = known.nhs_number.is_some();
+            !where_to_ask(one, by_number, None).is_empty()
+                || known
+                    .local_ids
+                    .iter()
+                    .any(|(issuer, _)| !where_to_ask(one, false, Some(issuer)).is_empty())
+        })
+        .collect();
+    if asked.is_empty() {
+        return Err(ReviewError::NothingToDo {
+            state: "held, and no archive can be asked for it".into(),
+            what: "retry",
+        });
+    }
+    let (mut tx, now, decision) = decide(hub, id, &row.trust, "retry", actor, None).await?;
+    hub.store.row_waits(&mut tx, id).await?;
+    for source in asked {
+        let job = query_job(id, &source.name, day_number(now));
+        let job = Job { key: format!("{}:{decision}", job.key), ..job };
+        jobs::enqueue(&mut tx, &job, now).await?;
+    }
+    Ok(tx.commit().await?)
+}

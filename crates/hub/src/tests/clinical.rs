@@ -1,0 +1,82 @@
+//! A row's clinical record goes the same way as its images, its date moved by the same offset.
+
+use super::{House, Now};
+use crate::linkage::RowDetail;
+use crate::pipeline::clinical;
+use crate::pipeline::nightly::night;
+use crate::store::{CohortRow, NewSheet, new_id};
+use deid::custody::Sensitive;
+use platform::jobs::{self, Job, Outcome};
+use std::time::Duration;
+use submission::clinical::DataRecord;
+use submission::names::Day;
+
+const ANNA: &str = "9990000018";
+
+async fn row(house: &House, person: &str) -> String {
+    let (hub, now) = (&house.hub, house.clock.now_());
+    let sheet =
+        NewSheet { project: "nccid", trust: "RX1", digest: "d", rows_good: 1, rows_bad: 0, actor: "test" };
+    let row = CohortRow {
+        id: new_id(),
+        row_number: 2,
+        project: "nccid".into(),
+        trust: "RX1".into(),
+        person: person.into(),
+        arm: "positive".into(),
+        state: "waiting".into(),
+        reason: None,
+    };
+    let detail = Sensitive::new(RowDetail { anchor: "20200401".into() });
+    hub.linkage.put_row_detail(&row.id, &detail, &hub.custody).await.unwrap();
+    let mut tx = hub.store.write().await.unwrap();
+    let sheet = hub.store.sheet_imported(&mut tx, &sheet, now).await.unwrap();
+    hub.store.row_imported(&mut tx, &sheet, &row).await.unwrap();
+    hub.store.clinical_received(&mut tx, &row, now).await.unwrap();
+    jobs::enqueue(&mut tx, &Job::now("clinical", &row.id), now).await.unwrap();
+    tx.commit().await.unwrap();
+    row.id
+}
+
+async fn work(house: &House) -> Option<Outcome> {
+    let (db, now) = (house.hub.store.db(), house.clock.now_());
+    let claimed = jobs::claim(db, &["clinical"], "here", 1, now, Duration::from_secs(60)).await.unwrap();
+    let lease = claimed.first()?;
+    Some(clinical::step(&house.hub, lease).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_leaves_in_the_form_of_its_arm_with_its_date_moved() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let id = row(&house, &anna).await;
+    assert_eq!(work(&house).await, Some(Outcome::Finished));
+    night(&house.hub).await.unwrap();
+    let bucket: Vec<String> = house.bucket().await.into_keys().collect();
+    let sent = house.served().inbox.get(&bucket[0]).await.unwrap();
+    let record = DataRecord::from_json(&sent).unwrap();
+    assert_eq!(bucket[0], format!("raw-example/2026-11-01/data/{}_data.json", record.pseudonym));
+    assert_eq!(record.submitting_centre, "Royal Example NHS Foundation Trust");
+    let hub = &house.hub;
+    let subject = hub.linkage.subject("nccid", &anna, &house.served().engine, &hub.custody).await.unwrap();
+    let offset = *subject.unwrap().offset_days.expose(&hub.custody);
+    assert_eq!(record.positive_swab_date, Day::new(2020, 4, 1).unwrap().plus_days(offset).unwrap());
+    house.answer(&[]).await;
+    night(&house.hub).await.unwrap();
+    assert_eq!(hub.store.clinical(&id).await.unwrap().unwrap().state, "acknowledged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_somebody_opted_out_is_held_and_goes_on_when_they_may_be_used() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    house.mark(&anna, "national", false).await;
+    let id = row(&house, &anna).await;
+    assert_eq!(work(&house).await, Some(Outcome::Finished));
+    let record = house.hub.store.clinical(&id).await.unwrap().unwrap();
+    assert_eq!((record.state.as_str(), record.reason.as_deref()), ("held", Some("opted-out")));
+    house.mark(&anna, "national", true).await;
+    assert_eq!(night(&house.hub).await.unwrap().freed, 1);
+    assert_eq!(work(&house).await, Some(Outcome::Finished));
+    assert_eq!(house.hub.store.clinical(&id).await.unwrap().unwrap().state, "cleared");
+}
