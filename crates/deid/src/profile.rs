@@ -201,7 +201,8 @@ impl Profile {
             profile.set(row.pattern, rule);
         }
         for (pattern, action) in data::additions() {
-            profile.set(*pattern, Rule { action: *action, fallback: Action::Remove });
+            let fallback = if *action == Action::Terms { Action::Empty } else { Action::Remove };
+            profile.set(*pattern, Rule { action: *action, fallback });
         }
         for change in &settings.overrides {
             let tag = change.tag()?;
@@ -269,7 +270,11 @@ impl Profile {
             },
             _ => Action::Remove,
         };
-        let fallback = if action == Action::Shift { Action::Empty } else { Action::Remove };
+        // A coded string without a listed term is emptied: that is never less valid than its absence (PS3.5 §7.4).
+        let fallback = match action {
+            Action::Shift | Action::Terms => Action::Empty,
+            _ => Action::Remove,
+        };
         Rule { action, fallback }
     }
 

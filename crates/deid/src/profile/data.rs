@@ -142,6 +142,7 @@ pub(crate) fn additions() -> &'static [(Pattern, Action)] {
                 "K" => Action::KeepAtTop,
                 "L" => Action::Keep,
                 "T" => Action::Terms,
+                "Z" => Action::Empty,
                 _ => Action::Remove,
             };
             Some((Pattern::parse(cells.first()?)?, action))

@@ -69,7 +69,8 @@ pub(super) struct Work<'a> {
     signer: Signer,
     keys: PinnedKeys,
     limits: Limits,
-    written: Mutex<HashMap<PathBuf, Digest>>,
+    /// What was written where, and how often it came.
+    written: Mutex<HashMap<PathBuf, (Digest, u32)>>,
     mapping: Mutex<BTreeMap<String, String>>,
 }
 
@@ -186,15 +187,20 @@ impl<'a> Work<'a> {
         let [study, series, _] = uids;
         let folder = self.places.output.join(study).join(series);
         let place = folder.join(clearance.name.to_string());
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        match written.get(&place) {
-            Some(digest) if *digest == clearance.sha256 => return Ok(Outcome::Repeated),
-            Some(_) => return Err(held("same-uid-other-content")),
-            None => {}
+        let known = *self
+            .written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(place.clone())
+            .and_modify(|(_, times)| *times += 1)
+            .or_insert((clearance.sha256, 1));
+        match known {
+            (_, 1) => {}
+            (digest, _) if digest == clearance.sha256 => return Ok(Outcome::Repeated),
+            _ => return Err(held("same-uid-other-content")),
         }
         fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
         fs::rename(part, &place).with_context(|| format!("file {}", place.display()))?;
-        written.insert(place, clearance.sha256);
         Ok(Outcome::Cleared)
     }
 }
