@@ -55,7 +55,7 @@ async fn send(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubEr
 }
 
 /// Looks for answers; what is not believed is told once.
-async fn take_receipts(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
+pub async fn take_receipts(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
     let found = receipts(hub, served).await?;
     night.receipted += found.receipted;
     let project = &served.project.name;
