@@ -7,6 +7,9 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// The working files of a run lie in OUT under this name, the process and the worker, until they are renamed into place.
+pub(super) const WORKING_NAME: &str = ".tributary-part";
+
 /// Input, output, and the three files that stay at the hospital.
 pub(super) struct Places {
     input: PathBuf,
@@ -67,12 +70,20 @@ impl Places {
         Ok(files)
     }
 
-    /// Makes OUT and the folders of the other files.
+    /// Makes OUT and the folders of the other files. What a run that was killed left half written goes.
     pub(super) fn prepare(&self) -> Result<()> {
         for folder in
             [Some(self.output.as_path()), self.key.parent(), self.mapping.parent()].into_iter().flatten()
         {
             fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+        }
+        for entry in
+            fs::read_dir(&self.output).with_context(|| format!("folder {}", self.output.display()))?
+        {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(WORKING_NAME.as_bytes()) {
+                fs::remove_file(entry.path())?;
+            }
         }
         Ok(())
     }

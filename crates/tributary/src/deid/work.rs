@@ -1,6 +1,6 @@
 //! The work of `tributary deid`: each file through the wall, several at once.
 
-use super::places::Places;
+use super::places::{Places, WORKING_NAME};
 use ::deid::custody::{Custody, Sensitive};
 use ::deid::facts::{NoNhsNumber, Patient};
 use ::deid::identity::{PersonKey, is_placeholder};
@@ -74,9 +74,6 @@ pub(super) struct Work<'a> {
     mapping: Mutex<BTreeMap<String, String>>,
 }
 
-/// The working files of a run lie in OUT under this name and the number of the worker, until they are renamed into place.
-const WORKING_NAME: &str = ".tributary-part";
-
 impl<'a> Work<'a> {
     pub(super) fn new(
         places: &'a Places,
@@ -113,7 +110,11 @@ impl<'a> Work<'a> {
             while let Some((at, path)) = next_of(files, &next).filter(|_| !stopped.load(Ordering::Relaxed)) {
                 let outcome = match self.one(path, &part, &verifier) {
                     Ok(outcome) => outcome,
-                    Err(Stop::Held(code)) => Outcome::Held(code),
+                    Err(Stop::Held(code)) => {
+                        // What verification refused may identify: it does not wait for the next file.
+                        let _ = fs::remove_file(&part);
+                        Outcome::Held(code)
+                    }
                     Err(Stop::Failed(error)) => {
                         stopped.store(true, Ordering::Relaxed);
                         let _ = fs::remove_file(&part);
