@@ -141,3 +141,65 @@ async fn the_newest_decision_holds() {
         assert!(store.paused("alder").await.unwrap() && !store.paused("beech").await.unwrap());
     }
 }
+
+#[tokio::test]
+async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
+    for (_db, store) in stores().await {
+        let out = |n: &'static str, digest: &'static str| Outgoing {
+            name: n,
+            pseudonym: "P",
+            digest,
+            bytes: 3,
+            clearance: "{}",
+        };
+        let mut tx = store.write().await.unwrap();
+        let (_, study) = a_study(&store, &mut tx).await;
+        let (a, _) = arrive(&store, &mut tx, &study, "a").await;
+        store.instance_cleared(&mut tx, &a.id, &out("1.dcm", "d1"), NOW).await.unwrap();
+        let first = store.consignment_opened(&mut tx, "nccid", 1, "2026-01-01", 1, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let cleared = store.cleared("nccid", "2026-01-01", 9).await.unwrap();
+        assert_eq!((cleared.len(), cleared[0].bytes), (1, 3));
+        assert!(store.outbox_needs("nccid", "d1").await.unwrap());
+
+        let mut tx = store.write().await.unwrap();
+        assert!(store.item_consigned(&mut tx, &cleared[0], &first.id, NOW).await.unwrap());
+        assert!(!store.item_consigned(&mut tx, &cleared[0], &first.id, NOW).await.unwrap(), "once");
+        assert_eq!(store.items_in(&mut tx, &first.id).await.unwrap().len(), 1);
+        let listed = [("1.dcm".to_owned(), "d1".to_owned())];
+        store.consignment_sealed(&mut tx, &first.id, "{}", "m1", &listed).await.unwrap();
+        store.consignment_sent(&mut tx, &first.id, NOW).await.unwrap();
+        store.instance_cleared(&mut tx, &a.id, &out("1.dcm", "d2"), NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.cleared("nccid", "2026-01-01", 9).await.unwrap(), [], "listed under this date");
+        assert_eq!(store.cleared("nccid", "2026-01-02", 9).await.unwrap().len(), 1);
+        assert_eq!(store.earlier_versions("nccid", 2).await.unwrap(), listed);
+        assert!(!store.outbox_needs("nccid", "d1").await.unwrap());
+
+        // After a restore: a manifest lists what is known here, and what is not.
+        let second = store.consignment_of_sequence("nccid", 1).await.unwrap().unwrap();
+        let mut tx = store.write().await.unwrap();
+        store.consignment_emptied(&mut tx, &second.id, NOW).await.unwrap();
+        store.found_sent(&mut tx, "nccid", &out("1.dcm", "d2"), &second.id, NOW).await.unwrap();
+        store.found_sent(&mut tx, "nccid", &out("2.dcm", "d3"), &second.id, NOW).await.unwrap();
+        let (b, _) = arrive(&store, &mut tx, &study, "b").await;
+        store.instance_cleared(&mut tx, &b.id, &out("2.dcm", "d3"), NOW).await.unwrap();
+        assert_eq!(store.withheld(&mut tx, "nccid").await.unwrap(), []);
+        tx.commit().await.unwrap();
+        assert_eq!(store.items(&first.id, "sent").await.unwrap().len(), 1);
+        let known = store.sent_before_restore("nccid").await.unwrap();
+        assert_eq!((known.len(), known[0].1.as_str()), (1, first.id.as_str()));
+        let mut tx = store.write().await.unwrap();
+        store.recovered_item_sent(&mut tx, "nccid", &known[0].0, &first.id, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.sent_before_restore("nccid").await.unwrap(), []);
+        assert_eq!(store.items(&first.id, "sent").await.unwrap().len(), 2);
+        assert_eq!(store.spent_spool().await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.spare_spool().await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.held_since("nccid", "unrequested", NOW).await.unwrap(), []);
+        let mut tx = store.write().await.unwrap();
+        store.item_withdrawn(&mut tx, &known[0].0, "held", Some("objected"), NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.instance(&b.id).await.unwrap().unwrap().state, "sent", "what is sent stays so");
+    }
+}

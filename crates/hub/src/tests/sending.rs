@@ -245,3 +245,58 @@ async fn what_a_gate_held_goes_on_when_the_gate_is_open_again() {
     assert_eq!(night(&house.hub).await.unwrap().freed, 1);
     assert_eq!(house.state(&one).await, is("received"));
 }
+
+/// Polls a step so many times and then drops it, as a kill would; `None`: it was cut off.
+async fn cut_off<T>(step: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let mut step = Box::pin(step);
+    let mut left = polls;
+    std::future::poll_fn(move |cx| match step.as_mut().poll(cx) {
+        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
+        std::task::Poll::Pending if left == 0 => std::task::Poll::Ready(None),
+        std::task::Poll::Pending => {
+            left -= 1;
+            std::task::Poll::Pending
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_cut_off_at_every_wait_ends_as_an_undisturbed_one() {
+    let house = House::new().await;
+    let (anna, ben) = (house.person(ANNA).await, house.person(BEN).await);
+    let mut sent = Vec::new();
+    for n in 1..=5 {
+        sent.push(house.cleared("royal", &anna, n, format!("image {n}").as_bytes()).await);
+    }
+    let objected = house.cleared("royal", &ben, 9, b"of somebody who objects").await;
+    house.mark(&ben, "local:RX1", false).await;
+    let mut cuts = 0;
+    while cut_off(night(&house.hub), cuts).await.is_none() {
+        cuts += 1;
+    }
+    assert!(cuts > 20, "{cuts}");
+    let images: Vec<String> =
+        house.bucket().await.into_keys().filter(|name| name.ends_with(".dcm")).collect();
+    let expected: Vec<String> =
+        (1..=5).map(|n| format!("raw-example/2026-11-01/images/2.25.{n}.dcm")).collect();
+    assert_eq!(images, expected);
+    let manifests = house.manifests().await;
+    assert_eq!(manifests.iter().map(|(_, m)| m.sequence).collect::<Vec<_>>(), [1]);
+    assert_eq!(manifests[0].1.withheld, [(slug("objected"), 1)].into());
+    house.answer(&[]).await;
+    let mut cuts = 0;
+    while cut_off(night(&house.hub), cuts).await.is_none() {
+        cuts += 1;
+    }
+    for id in &sent {
+        assert_eq!(house.state(id).await, is("acknowledged"));
+    }
+    assert_eq!(house.state(&objected).await, held("objected"));
+    night(&house.hub).await.unwrap();
+    assert_eq!(house.hub.outbox.list_sorted("").await.unwrap(), []);
+    assert_eq!(house.hub.store.live_spool().await.unwrap().len(), 1, "only what is held");
+    let mut reader = house.hub.store.db().read().await.unwrap();
+    let chain = platform::audit::verify(&mut reader, "RX1").await.unwrap();
+    assert!(matches!(chain, platform::audit::Verdict::Whole { .. }), "{chain:?}");
+}
