@@ -46,6 +46,14 @@ pub enum Residue {
 }
 
 impl Residue {
+    /// Whether the world failed (disk, memory) and the object is not to blame: later may help.
+    pub fn is_world(&self) -> bool {
+        matches!(
+            self,
+            Self::Write(WriteError::Io(_) | WriteError::Source(_)) | Self::Search(SearchError::Io(_))
+        )
+    }
+
     /// A stable code for holds and counts.
     pub fn code(&self) -> &'static str {
         match self {

@@ -14,7 +14,7 @@ use platform::seal::{SealError, SealingKey};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-pub use people::Registered;
+pub use people::{Handle, Registered};
 
 const MIGRATIONS: &[Migration] = &[Migration { name: "linkage-1", ddl: include_str!("linkage_0001.sql") }];
 
@@ -136,7 +136,8 @@ impl Linkage {
 
     /// The token of a local identifier; ids of two issuers never meet.
     fn local_token(&self, issuer: &str, id: &str) -> String {
-        self.token(TokenKind::Local, &format!("{}:{}\0{}", issuer.trim().len(), issuer.trim(), id.trim()))
+        let issuer = issuer.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        self.token(TokenKind::Local, &format!("{}:{issuer}\0{}", issuer.len(), id.trim()))
     }
 
     fn nhs_token(&self, number: &NhsNumber) -> String {
@@ -203,12 +204,15 @@ impl Linkage {
             .map_err(|_| LinkageError::Form)
     }
 
-    /// Marks what an opt-out check or a local objection list said of people.
+    /// Marks what an opt-out check or a local objection list said of people. The newer answer holds; of two of one moment,
+    /// the one that forbids.
     pub async fn mark_opt_outs(&self, marks: &[(String, OptOutMark)]) -> Result<()> {
         let mut tx = self.db.write().await?;
         for (person, mark) in marks {
             sql("/* linkage: mark opt-out */ INSERT INTO opt_out (person, kind, permitted, checked_us) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (person, kind) DO UPDATE SET permitted = excluded.permitted, checked_us = excluded.checked_us")
+                 ON CONFLICT (person, kind) DO UPDATE SET permitted = excluded.permitted, checked_us = excluded.checked_us
+                 WHERE excluded.checked_us > opt_out.checked_us
+                    OR (excluded.checked_us = opt_out.checked_us AND excluded.permitted = 0)")
             .bind(person)
             .bind(&mark.kind)
             .bind(mark.permitted)
@@ -219,10 +223,12 @@ impl Linkage {
         Ok(tx.commit().await?)
     }
 
-    /// What the checks said of a person so far.
+    /// What the checks said of a person so far, under any handle, the newest answer first.
     pub async fn opt_outs(&self, person: &str) -> Result<Vec<OptOutMark>> {
         let marks =
-            sql("/* linkage: opt-outs */ SELECT kind, permitted, checked_us FROM opt_out WHERE person = $1")
+            sql("/* linkage: opt-outs */ SELECT o.kind, o.permitted, o.checked_us FROM opt_out o JOIN person h ON h.id = o.person
+             WHERE COALESCE(h.same_as, h.id) = (SELECT COALESCE(p.same_as, p.id) FROM person p WHERE p.id = $1)
+             ORDER BY o.checked_us DESC, o.permitted")
                 .bind(person)
                 .all(&mut self.db.read().await?, |row| {
                     Ok(OptOutMark {

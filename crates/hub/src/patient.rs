@@ -1,9 +1,9 @@
 //! Is this the right person? What an archive says of a patient, held against what the linkage knows (house rule: never merge).
 
-use crate::config::Source;
+use crate::config::{NhsNumberIn, Source};
 use crate::linkage::Identity;
 use crate::project::{Identifier, SecondIdentifier};
-use deid::identity::NhsNumber;
+use deid::identity::{NhsNumber, is_placeholder};
 use dicom::dataset::Dataset;
 use dicom::tag::{Tag, tags};
 
@@ -13,8 +13,10 @@ pub const OTHER_PATIENT_IDS: Tag = Tag(0x0010, 0x1000);
 /// What an archive, or an object, says of its patient. Lives only while it is compared; never stored, never printed.
 #[derive(Default)]
 pub struct Claimed {
-    /// Every identifier: (id, issuer as stated).
-    pub ids: Vec<(String, Option<String>)>,
+    /// Patient ID and its issuer as stated.
+    pub patient_id: Option<(String, Option<String>)>,
+    /// Other patient ids, with their issuers where stated.
+    pub other_ids: Vec<(String, Option<String>)>,
     /// YYYYMMDD.
     pub birth_date: Option<String>,
     /// `M`, `F`, `O`.
@@ -27,33 +29,48 @@ impl Claimed {
     /// From an answer to C-FIND.
     pub fn of_answer(answer: &Dataset) -> Self {
         let text = |tag| answer.text(tag).map(str::to_owned);
-        let mut ids = Vec::new();
-        if let Some(id) = text(tags::PATIENT_ID) {
-            ids.push((id, text(tags::ISSUER_OF_PATIENT_ID)));
-        }
-        ids.extend(
-            answer.texts(OTHER_PATIENT_IDS).filter(|id| !id.is_empty()).map(|id| (id.to_owned(), None)),
-        );
+        let plain = answer.texts(OTHER_PATIENT_IDS).filter(|id| !id.is_empty());
+        let mut other_ids: Vec<(String, Option<String>)> = plain.map(|id| (id.to_owned(), None)).collect();
         for item in answer.items(tags::OTHER_PATIENT_I_DS_SEQUENCE) {
             if let Some(id) = item.text(tags::PATIENT_ID) {
-                ids.push((id.to_owned(), item.text(tags::ISSUER_OF_PATIENT_ID).map(str::to_owned)));
+                other_ids.push((id.to_owned(), item.text(tags::ISSUER_OF_PATIENT_ID).map(str::to_owned)));
             }
         }
         Self {
-            ids,
+            patient_id: text(tags::PATIENT_ID).map(|id| (id, text(tags::ISSUER_OF_PATIENT_ID))),
+            other_ids,
             birth_date: text(tags::PATIENT_BIRTH_DATE),
             sex: text(tags::PATIENT_SEX),
             family_names: answer.text(tags::PATIENT_NAME).map(family_names).unwrap_or_default(),
         }
     }
 
-    /// The NHS numbers among the identifiers, wherever this archive puts them.
-    pub fn nhs_numbers(&self) -> Vec<NhsNumber> {
-        let mut found: Vec<NhsNumber> =
-            self.ids.iter().filter_map(|(id, _)| NhsNumber::parse(id).ok()).collect();
+    /// The NHS numbers that stand where this archive keeps them. Elsewhere ten digits are a local id: one in eleven of those
+    /// passes Modulus 11 as well.
+    pub fn nhs_numbers(&self, source: &Source) -> Vec<NhsNumber> {
+        let ids: &mut dyn Iterator<Item = &(String, Option<String>)> = match source.nhs_number_in {
+            NhsNumberIn::PatientId => &mut self.patient_id.iter(),
+            NhsNumberIn::OtherPatientIds => &mut self.other_ids.iter(),
+            NhsNumberIn::None => return Vec::new(),
+        };
+        let mut found: Vec<NhsNumber> = ids.filter_map(|(id, _)| NhsNumber::parse(id).ok()).collect();
         found.sort();
         found.dedup();
         found
+    }
+
+    /// The local ids: (issuer, id). One that states no issuer is the archive's own, if it has one.
+    pub fn local_ids(&self, source: &Source) -> Vec<(String, String)> {
+        let numbers: Vec<String> = self.nhs_numbers(source).iter().map(NhsNumber::digits).collect();
+        let issuer = |stated: &Option<String>| stated.clone().or_else(|| source.issuer.clone());
+        let ids = self.patient_id.iter().chain(&self.other_ids);
+        ids.filter_map(|(id, stated)| Some((issuer(stated)?, id.trim().to_owned())))
+            .filter(|(issuer, id)| {
+                source.knows_local_ids_of(issuer)
+                    && !is_placeholder(id)
+                    && !NhsNumber::parse(id).is_ok_and(|number| numbers.contains(&number.digits()))
+            })
+            .collect()
     }
 
     /// Whether this is the person that the linkage knows. `asked_by_number` tells which identifier found the answer: that one
@@ -65,22 +82,18 @@ impl Claimed {
         source: &Source,
         asked_by_number: bool,
     ) -> bool {
-        let numbers = self.nhs_numbers();
+        let numbers = self.nhs_numbers(source);
         let number_agrees =
             known.nhs_number.as_ref().map(|known| numbers.iter().any(|n| n.digits() == *known));
         // An archive that states another NHS number speaks of somebody else, whatever else agrees.
         if number_agrees == Some(false) && !numbers.is_empty() {
             return false;
         }
-        let local_agrees = known.local_ids.iter().any(|(issuer, id)| {
-            source.knows_local_ids_of(issuer)
-                && self.ids.iter().any(|(stated, at)| {
-                    stated.trim() == id.trim()
-                        && at
-                            .as_deref()
-                            .is_none_or(|at| same(at, issuer) || source.issuer.as_deref() == Some(issuer))
-                })
-        });
+        let stated = self.local_ids(source);
+        let local_agrees = known
+            .local_ids
+            .iter()
+            .any(|(issuer, id)| stated.iter().any(|(at, other)| same(at, issuer) && other == id.trim()));
         let first = if asked_by_number { number_agrees == Some(true) } else { local_agrees };
         if !first {
             return false;
@@ -148,7 +161,7 @@ mod tests {
     }
 
     fn claimed(id: &str, birth: &str) -> Claimed {
-        Claimed { ids: vec![(id.into(), None)], birth_date: Some(birth.into()), ..Claimed::default() }
+        Claimed { patient_id: Some((id.into(), None)), birth_date: Some(birth.into()), ..Claimed::default() }
     }
 
     #[test]
@@ -167,5 +180,34 @@ mod tests {
         let source = source("alder");
         assert!(claimed("9990000018", "19990909").confirms(&known(), &rule, &source, true));
         assert!(!claimed("12345", "19500101").confirms(&known(), &rule, &source, true));
+    }
+
+    #[test]
+    fn ten_digits_elsewhere_than_declared_are_a_local_id() {
+        let source =
+            Source { nhs_number_in: NhsNumberIn::None, issuer: Some("RX1".into()), ..source("alder") };
+        let claimed = claimed("9990000018", "19500101");
+        assert!(claimed.nhs_numbers(&source).is_empty());
+        assert_eq!(claimed.local_ids(&source), [("RX1".into(), "9990000018".into())]);
+    }
+
+    #[test]
+    fn another_issuers_id_is_another_persons() {
+        let source =
+            Source { nhs_number_in: NhsNumberIn::None, issuer: Some("RX1".into()), ..source("alder") };
+        let known = Identity {
+            local_ids: vec![("RX1".into(), "12345".into())],
+            birth_date: Some("19500101".into()),
+            ..Identity::default()
+        };
+        let rule = SecondIdentifier::AnyOf(vec![Identifier::DateOfBirth]);
+        let of = |issuer: Option<&str>| Claimed {
+            patient_id: Some(("12345".into(), issuer.map(str::to_owned))),
+            birth_date: Some("19500101".into()),
+            ..Claimed::default()
+        };
+        assert!(of(None).confirms(&known, &rule, &source, false));
+        assert!(of(Some("rx1")).confirms(&known, &rule, &source, false));
+        assert!(!of(Some("RX2")).confirms(&known, &rule, &source, false));
     }
 }

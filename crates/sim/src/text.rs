@@ -23,6 +23,10 @@ pub enum Charset {
 }
 
 impl Charset {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Ascii, Self::Latin1, Self::Latin2, Self::Cyrillic, Self::Utf8, Self::Japanese, Self::Korean];
+
     /// The value of SpecificCharacterSet (0008,0005); `None` where it is absent.
     pub fn defined_term(self) -> Option<&'static str> {
         match self {

@@ -18,6 +18,17 @@ pub struct Registered {
     pub conflict: Option<String>,
 }
 
+/// One handle of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handle {
+    /// The handle.
+    pub id: String,
+    /// A code once conflicting facts were seen.
+    pub conflict: Option<String>,
+    /// Whether it is known by NHS number.
+    pub has_number: bool,
+}
+
 struct Person {
     id: String,
     sealed: Vec<u8>,
@@ -66,7 +77,7 @@ impl Linkage {
         }
         let person = match (by_number, by_local) {
             (Some(person), Some(local)) if local.id != person.id => {
-                self.one_person_two_handles(&mut tx, &person, &local).await?;
+                self.one_person_two_handles(&mut tx, &person, &local, facts).await?;
                 person
             }
             (Some(person), _) | (None, Some(person)) => person,
@@ -98,17 +109,36 @@ impl Linkage {
         Ok(Some(Sensitive::new(self.open_identity(&person)?)))
     }
 
-    /// Whether conflicting facts hold everything of this person.
+    /// Whether conflicting facts hold everything of this person, under any handle.
     pub async fn conflict(&self, person: &str) -> Result<Option<String>> {
-        let mut reader = self.db.read().await?;
-        Ok(Self::by_id(&mut reader, person).await?.and_then(|person| person.conflict))
+        Ok(self.handles(person).await?.into_iter().find_map(|handle| handle.conflict))
     }
 
-    /// Whether the person's NHS number is known.
+    /// Whether the person's NHS number is known, under any handle.
     pub async fn has_nhs_number(&self, person: &str) -> Result<bool> {
-        let mut reader = self.db.read().await?;
-        let number = sql("/* linkage: has number */ SELECT nhs_token FROM person WHERE id = $1").bind(person);
-        Ok(number.first(&mut reader, |row| row.get::<Option<String>>("nhs_token")).await?.flatten().is_some())
+        Ok(self.handles(person).await?.iter().any(|handle| handle.has_number))
+    }
+
+    /// Whether two handles are one person.
+    pub async fn is_same_person(&self, one: &str, other: &str) -> Result<bool> {
+        Ok(one == other || self.handles(one).await?.iter().any(|handle| handle.id == other))
+    }
+
+    /// Every handle of a person: more than one where an NHS number showed two to be the same.
+    pub async fn handles(&self, person: &str) -> Result<Vec<Handle>> {
+        let handles = sql("/* linkage: handles */ SELECT h.id, h.conflict, h.nhs_token FROM person h
+             WHERE COALESCE(h.same_as, h.id) = (SELECT COALESCE(p.same_as, p.id) FROM person p WHERE p.id = $1)
+             ORDER BY h.created_us, h.id")
+        .bind(person)
+        .all(&mut self.db.read().await?, |row| {
+            Ok(Handle {
+                id: row.get("id")?,
+                conflict: row.get("conflict")?,
+                has_number: row.get::<Option<String>>("nhs_token")?.is_some(),
+            })
+        })
+        .await?;
+        Ok(handles)
     }
 
     /// The person's subject in a project. The first pseudonym and offset are kept for ever.
@@ -220,10 +250,24 @@ impl Linkage {
     }
 
     /// A number known at one trust shows that a local handle is the same person: the handle follows, its pseudonyms stay.
-    async fn one_person_two_handles(&self, tx: &mut Tx, person: &Person, local: &Person) -> Result<()> {
-        let local_number = self.open_identity(local)?.nhs_number;
-        if local_number.is_some() {
-            // The local id belongs to somebody with another NHS number: nobody can say which of the two is meant.
+    ///
+    /// Only if the birth dates of both are known and equal. A mistyped local id must not make two people one.
+    async fn one_person_two_handles(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        local: &Person,
+        facts: &Identity,
+    ) -> Result<()> {
+        let (known, other) = (self.open_identity(person)?, self.open_identity(local)?);
+        let birth = known.birth_date.or_else(|| facts.birth_date.clone());
+        let differs = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+        let agree = birth.is_some()
+            && birth == other.birth_date
+            && !differs(&known.sex, &other.sex)
+            && !differs(&facts.sex, &other.sex);
+        if other.nhs_number.is_some() || !agree {
+            // Nobody can say which of the two is meant.
             self.mark_conflict(tx, &local.id).await?;
             return self.mark_conflict(tx, &person.id).await;
         }

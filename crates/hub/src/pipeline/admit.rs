@@ -7,13 +7,13 @@ use crate::context::{Hub, HubError, Served};
 use crate::linkage::TokenKind;
 use crate::patient::{Claimed, family_names};
 use crate::project::Judgement;
-use crate::sources::Origin;
+use crate::sources::{Origin, Unattributed};
 use crate::store::{CohortRow, Spooled, Study};
 use crate::windows::DateWindow;
 use chrono::NaiveDate;
 use deid::custody::{Custody, Sensitive};
 use deid::facts::Facts;
-use deid::identity::{NhsNumber, PersonKey, is_placeholder};
+use deid::identity::PersonKey;
 
 /// Where an object belongs in one project.
 pub struct Admission<'h> {
@@ -60,18 +60,23 @@ async fn judge<'h>(
     let custody = &hub.custody;
     let study_token = hub.linkage.token(TokenKind::Study, facts.study_uid.expose(custody));
     let studies = hub.store.studies_of_token(&object.source, &study_token).await?;
-    let study = studies.into_iter().find(|study| study.project == served.project.name);
+    // A study in doubt vouches for nothing: what comes of it is judged as if it had been pushed.
+    let study = studies.into_iter().find(|study| {
+        study.project == served.project.name && !matches!(study.state.as_str(), "held" | "excluded")
+    });
     let mut admission =
         Admission { served, trust: study.as_ref().map(|s| s.trust.clone()), person: None, study, held: None };
     let Some(source) = hub.config.source(&object.source) else {
         admission.held = Some("unknown-source");
         return Ok(admission);
     };
-    match attribute(source, facts, custody) {
-        Ok(trust) => admission.trust = Some(trust),
-        // The archive named the trust when it was asked; the object alone may say less.
-        Err(code) if admission.trust.is_none() => admission.held = Some(code),
-        Err(_) => {}
+    let asked = admission.study.as_ref().map(|study| study.trust.clone());
+    match (attribute(source, facts, custody), asked) {
+        (Ok(trust), Some(asked)) if trust != asked => admission.held = Some(Unattributed::Conflict.code()),
+        (Ok(trust), _) => admission.trust = Some(trust),
+        // The archive named the trust when it was asked; the object alone may say less, but not another.
+        (Err(Unattributed::NoRule), Some(_)) => {}
+        (Err(unattributed), _) => admission.held = Some(unattributed.code()),
     }
     let person = match identify(hub, source, facts).await? {
         Ok(person) => person,
@@ -80,6 +85,12 @@ async fn judge<'h>(
             return Ok(admission);
         }
     };
+    if let Some(study) = &admission.study
+        && !hub.linkage.is_same_person(&study.person, &person).await?
+    {
+        admission.held = Some("identity-conflict");
+        return Ok(admission);
+    }
     admission.person = Some(person.clone());
     if admission.held.is_some() {
         return Ok(admission);
@@ -92,7 +103,7 @@ async fn judge<'h>(
     Ok(admission)
 }
 
-fn attribute(source: &Source, facts: &Facts, custody: &Custody) -> Result<String, &'static str> {
+fn attribute(source: &Source, facts: &Facts, custody: &Custody) -> Result<String, Unattributed> {
     let text = |value: &Option<Sensitive<String>>| value.as_ref().map(|v| v.expose(custody).clone());
     let (institution, accession, ae) = (
         text(&facts.origin.institution_name),
@@ -108,18 +119,19 @@ fn attribute(source: &Source, facts: &Facts, custody: &Custody) -> Result<String
         accession: accession.as_deref(),
         ae_title: ae.as_deref(),
     };
-    source.attribute(&origin).map(str::to_owned).map_err(|unattributed| unattributed.code())
+    source.attribute(&origin).map(str::to_owned)
 }
 
 fn claimed(facts: &Facts, custody: &Custody) -> Claimed {
     let patient = &facts.patient;
     let stated =
         |issuer: &Option<Sensitive<String>>| issuer.as_ref().map(|issuer| issuer.expose(custody).clone());
-    let mut ids: Vec<(String, Option<String>)> =
-        patient.id.iter().map(|id| (id.expose(custody).clone(), stated(&patient.issuer))).collect();
-    ids.extend(patient.other_ids.iter().map(|(id, issuer)| (id.expose(custody).clone(), stated(issuer))));
+    let with_issuer = |id: &Sensitive<String>, issuer: &Option<Sensitive<String>>| {
+        (id.expose(custody).clone(), stated(issuer))
+    };
     Claimed {
-        ids,
+        patient_id: patient.id.as_ref().map(|id| with_issuer(id, &patient.issuer)),
+        other_ids: patient.other_ids.iter().map(|(id, issuer)| with_issuer(id, issuer)).collect(),
         birth_date: patient.birth_date.as_ref().map(|d| d.expose(custody).clone()),
         sex: patient.sex.map(String::from),
         family_names: patient.name.as_ref().map(|n| family_names(n.expose(custody))).unwrap_or_default(),
@@ -134,18 +146,13 @@ async fn identify(
 ) -> Result<Result<String, &'static str>, HubError> {
     let claimed = claimed(facts, &hub.custody);
     let mut keys: Vec<PersonKey> =
-        claimed.nhs_numbers().into_iter().map(|n| PersonKey::Nhs(Sensitive::new(n))).collect();
+        claimed.nhs_numbers(source).into_iter().map(|n| PersonKey::Nhs(Sensitive::new(n))).collect();
     if keys.len() > 1 {
         return Ok(Err("identity-conflict"));
     }
     if keys.is_empty() {
-        for (id, issuer) in &claimed.ids {
-            let issuer = issuer.as_deref().or(source.issuer.as_deref());
-            let Some(issuer) = issuer.filter(|issuer| source.knows_local_ids_of(issuer)) else { continue };
-            if !is_placeholder(id) && NhsNumber::parse(id).is_err() {
-                keys.push(PersonKey::Local { issuer: issuer.to_owned(), id: Sensitive::new(id.clone()) });
-            }
-        }
+        let local = claimed.local_ids(source).into_iter();
+        keys.extend(local.map(|(issuer, id)| PersonKey::Local { issuer, id: Sensitive::new(id) }));
     }
     if keys.is_empty() {
         return Ok(Err("identity-unknown"));
@@ -173,7 +180,7 @@ async fn confirmed(
 ) -> Result<bool, HubError> {
     let Some(known) = hub.linkage.identity(person).await? else { return Ok(false) };
     let claimed = claimed(facts, &hub.custody);
-    let by_number = !claimed.nhs_numbers().is_empty();
+    let by_number = !claimed.nhs_numbers(source).is_empty();
     Ok(claimed.confirms(known.expose(&hub.custody), &served.project.second_identifier, source, by_number))
 }
 
@@ -185,7 +192,10 @@ async fn wanted(
     person: &str,
     facts: &Facts,
 ) -> Result<Option<&'static str>, HubError> {
-    let rows = hub.store.rows_of_person(person).await?;
+    let mut rows = Vec::new();
+    for handle in hub.linkage.handles(person).await? {
+        rows.extend(hub.store.rows_of_person(&handle.id).await?);
+    }
     let rows = rows
         .into_iter()
         .filter(|row| row.project == served.project.name && Some(&row.trust) == admission.trust.as_ref());

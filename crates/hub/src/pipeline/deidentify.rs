@@ -3,9 +3,10 @@
 use super::admit::{Admission, admit};
 use crate::context::{Hub, HubError};
 use crate::linkage::Identity;
+use crate::spool::SpoolError;
 use crate::store::{Belongs, Instance as Row, Outgoing, Spooled};
 use bytes::Bytes;
-use deid::instance::{Instance, PixelVerdict};
+use deid::instance::{Instance, PixelVerdict, Rejection};
 use deid::pixels::Review;
 use deid::pseudonym::Subject;
 use dicom::part10::{Limits, Source};
@@ -14,7 +15,7 @@ use platform::db::Tx;
 use platform::jobs::{self, Lease, Outcome};
 use residue::{Needle, NeedleKind};
 use std::fs::File;
-use std::io::{Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use submission::clearance::Clearance;
 use submission::signed::Signed;
@@ -84,7 +85,14 @@ async fn open(
     let limits = Limits { header_bytes_max: hub.config.limits.header_bytes_max, ..Limits::default() };
     let opened = tokio::task::spawn_blocking(move || {
         let source: Box<dyn Source> = Box::new(spool.read(&id)?);
-        Ok::<_, HubError>(Instance::open(source, &limits).map_err(|rejection| rejection.code().to_owned()))
+        match Instance::open(source, &limits) {
+            Ok(instance) => Ok(Ok(instance)),
+            // The disk is at fault, not the object: later may help.
+            Err(Rejection::Unreadable(error)) if !error.is_data() => {
+                Err(HubError::Spool(SpoolError::Disk(io::Error::other(error))))
+            }
+            Err(rejection) => Ok(Err(rejection.code().to_owned())),
+        }
     });
     opened.await.unwrap_or_else(|_| Ok(Err("engine-failed".to_owned())))
 }
@@ -174,13 +182,14 @@ fn clean(
         let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
         (result, Written::Memory(out.into_inner()))
     } else {
-        let mut out = tempfile::tempfile_in(&hub.config.spool_dir).map_err(crate::spool::SpoolError::Disk)?;
+        let mut out = tempfile::tempfile_in(&hub.config.spool_dir).map_err(SpoolError::Disk)?;
         let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
-        out.seek(SeekFrom::Start(0)).map_err(crate::spool::SpoolError::Disk)?;
+        out.seek(SeekFrom::Start(0)).map_err(SpoolError::Disk)?;
         (result, Written::File(out))
     };
     let (_, signed) = match result {
         Ok(cleared) => cleared,
+        Err(residue) if residue.is_world() => return Err(SpoolError::Disk(io::Error::other(residue)).into()),
         Err(residue) => {
             tracing::warn!(code = residue.code(), "object held: its outgoing form did not pass verification");
             return Ok(Err(("held", residue.code().to_owned())));

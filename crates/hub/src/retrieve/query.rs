@@ -368,6 +368,23 @@ async fn found(
         jobs::enqueue(&mut tx, &next, now).await?;
     }
     hub.store.row_asked(&mut tx, &row.id, now).await?;
+    tx.commit().await?;
+    look_again(hub, lease, row, round).await
+}
+
+/// What came before it was asked for is judged again, now that it is; with that the query is done.
+async fn look_again(hub: &Hub, lease: &Lease, row: &CohortRow, round: u64) -> Result<Outcome, HubError> {
+    let now = hub.clock.now();
+    let mut again: std::collections::BTreeSet<String> =
+        hub.store.wanted_now(&row.project, &row.person, "").await?.into_iter().collect();
+    for study in hub.store.studies_of_row(&row.id).await? {
+        again.extend(hub.store.wanted_now(&row.project, &row.person, &study.id).await?);
+    }
+    let mut tx = hub.store.write().await?;
+    for spool in again {
+        let job = Job { key: format!("{spool}:{}:{round}", row.id), ..Job::now("deidentify", &spool) };
+        jobs::enqueue(&mut tx, &job, now).await?;
+    }
     if jobs::complete(&mut tx, lease, now).await.is_err() {
         return Ok(Outcome::RetryLater { at: None, code: "lease-lost" });
     }

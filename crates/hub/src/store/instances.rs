@@ -239,7 +239,8 @@ impl Store {
         Ok(found.unwrap_or_default())
     }
 
-    /// An instance has arrived. Whatever is past `received` keeps its state: a second copy changes nothing.
+    /// An instance has arrived. A new copy takes the place of one that was missing, unreadable or refused; whatever else is
+    /// past `received` keeps its state.
     ///
     /// Returns the instance and whether this spool object is the one it now stands on.
     pub async fn instance_received(
@@ -255,9 +256,9 @@ impl Store {
                trust = COALESCE(instance.trust, excluded.trust),
                study = COALESCE(instance.study, excluded.study),
                person = COALESCE(instance.person, excluded.person),
-               spool = CASE WHEN instance.state = 'missing' THEN excluded.spool ELSE instance.spool END,
-               updated_us = CASE WHEN instance.state = 'missing' THEN excluded.updated_us ELSE instance.updated_us END,
-               state = CASE WHEN instance.state = 'missing' THEN 'received' ELSE instance.state END
+               spool = CASE WHEN instance.state IN ('missing', 'quarantined', 'refused') THEN excluded.spool ELSE instance.spool END,
+               updated_us = CASE WHEN instance.state IN ('missing', 'quarantined', 'refused') THEN excluded.updated_us ELSE instance.updated_us END,
+               state = CASE WHEN instance.state IN ('missing', 'quarantined', 'refused') THEN 'received' ELSE instance.state END
              RETURNING *",
         )
         .bind(new_id())
@@ -315,6 +316,21 @@ impl Store {
         .bind(out.clearance)
         .bind(at.as_micros()).run(tx).await?;
         Ok(())
+    }
+
+    /// Spool objects to be looked at once more because a row or a study now asks for what they hold: objects of this person
+    /// that came unasked, and objects of this study that stand in the spool for another project.
+    pub async fn wanted_now(&self, project: &str, person: &str, study: &str) -> Result<Vec<String>> {
+        self.all(
+            "SELECT i.spool AS id FROM instance i JOIN spool s ON s.id = i.spool
+              WHERE i.project = $1 AND i.person = $2 AND i.state = 'held' AND i.reason = 'unrequested' AND s.destroyed_us IS NULL
+             UNION
+             SELECT s.id FROM instance i JOIN spool s ON s.source = i.source AND s.token = i.token
+              WHERE i.study = $3 AND i.state = 'missing' AND s.destroyed_us IS NULL",
+            &[project, person, study],
+            |row| row.get("id"),
+        )
+        .await
     }
 
     /// The projects that expect an instance of a source.

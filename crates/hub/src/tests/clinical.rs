@@ -75,6 +75,7 @@ async fn a_record_of_somebody_opted_out_is_held_and_goes_on_when_they_may_be_use
     assert_eq!(work(&house).await, Some(Outcome::Finished));
     let record = house.hub.store.clinical(&id).await.unwrap().unwrap();
     assert_eq!((record.state.as_str(), record.reason.as_deref()), ("held", Some("opted-out")));
+    house.clock.advance(std::time::Duration::from_secs(1));
     house.mark(&anna, "national", true).await;
     assert_eq!(night(&house.hub).await.unwrap().freed, 1);
     assert_eq!(work(&house).await, Some(Outcome::Finished));
