@@ -21,6 +21,9 @@ pub(super) const CLEARANCE_BROKEN: &str = "clearance-broken";
 /// The cleared bytes are gone from the outbox, so the object is de-identified again.
 pub(crate) const OUTBOX_MISSING: &str = "outbox-object-missing";
 
+/// Outbox objects that are removed at the same time.
+const REMOVED_AT_ONCE: usize = 16;
+
 /// An item that does not leave, and what becomes of it.
 pub(super) struct Fallen {
     pub(super) item: Item,
@@ -125,10 +128,18 @@ pub(super) async fn empty_outbox<'a>(
     project: &str,
     digests: impl Iterator<Item = &'a str>,
 ) -> Result<(), HubError> {
-    for digest in digests {
-        if !hub.store.outbox_needs(project, digest).await? {
-            hub.outbox.delete(&outbox_name(project, digest)).await?;
-        }
+    let digests: Vec<&str> = digests.collect();
+    // Each removal waits for the disk: some at once.
+    for some in digests.chunks(REMOVED_AT_ONCE) {
+        let removals: Vec<_> = some.iter().map(|digest| leave_outbox(hub, project, digest)).collect();
+        futures::future::try_join_all(removals).await?;
+    }
+    Ok(())
+}
+
+async fn leave_outbox(hub: &Hub, project: &str, digest: &str) -> Result<(), HubError> {
+    if !hub.store.outbox_needs(project, digest).await? {
+        hub.outbox.delete(&outbox_name(project, digest)).await?;
     }
     Ok(())
 }
@@ -245,7 +256,8 @@ async fn withheld(hub: &Hub, tx: &mut Tx, project: &str) -> Result<BTreeMap<Slug
     let mut counts = BTreeMap::new();
     for (reasons, n) in hub.store.withheld(tx, project).await? {
         let first = reasons.split(' ').next().unwrap_or_default();
-        *counts.entry(Slug::parse(first).map_err(named("reason code"))?).or_default() += n;
+        let code = Slug::parse(first).or_else(|_| Slug::parse("other")).map_err(named("reason code"))?;
+        *counts.entry(code).or_default() += n;
     }
     Ok(counts)
 }
