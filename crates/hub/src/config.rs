@@ -193,7 +193,9 @@ impl Config {
     /// Reads a configuration file. Relative paths in it are relative to its own folder.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = read(path)?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new(".")))
+        let whole = std::path::absolute(path)
+            .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), reason: e.kind().to_string() })?;
+        Self::parse(&text, whole.parent().unwrap_or(Path::new("/")))
     }
 
     /// Reads a configuration from text; `base` is the folder that relative paths start from.

@@ -4,8 +4,8 @@ use crate::cohort::{Row, Sex, Sheet};
 use crate::config::Source;
 use crate::context::{Hub, HubError, Served};
 use crate::linkage::{Identity, RowDetail};
-use crate::sources::where_to_ask;
-use crate::store::{CohortRow, NewSheet, new_id};
+use crate::sources::{where_to_ask, worker_of};
+use crate::store::{CohortRow, NewSheet, Study, new_id};
 use deid::custody::Sensitive;
 use platform::clock::Timestamp;
 use platform::jobs::{self, Job};
@@ -94,6 +94,7 @@ pub async fn enrol(
 pub(crate) fn query_job(row: &str, source: &str, round: u64) -> Job {
     let mut job = Job::now("query", format!("{row}:{source}:{round}"));
     job.payload = format!("{row} {source} {round}");
+    job.host = Some(worker_of(source));
     job
 }
 
@@ -105,6 +106,14 @@ pub(crate) fn next_round(round: u64, now: Timestamp) -> u64 {
 /// Days since 1970-01-01.
 pub(crate) fn day_number(now: Timestamp) -> u64 {
     now.since(Timestamp::from_micros(0)).as_secs() / (24 * 3600)
+}
+
+/// The retrieval of a study, by its archive's own worker; `because` tells it from earlier ones.
+pub(crate) fn retrieve_job(study: &Study, because: &str) -> Job {
+    let mut job = Job::now("retrieve", &study.id);
+    job.key = format!("{}:{because}", study.id);
+    job.host = Some(worker_of(&study.source));
+    job
 }
 
 /// The archives that carry the trust's studies and can be asked by what the row gives.

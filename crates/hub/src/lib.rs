@@ -15,10 +15,14 @@ pub mod spool;
 pub mod context;
 pub mod patient;
 pub mod enrol;
+pub mod objections;
 pub mod pipeline;
 pub mod backup;
 pub mod ae;
 pub mod retrieve;
+pub mod status;
+pub mod check;
+pub mod service;
 
 #[cfg(test)]
 mod tests;

@@ -83,10 +83,11 @@ impl Claimed {
         asked_by_number: bool,
     ) -> bool {
         let numbers = self.nhs_numbers(source);
-        let number_agrees =
-            known.nhs_number.as_ref().map(|known| numbers.iter().any(|n| n.digits() == *known));
-        // An archive that states another NHS number speaks of somebody else, whatever else agrees.
-        if number_agrees == Some(false) && !numbers.is_empty() {
+        // An archive that states no NHS number says nothing about it; one that states another speaks of somebody else.
+        let number_agrees = (known.nhs_number.as_ref())
+            .filter(|_| !numbers.is_empty())
+            .map(|known| numbers.iter().any(|n| n.digits() == *known));
+        if number_agrees == Some(false) {
             return false;
         }
         let stated = self.local_ids(source);
@@ -172,6 +173,17 @@ mod tests {
         assert!(!claimed("9990000026", "19500101").confirms(&known(), &rule, &source, true));
         let silent = Claimed { birth_date: None, ..claimed("9990000018", "") };
         assert!(!silent.confirms(&known(), &rule, &source, true));
+    }
+
+    #[test]
+    fn an_archive_without_nhs_numbers_confirms_by_local_id_and_birth_date() {
+        let rule = SecondIdentifier::AnyOf(vec![Identifier::DateOfBirth, Identifier::LocalId]);
+        let source = source("hazel");
+        let known = Identity { local_ids: vec![("RB5-PAS".into(), "H12".into())], ..known() };
+        assert!(claimed("H12", "19500101").confirms(&known, &rule, &source, false));
+        assert!(!claimed("H12", "19510101").confirms(&known, &rule, &source, false));
+        let silent = Claimed { birth_date: None, ..claimed("H12", "") };
+        assert!(!silent.confirms(&known, &rule, &source, false), "the local id alone is one identifier");
     }
 
     #[test]

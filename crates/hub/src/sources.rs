@@ -91,6 +91,11 @@ impl Source {
     }
 }
 
+/// The worker to which jobs that talk to an archive are bound, so that a slow archive holds up its own jobs only.
+pub fn worker_of(source: &str) -> String {
+    format!("archive:{source}")
+}
+
 /// The archives where a person may be found: all that know NHS numbers when there is one, and the issuer's for a local id.
 pub fn where_to_ask<'s>(
     sources: &'s [Source],

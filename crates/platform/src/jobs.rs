@@ -206,6 +206,16 @@ pub async fn release(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), J
     held(query.bind(&lease.id).bind(&lease.token).bind(now), tx, lease).await
 }
 
+/// Frees every job that anybody holds: due at once. For a process that starts and knows that it is the only one; should it
+/// err, the other finds its leases lost, and some work is done twice.
+pub async fn free_all(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
+    sql("/* free jobs */ UPDATE jobs SET due_us = $1, lease_token = NULL
+        WHERE state = 'open' AND lease_token IS NOT NULL")
+    .bind(now)
+    .run(tx)
+    .await
+}
+
 /// Holds the job longer: for long steps that make progress.
 pub async fn renew(tx: &mut Tx, lease: &Lease, until: Timestamp) -> Result<(), JobError> {
     let query = sql("/* renew lease */ UPDATE jobs SET due_us = $3

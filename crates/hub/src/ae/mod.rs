@@ -9,7 +9,7 @@ mod tls;
 
 pub use client::{Client, Holding, Retrieved};
 pub use server::{Acceptor, Peers};
-pub use tls::TlsFault;
+pub use tls::{TlsFault, check_tls};
 
 use crate::pipeline::receive::{Announced, ReceiveError, Receiver, Receiving};
 use dicom::association::{Cause, Timers};

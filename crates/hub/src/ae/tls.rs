@@ -1,7 +1,7 @@
 //! TLS for associations (PS3.15 Annex B): certificates from PEM files, mutual where a client CA is configured.
 
 use super::link::Link;
-use crate::config::{ListenTls, SourceTls};
+use crate::config::{Config, ListenTls, SourceTls};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject;
@@ -32,6 +32,13 @@ pub enum TlsFault {
     /// The name that the peer's certificate must bear.
     #[error("{0} is no host name that a certificate can bear")]
     Name(String),
+}
+
+/// Reads every certificate and key that a configuration names, and tells what cannot be used.
+pub fn check_tls(config: &Config) -> Vec<TlsFault> {
+    let ours = config.listen.tls.iter().filter_map(|tls| acceptor(tls).err());
+    let theirs = config.sources.iter().filter_map(|source| caller(source.tls.as_ref()?).err());
+    ours.chain(theirs).collect()
 }
 
 /// What we show and demand when we are called.

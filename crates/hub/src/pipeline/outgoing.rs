@@ -2,6 +2,7 @@
 
 use super::deidentify::outbox_name;
 use crate::context::{Hub, HubError, Served};
+use crate::sources::worker_of;
 use crate::store::{Consignment, Item, new_id};
 use platform::audit::{self, Details};
 use platform::clock::Timestamp;
@@ -97,8 +98,8 @@ pub(crate) async fn again(
     id: &str,
     now: Timestamp,
 ) -> Result<(), HubError> {
-    let (kind, payload) = match kind {
-        "clinical" => ("clinical", id.to_owned()),
+    let (kind, payload, host) = match kind {
+        "clinical" => ("clinical", id.to_owned(), None),
         _ => {
             let Some(row) = hub.store.instance(id).await? else { return Ok(()) };
             let spool = match &row.spool {
@@ -106,18 +107,18 @@ pub(crate) async fn again(
                 None => None,
             };
             match (spool, row.study) {
-                (Some(spool), _) => ("deidentify", spool.id),
+                (Some(spool), _) => ("deidentify", spool.id, None),
                 (None, Some(study)) => {
                     hub.store.instance_is(tx, id, "missing", None, now).await?;
                     hub.store.study_is(tx, &study, "short", Some("study-short"), now).await?;
-                    ("retrieve", study)
+                    ("retrieve", study, Some(worker_of(&row.source)))
                 }
                 // It was pushed unasked: whoever pushed it may do so again.
                 (None, None) => return Ok(hub.store.instance_is(tx, id, "missing", None, now).await?),
             }
         }
     };
-    let job = Job { key: format!("{payload}:{}", new_id()), payload, ..Job::now(kind, "") };
+    let job = Job { key: format!("{payload}:{}", new_id()), payload, host, ..Job::now(kind, "") };
     jobs::enqueue(tx, &job, now).await?;
     Ok(())
 }

@@ -2,11 +2,12 @@
 
 use super::outgoing::again;
 use crate::context::{Hub, HubError, Served};
+use crate::enrol::retrieve_job;
 use crate::gates::Gates;
 use crate::store::new_id;
 use platform::audit::{self, Details};
 use platform::clock::Timestamp;
-use platform::jobs::{self, Job};
+use platform::jobs;
 use std::time::Duration;
 
 /// What an object that nobody asked for is held with.
@@ -35,8 +36,7 @@ pub async fn reconsider(hub: &Hub, served: &Served) -> Result<usize, HubError> {
         if is_open_again(&gates, study.reason.as_deref(), &study.trust, &study.person, now).await? {
             let mut tx = hub.store.write().await?;
             hub.store.study_is(&mut tx, &study.id, "found", None, now).await?;
-            let job = Job { key: format!("{}:{}", study.id, new_id()), ..Job::now("retrieve", &study.id) };
-            jobs::enqueue(&mut tx, &job, now).await?;
+            jobs::enqueue(&mut tx, &retrieve_job(&study, &new_id()), now).await?;
             tx.commit().await?;
             freed += 1;
         }

@@ -7,7 +7,7 @@ use super::outgoing::{again, empty_outbox};
 use super::receipts::destroy_spent;
 use super::reconsider::is_of_a_gate;
 use crate::context::{Hub, HubError};
-use crate::enrol::{day_number, query_job};
+use crate::enrol::{day_number, query_job, retrieve_job};
 use crate::sources::where_to_ask;
 use crate::store::{Decided, Decision, Instance};
 use dicom::dataset::Dataset;
@@ -360,7 +360,7 @@ async fn retry_study(hub: &Hub, study: &crate::store::Study, actor: &str) -> Res
     let is_fetched = study.state == "short" || study.reason.as_deref().is_some_and(is_of_a_gate);
     let job = if is_fetched {
         hub.store.study_is(&mut tx, &study.id, "found", None, now).await?;
-        Job { key: format!("{}:{decision}", study.id), ..Job::now("retrieve", &study.id) }
+        retrieve_job(study, &decision)
     } else {
         let job = query_job(&study.cohort_row, &study.source, day_number(now));
         Job { key: format!("{}:{decision}", job.key), ..job }

@@ -3,7 +3,7 @@
 use crate::ae::{AeError, Client};
 use crate::config::{Level, NhsNumberIn, Source};
 use crate::context::{Hub, HubError, Served};
-use crate::enrol::{next_round, query_job};
+use crate::enrol::{next_round, query_job, retrieve_job};
 use crate::linkage::{Identity, TokenKind};
 use crate::patient::{Claimed, OTHER_PATIENT_IDS};
 use crate::project::Judgement;
@@ -12,7 +12,7 @@ use crate::store::{CohortRow, NewStudy};
 use crate::windows::DateWindow;
 use chrono::NaiveDate;
 use deid::custody::Sensitive;
-use dicom::dataset::Dataset;
+use dicom::dataset::{Dataset, Element};
 use dicom::tag::{Tag, VR, entry, tags};
 use platform::jobs::{self, Job, Lease, Outcome};
 use std::time::Duration;
@@ -29,9 +29,11 @@ const STUDY_KEYS: &[Tag] = &[
     tags::PATIENT_ID,
     tags::ISSUER_OF_PATIENT_ID,
     OTHER_PATIENT_IDS,
+    tags::OTHER_PATIENT_I_DS_SEQUENCE,
     tags::PATIENT_BIRTH_DATE,
     tags::PATIENT_SEX,
     tags::INSTITUTION_NAME,
+    tags::INSTITUTION_CODE_SEQUENCE,
     tags::RETRIEVE_AE_TITLE,
 ];
 /// Return keys at series level.
@@ -221,14 +223,7 @@ async fn look_at(
         plan: "[]".into(),
         held: None,
     };
-    let origin = Origin {
-        issuer_of_patient_id: answer.text(tags::ISSUER_OF_PATIENT_ID),
-        institution_name: answer.text(tags::INSTITUTION_NAME),
-        institution_code: None,
-        accession: answer.text(tags::ACCESSION_NUMBER),
-        ae_title: answer.text(tags::RETRIEVE_AE_TITLE),
-    };
-    match source.attribute(&origin) {
+    match source.attribute(&origin_of(answer)) {
         Ok(trust) if trust == row.trust => {}
         // Another trust's study: its own sheet asks for it, under its own papers.
         Ok(_) => return Ok(None),
@@ -276,6 +271,18 @@ async fn look_at(
         Judgement::Wanted => list_instances(hub, client, source, uid, &series_uids, &mut study).await?,
     }
     Ok(Some(study))
+}
+
+/// What an answer tells about whose study it is.
+fn origin_of(answer: &Dataset) -> Origin<'_> {
+    let codes = answer.items(tags::INSTITUTION_CODE_SEQUENCE).iter();
+    Origin {
+        issuer_of_patient_id: answer.text(tags::ISSUER_OF_PATIENT_ID),
+        institution_name: answer.text(tags::INSTITUTION_NAME),
+        institution_code: codes.filter_map(|item| item.text(tags::CODE_VALUE)).next(),
+        accession: answer.text(tags::ACCESSION_NUMBER),
+        ae_title: answer.text(tags::RETRIEVE_AE_TITLE),
+    }
 }
 
 /// The instances of a study, where the archive answers at image level: what must arrive, and in which transfer syntaxes.
@@ -350,12 +357,7 @@ async fn found(
         }
         hub.store.study_planned(&mut tx, &study.id, &wanted.plan).await?;
         hub.store.instances_expected(&mut tx, &study, &wanted.instances, now).await?;
-        jobs::enqueue(
-            &mut tx,
-            &Job { key: format!("{}:{}", study.id, lease.key), ..Job::now("retrieve", &study.id) },
-            now,
-        )
-        .await?;
+        jobs::enqueue(&mut tx, &retrieve_job(&study, &lease.key), now).await?;
     }
     let due = window.is_due(
         Some(now.date()),
@@ -413,7 +415,14 @@ fn in_window(answer: &Dataset, window: &DateWindow) -> bool {
 fn return_keys(wanted: &[Tag]) -> Dataset {
     let mut keys = Dataset::new();
     for tag in wanted {
-        keys.put_text(*tag, vr_of(*tag), "");
+        match vr_of(*tag) {
+            VR::SQ => {
+                keys.put(Element::items_of(*tag, Vec::new()));
+            }
+            vr => {
+                keys.put_text(*tag, vr, "");
+            }
+        }
     }
     keys
 }

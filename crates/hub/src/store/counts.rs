@@ -126,6 +126,37 @@ impl Store {
         .await
     }
 
+    /// Instances that archives announced for studies and that are not listed here one by one (yet), by their studies' state.
+    pub async fn announced_counts(&self, project: &str) -> Result<Vec<Count>> {
+        self.all(
+            "SELECT trust, state, reason, CAST(SUM(n) AS BIGINT) AS n FROM (
+               SELECT s.trust AS trust, s.state AS state, s.reason AS reason,
+                 COALESCE(s.expected, 0) - (SELECT COUNT(*) FROM instance i WHERE i.study = s.id) AS n
+               FROM study s WHERE s.project = $1) AS announced
+             WHERE n > 0 GROUP BY trust, state, reason ORDER BY trust, state, reason",
+            &[project],
+            Count::read,
+        )
+        .await
+    }
+
+    /// Instances that are to be accounted for, by trust: of each study what the archive announced or listed, whichever is
+    /// more, and what came unasked.
+    pub async fn expected_counts(&self, project: &str) -> Result<Vec<(Option<String>, i64)>> {
+        self.all(
+            "SELECT trust, CAST(SUM(n) AS BIGINT) AS n FROM (
+               SELECT i.trust AS trust, COUNT(*) AS n FROM instance i WHERE i.project = $1 GROUP BY i.trust
+               UNION ALL
+               SELECT s.trust AS trust, CASE WHEN s.expected > (SELECT COUNT(*) FROM instance i WHERE i.study = s.id)
+                   THEN s.expected - (SELECT COUNT(*) FROM instance i WHERE i.study = s.id) ELSE 0 END AS n
+               FROM study s WHERE s.project = $1) AS expected
+             GROUP BY trust ORDER BY trust",
+            &[project],
+            |row| Ok((row.get("trust")?, row.get("n")?)),
+        )
+        .await
+    }
+
     /// Records a decision and gives its handle.
     pub async fn decided(&self, tx: &mut Tx, decision: &Decision<'_>, at: Timestamp) -> Result<String> {
         let id = new_id();

@@ -1,0 +1,413 @@
+//! The hub at work: it listens, asks, cleans and sends, each step under a lease, until it is told to stop.
+//!
+//! Every archive has a driver of its own, so that a slow one holds up nobody else; the work of the processor has another.
+
+use crate::ae::{Acceptor, Client, Peers};
+use crate::backup::is_unfinished;
+use crate::config::{Config, Source};
+use crate::context::{Hub, HubError};
+use crate::linkage::LinkageError;
+use crate::pipeline::nightly::{Night, night, take_receipts};
+use crate::pipeline::receipts::{destroy_spent, sweep_outbox};
+use crate::pipeline::receive::Receiver;
+use crate::pipeline::{clinical, deidentify};
+use crate::retrieve::{fetch, query};
+use crate::sources::worker_of;
+use crate::spool::SpoolError;
+use platform::audit::AuditError;
+use platform::clock::Timestamp;
+use platform::db::DbError;
+use platform::disk;
+use platform::jobs::{self, Driver, DriverConfig, Lease, Outcome};
+use platform::objects::ObjectError;
+use platform::seal::SealError;
+use platform::shutdown::Shutdown;
+use std::collections::{HashSet, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// A retrieval may take this long: a large study from a slow archive.
+const ARCHIVE_LEASE: Duration = Duration::from_secs(2 * 3600);
+/// De-identifying one object may take this long.
+const WORK_LEASE: Duration = Duration::from_secs(30 * 60);
+/// How soon received objects are seen: associations enqueue work from their own threads.
+const WORK_POLL: Duration = Duration::from_millis(500);
+/// How often what is cleared is consigned, while the transfer window is open.
+const NIGHT: Duration = Duration::from_secs(3600);
+/// How often it is looked for receipts.
+const RECEIPTS: Duration = Duration::from_secs(300);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The address is taken, or a certificate cannot be used.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A second process would free the jobs of the first.
+    #[error("{0} is locked: another process serves this hub")]
+    Serving(PathBuf),
+    /// A restore was cut off.
+    #[error("a restore was begun here and cut off: run `tributary hub restore` again before serving")]
+    RestoreUnfinished,
+    /// What the hub stands on.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+/// A hub at work.
+pub struct Service {
+    /// Held as long as we serve; the system lets go of it when the process ends, however it ends.
+    _lock: File,
+    hub: Arc<Hub>,
+    acceptor: Acceptor,
+    client: Client,
+    stop: Arc<AtomicBool>,
+    drivers: Vec<Driver>,
+}
+
+impl Service {
+    /// Tidies up what the last process left, listens, and is ready to work. Nothing is asked before [`Service::serve`].
+    ///
+    /// One process serves a hub: the jobs that an earlier one held are free at once.
+    pub async fn start(hub: Arc<Hub>) -> Result<Self, ServiceError> {
+        if is_unfinished(&hub.config) {
+            return Err(ServiceError::RestoreUnfinished);
+        }
+        let lock = lock(&hub.config)?;
+        tidy_up(&hub).await?;
+        let receiver = Receiver::new(
+            Arc::clone(&hub.spool),
+            hub.store.clone(),
+            hub.linkage.clone(),
+            Arc::clone(&hub.clock),
+        );
+        let stop = Arc::new(AtomicBool::new(false));
+        let client =
+            Client::new(Arc::clone(&hub.config), receiver.clone(), Arc::clone(&hub.clock), Arc::clone(&stop));
+        let acceptor =
+            Acceptor::listen(Arc::clone(&hub.config), Peers::Configured, receiver, Arc::clone(&hub.clock))
+                .map_err(|error| ServiceError::Listen { address: hub.config.listen.address, error })?;
+        let work = work_driver(&hub);
+        let mut drivers: Vec<Driver> = hub
+            .config
+            .sources
+            .iter()
+            .map(|source| archive_driver(&hub, &client, source, work.clone()))
+            .collect();
+        drivers.push(work);
+        Ok(Self { _lock: lock, hub, acceptor, client, stop, drivers })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.acceptor.address()
+    }
+
+    /// The hub that it serves.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Calls archives, as its steps do.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Works until it is told to stop; then running steps are let finish, calls to archives are broken off.
+    pub async fn serve(&self, shutdown: Shutdown) {
+        let mut running = JoinSet::new();
+        for driver in &self.drivers {
+            let (driver, shutdown) = (driver.clone(), shutdown.clone());
+            running.spawn(async move { driver.run(shutdown).await });
+        }
+        tokio::select! {
+            () = shutdown.requested() => {}
+            () = self.nights() => {}
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Consigns every hour, looks for receipts between; each is safe to be cut off. What fails is tried at the next turn.
+    async fn nights(&self) {
+        let hub = &self.hub;
+        loop {
+            let until = hub.clock.now().plus(NIGHT);
+            while hub.clock.now() < until {
+                hub.clock.sleep(RECEIPTS).await;
+                let mut found = Night::default();
+                for served in &hub.projects {
+                    tell(take_receipts(hub, served, &mut found).await, "receipts");
+                }
+                alert(&found);
+            }
+            if let Some(found) = tell(night(hub).await, "the night") {
+                alert(&found);
+            }
+        }
+    }
+
+    /// Works all that is due, and all that becomes due by it, and tells when the next job is. For tests whose clock stands.
+    pub async fn run_until_idle(&self) -> Result<Option<Timestamp>, HubError> {
+        loop {
+            let rounds = self.drivers.iter().map(Driver::run_until_idle);
+            let rounds = futures::future::try_join_all(rounds).await?;
+            if rounds.iter().all(|idle| idle.steps == 0) {
+                return Ok(rounds.iter().filter_map(|idle| idle.next_due).min());
+            }
+        }
+    }
+
+    /// When the next job falls due; a running one counts with the end of its lease, a few hours hence at most.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, HubError> {
+        let mut reader = self.hub.store.db().read().await?;
+        let mut due = jobs::next_due(&mut reader, WORK_KINDS, &self.hub.config.hub_id).await?;
+        for source in &self.hub.config.sources {
+            let next = jobs::next_due(&mut reader, ARCHIVE_KINDS, &worker_of(&source.name)).await?;
+            due = due.into_iter().chain(next).min();
+        }
+        Ok(due)
+    }
+}
+
+/// One process at a time serves a hub.
+fn lock(config: &Config) -> Result<File, ServiceError> {
+    let path = config.data_dir.join("serving.lock");
+    let opened = disk::create_dirs(&config.data_dir)
+        .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+    let file = opened.map_err(|error| HubError::Spool(SpoolError::Disk(error)))?;
+    file.try_lock().map_err(|_| ServiceError::Serving(path))?;
+    Ok(file)
+}
+
+const ARCHIVE_KINDS: &[&str] = &["query", "retrieve"];
+const WORK_KINDS: &[&str] = &["deidentify", "clinical"];
+
+fn archive_driver(hub: &Arc<Hub>, client: &Client, source: &Source, work: Driver) -> Driver {
+    let mut config = DriverConfig::new(ARCHIVE_KINDS, worker_of(&source.name), source.associations_max);
+    config.lease = ARCHIVE_LEASE;
+    config.backoff = Duration::from_secs(u64::from(source.timeouts.retry_s));
+    config.backoff_max = config.backoff.max(6 * HOUR);
+    let rate = Arc::new(Rate::new(source.studies_per_hour));
+    let (hub, client) = (Arc::clone(hub), client.clone());
+    Driver::new(hub.store.db().clone(), Arc::clone(&hub.clock), config, move |lease| {
+        let (hub, client, rate, work) = (Arc::clone(&hub), client.clone(), Arc::clone(&rate), work.clone());
+        async move {
+            let outcome = ask(&hub, &client, &rate, &lease).await;
+            // What was fetched waits to be cleaned.
+            work.wake();
+            outcome
+        }
+    })
+}
+
+fn work_driver(hub: &Arc<Hub>) -> Driver {
+    let workers = match hub.config.limits.deidentify_workers {
+        0 => std::thread::available_parallelism().map_or(2, |n| u32::try_from(n.get()).unwrap_or(2)),
+        workers => workers,
+    };
+    let mut config = DriverConfig::new(WORK_KINDS, hub.config.hub_id.clone(), workers);
+    (config.lease, config.poll) = (WORK_LEASE, WORK_POLL);
+    let hub = Arc::clone(hub);
+    Driver::new(hub.store.db().clone(), Arc::clone(&hub.clock), config, move |lease| {
+        let hub = Arc::clone(&hub);
+        async move { settled(&lease, work(&hub, &lease).await) }
+    })
+}
+
+fn tell<T>(done: Result<T, HubError>, what: &'static str) -> Option<T> {
+    match done {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::error!(what, %error, "did not end; it is tried again");
+            None
+        }
+    }
+}
+
+fn alert(night: &Night) {
+    for (project, sequence, code) in &night.alerts {
+        tracing::error!(%project, sequence, code, "a person must look at this consignment");
+    }
+}
+
+/// A step that talks to an archive.
+async fn ask(hub: &Arc<Hub>, client: &Client, rate: &Rate, lease: &Lease) -> Outcome {
+    let done = match lease.kind.as_str() {
+        "query" => query::step(hub, client, lease).await,
+        "retrieve" => {
+            let taken = match rate.take(hub.clock.now()) {
+                Ok(taken) => taken,
+                Err(at) => return Outcome::RetryLater { at: Some(at), code: "studies-per-hour" },
+            };
+            let done = fetch::step(hub, client, lease).await;
+            if matches!(done, Ok(Outcome::RetryLater { code: "paused-or-outside-window", .. })) {
+                rate.give_back(taken);
+            }
+            done
+        }
+        _ => Ok(Outcome::GiveUp { code: "unknown-kind" }),
+    };
+    settled(lease, done)
+}
+
+/// A step that needs the processor, or the bucket.
+async fn work(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
+    match lease.kind.as_str() {
+        "deidentify" => deidentify::step(hub, lease).await,
+        "clinical" => clinical::step(hub, lease).await,
+        _ => Ok(Outcome::GiveUp { code: "unknown-kind" }),
+    }
+}
+
+/// What an error of a step means: the world's are tried again later, later and later; ours wait for a person, with an alert.
+fn settled(lease: &Lease, done: Result<Outcome, HubError>) -> Outcome {
+    let error = match done {
+        Ok(outcome) => return outcome,
+        Err(error) => error,
+    };
+    let outcome = disposition(&error);
+    match outcome {
+        Outcome::GiveUp { code } => tracing::error!(kind = %lease.kind, code, %error, "a step cannot go on"),
+        _ => tracing::warn!(kind = %lease.kind, %error, "a step failed; tried again later"),
+    }
+    outcome
+}
+
+fn disposition(error: &HubError) -> Outcome {
+    let later = |code| Outcome::RetryLater { at: None, code };
+    let alert = |code| Outcome::GiveUp { code };
+    match error {
+        HubError::Db(error)
+        | HubError::Linkage(LinkageError::Db(error))
+        | HubError::Audit(AuditError::Db(error)) => of_database(error),
+        HubError::Linkage(LinkageError::Seal(_) | LinkageError::Form) => alert("linkage-unreadable"),
+        HubError::Audit(AuditError::NotAnId { .. }) => alert("bug-audit"),
+        HubError::Spool(error) => match error {
+            SpoolError::NoRoom { .. } => later("spool-full"),
+            SpoolError::Disk(_) | SpoolError::Sealed { error: SealError::Io(_), .. } => later("spool-disk"),
+            SpoolError::Sealed { .. } => alert("spool-object-damaged"),
+            SpoolError::Handle(_) => later("no-randomness"),
+        },
+        HubError::Objects(error) => match error {
+            ObjectError::World { .. } | ObjectError::Source { .. } => later("object-store"),
+            ObjectError::NotFound(_) => alert("object-missing"),
+            ObjectError::AlreadyExists(_) => alert("object-exists"),
+            ObjectError::BadName(_) | ObjectError::Config(_) => alert("bug-objects"),
+        },
+        HubError::Document { .. } => alert("document-not-signed"),
+        HubError::Config(_)
+        | HubError::Key(_)
+        | HubError::Signing(_)
+        | HubError::Profile { .. }
+        | HubError::Name { .. } => alert("configuration"),
+    }
+}
+
+fn of_database(error: &DbError) -> Outcome {
+    if error.is_world() {
+        return Outcome::RetryLater { at: None, code: "database" };
+    }
+    Outcome::GiveUp { code: "bug-database" }
+}
+
+/// How many studies an archive was asked for within the last hour.
+struct Rate {
+    studies_per_hour: usize,
+    taken: Mutex<VecDeque<Timestamp>>,
+}
+
+impl Rate {
+    fn new(studies_per_hour: u32) -> Self {
+        Self {
+            studies_per_hour: usize::try_from(studies_per_hour.max(1)).unwrap_or(usize::MAX),
+            taken: Mutex::default(),
+        }
+    }
+
+    /// A place in this hour, or when one comes free.
+    fn take(&self, now: Timestamp) -> Result<Timestamp, Timestamp> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while taken.front().is_some_and(|at| at.plus(HOUR) <= now) {
+            taken.pop_front();
+        }
+        match taken.front() {
+            Some(first) if taken.len() >= self.studies_per_hour => Err(first.plus(HOUR)),
+            _ => {
+                taken.push_back(now);
+                Ok(now)
+            }
+        }
+    }
+
+    /// Nothing was asked after all.
+    fn give_back(&self, place: Timestamp) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = taken.iter().rposition(|at| *at == place) {
+            taken.remove(at);
+        }
+    }
+}
+
+/// What an interrupted process left behind: leases that nobody works on, files and objects that no row names.
+async fn tidy_up(hub: &Hub) -> Result<(), HubError> {
+    let now = hub.clock.now();
+    let mut tx = hub.store.write().await?;
+    let freed = jobs::free_all(&mut tx, now).await?;
+    tx.commit().await?;
+    let live: HashSet<String> = hub.store.live_spool().await?.into_iter().collect();
+    let spooled = hub.spool.sweep(&live)?;
+    let spent = destroy_spent(hub).await?;
+    let unfinished = hub.outbox.sweep_unfinished().await?;
+    let mut orphans = 0;
+    for served in &hub.projects {
+        orphans += sweep_outbox(hub, served).await?;
+    }
+    if freed > 0 || spooled > 0 || spent > 0 || unfinished > 0 || orphans > 0 {
+        tracing::info!(
+            freed,
+            spooled,
+            spent,
+            unfinished,
+            orphans,
+            "the last process was interrupted; tidied up"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_gives_so_many_studies_an_hour_and_no_more() {
+        let rate = Rate::new(2);
+        let at = |s: u64| Timestamp::from_micros(0).plus(Duration::from_secs(s));
+        assert!(rate.take(at(0)).is_ok() && rate.take(at(10)).is_ok());
+        assert_eq!(rate.take(at(20)), Err(at(3600)));
+        rate.give_back(at(10));
+        assert!(rate.take(at(20)).is_ok());
+        assert_eq!(rate.take(at(3599)), Err(at(3600)));
+        assert!(rate.take(at(3600)).is_ok());
+    }
+
+    #[test]
+    fn the_world_is_waited_for_and_a_bug_is_not() {
+        let world = HubError::Spool(SpoolError::NoRoom { free: 1, reserve: 2 });
+        assert_eq!(disposition(&world), Outcome::RetryLater { at: None, code: "spool-full" });
+        let bug = HubError::Db(DbError::Bug { doing: "x".into(), detail: "y".into() });
+        assert_eq!(disposition(&bug), Outcome::GiveUp { code: "bug-database" });
+    }
+}

@@ -1,0 +1,71 @@
+//! `tributary demo`: a whole night on this machine.
+
+use crate::demo::{Options, play};
+use crate::ui::Progress;
+use ::deid::custody::Custody;
+use anyhow::Result;
+use sim::region::Size;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Play a night: thirteen simulated trusts, one hub, one national house
+///
+/// Nine archives with different manners hold the studies of thirteen trusts. The hub reads the trusts' sheets, asks the
+/// archives, de-identifies what comes and sends a consignment; the national house takes it in and signs receipts. Then
+/// everything is held against what the simulation planted. Nobody in it is real.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tributary demo
+  tributary demo --keep /tmp/region
+      keeps configurations, keys, databases, inbox and warehouse, and says how to look at them
+
+Exit status: 0 all came as planned, 1 it did not.")]
+pub(crate) struct Args {
+    /// Keep everything in this folder, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// The same seed plays the same night
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+pub(crate) async fn run(args: &Args, custody: Custody) -> Result<ExitCode> {
+    let temporary = std::env::temp_dir().join(format!("tributary-demo-{}", std::process::id()));
+    let folder = args.keep.clone().unwrap_or_else(|| temporary.clone());
+    let progress = Progress::new();
+    let options = Options { folder: folder.clone(), seed: args.seed, size: Size::DEMO };
+    let played = play(&options, custody, &|line| progress.line(line), &|line| progress.now(line)).await;
+    drop(progress);
+    let kept = args.keep.is_some();
+    if let Ok(report) = &played {
+        println!("\n{report}");
+        if kept {
+            println!("{}", what_next(&folder));
+        } else {
+            println!(
+                "Next: tributary demo --keep DIR keeps the folders to look at; tributary hub --help is the way to your own."
+            );
+        }
+    }
+    if !kept {
+        std::fs::remove_dir_all(&temporary).ok();
+    }
+    Ok(if played?.is_as_planned() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn what_next(folder: &std::path::Path) -> String {
+    let at = |name: &str| folder.join(name).display().to_string();
+    format!(
+        "What lies where:\n  {}  the hub's configuration\n  {}  the national house's\n  {}  consignments and receipts\n  \
+         {}  the warehouse\n\nWhat to try next:\n  tributary hub --config {hub} status\n  tributary hub --config {hub} review list\n  \
+         tributary hub --config {hub} sheet regional\n  tributary hub --config {hub} dataflow\n  \
+         tributary national --config {national} status\n  tributary audit verify --config {hub}",
+        at("hub.toml"),
+        at("national.toml"),
+        at("inbox"),
+        at("warehouse"),
+        hub = at("hub.toml"),
+        national = at("national.toml"),
+    )
+}

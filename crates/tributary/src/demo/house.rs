@@ -1,0 +1,133 @@
+//! Sets both houses up as a person would: keys, configuration files, sheets and lists, all in one folder.
+
+use crate::keyfiles;
+use anyhow::{Context, Result, bail};
+use hub::cohort::Import;
+use hub::context::Hub;
+use sim::region::Region;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+/// The hub's AE title.
+pub(super) const HUB_AE: &str = "TRIBUTARY";
+const PROJECT: &str = "nccid";
+/// The hub's name in consignments.
+pub(super) const HUB_ID: &str = "demo-region";
+
+/// The configuration files.
+pub(super) struct Papers {
+    pub(super) hub: PathBuf,
+    pub(super) national: PathBuf,
+}
+
+/// Writes keys, configurations, sheets and lists.
+pub(super) fn write(folder: &Path, region: &Region, ports: &[u16]) -> Result<Papers> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    if fs::read_dir(folder)?.next().is_some() {
+        bail!("{} is not empty: give a folder that is new", folder.display());
+    }
+    let folder = folder.canonicalize()?;
+    keyfiles::hub(&folder.join("keys/hub"))?;
+    keyfiles::backup(&folder.join("keys/offline"))?;
+    keyfiles::project(&folder.join("keys/hub"), PROJECT)?;
+    keyfiles::national(&folder.join("keys/national"))?;
+    let papers = Papers { hub: folder.join("hub.toml"), national: folder.join("national.toml") };
+    fs::write(&papers.hub, hub_toml(&folder, region, ports)?)?;
+    fs::write(&papers.national, national_toml(&folder, region)?)?;
+    let lists = folder.join("sheets");
+    fs::create_dir_all(&lists)?;
+    for trust in &region.trusts {
+        fs::write(lists.join(format!("{}.csv", trust.ods)), region.sheet(&trust.ods))?;
+        if let Some(objections) = region.objections_of(&trust.ods) {
+            fs::write(lists.join(format!("{}-objections.csv", trust.ods)), objections)?;
+        }
+    }
+    let check = region.opt_out();
+    fs::write(lists.join("opt-out-submitted.csv"), check.submitted)?;
+    fs::write(lists.join("opt-out-returned.csv"), check.returned)?;
+    Ok(papers)
+}
+
+fn url(folder: &Path, name: &str) -> String {
+    format!("file://{}", folder.join(name).display())
+}
+
+fn hub_toml(folder: &Path, region: &Region, ports: &[u16]) -> Result<String> {
+    // Free now, and asked for again in a moment.
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let inbox = url(folder, "inbox");
+    let mut text = String::new();
+    write!(
+        text,
+        "# The hub of the demo, as a hub of thirteen trusts would be configured.\n\n\
+         [hub]\nid = \"{HUB_ID}\"\ndata_dir = \"hub\"\n\n\
+         [keys]\nsealing = \"keys/hub/sealing.key\"\nsigning = \"keys/hub/signing.key\"\n\
+         backup_recipient = \"keys/offline/backup.pub\"\n\n\
+         [listen]\nae_title = \"{HUB_AE}\"\naddress = \"127.0.0.1:{port}\"\n\n\
+         [limits]\nspool_reserve_bytes = 16777216\n\n\
+         [[projects]]\nproject = \"{PROJECT}\"\nkey = \"keys/hub/{PROJECT}.key\"\n\
+         receipt_keys = [\"keys/national/national-signing.pub\"]\ninbox = {{ url = {inbox:?} }}\n\n"
+    )?;
+    text += &region.hub_sections(ports, HUB_AE);
+    Ok(text)
+}
+
+fn national_toml(folder: &Path, region: &Region) -> Result<String> {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let (data, database) = (at("national"), format!("sqlite://{}", at("national/national.sqlite")));
+    let (signing, partition) = (at("keys/national/national-signing.key"), at("keys/national/partition.key"));
+    let (hub_key, inbox, warehouse) =
+        (at("keys/hub/signing.pub"), url(folder, "inbox"), url(folder, "warehouse"));
+    let sites: Vec<&str> = region.trusts.iter().map(|trust| trust.ods.as_str()).collect();
+    let mut text = String::new();
+    write!(
+        text,
+        "# The national house of the demo.\n\ndata_dir = {data:?}\ndatabase_url = {database:?}\npoll_s = 5\n\n\
+         [keys]\nsigning = {signing:?}\npartition = {partition:?}\n\n\
+         [[hub]]\nid = \"{HUB_ID}\"\npublic_keys = [{hub_key:?}]\n\n\
+         [[project]]\nid = \"{PROJECT}\"\ntraining_percentage = 50\n\
+         inbox = {{ url = {inbox:?} }}\nwarehouse = {{ url = {warehouse:?} }}\n\
+         modality_folders = {{ CT = \"ct\", CR = \"xray\", DX = \"xray\", MR = \"mri\" }}\n\
+         sites = {{ split = {sites:?} }}\n"
+    )?;
+    Ok(text)
+}
+
+/// Imports every trust's sheet, the opt-out check and the objections, by the real importers; tells how many rows are in.
+pub(super) async fn import(hub: &Hub, region: &Region, folder: &Path) -> Result<usize> {
+    let served = hub.projects.first().context("the hub serves no project")?;
+    let lists = folder.join("sheets");
+    let mut rows = 0;
+    for trust in &region.trusts {
+        let bytes = fs::read(lists.join(format!("{}.csv", trust.ods)))?;
+        let import = Import {
+            project: &served.project,
+            map: &[],
+            dates: None,
+            issuer: None,
+            arm: None,
+            worksheet: None,
+            placeholders: &hub.config.placeholders,
+            today: hub.clock.now().date(),
+            sheet_bytes_max: hub.config.limits.sheet_bytes_max,
+            sheet_rows_max: hub.config.limits.sheet_rows_max,
+        };
+        let sheet = hub::cohort::import(&bytes, &import, &hub.custody)?;
+        if let Some(problem) = sheet.problems.first() {
+            bail!("the sheet of {}: {problem}", trust.ods);
+        }
+        let digest = submission::digest::Digest::of(&bytes).to_string();
+        hub::enrol::enrol(hub, served, &trust.ods, &sheet, &digest, "demo").await?;
+        rows += sheet.rows.len();
+        let objections = lists.join(format!("{}-objections.csv", trust.ods));
+        if objections.exists() {
+            hub::objections::objections_taken(hub, &trust.ods, &fs::read(objections)?, None, "demo").await?;
+        }
+    }
+    let (submitted, returned) =
+        (fs::read(lists.join("opt-out-submitted.csv"))?, fs::read(lists.join("opt-out-returned.csv"))?);
+    hub::objections::check_taken(hub, &submitted, &returned, hub.clock.now(), "demo").await?;
+    Ok(rows)
+}
