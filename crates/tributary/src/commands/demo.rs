@@ -4,9 +4,10 @@ use crate::demo::{Options, play};
 use crate::ui::Progress;
 use ::deid::custody::Custody;
 use anyhow::Result;
-use sim::region::Size;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use sim::region::{Region, Size};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Play a night: thirteen simulated trusts, one hub, one national house
 ///
@@ -18,7 +19,8 @@ use std::process::ExitCode;
 Examples:
   tributary demo
   tributary demo --keep /tmp/region
-      keeps configurations, keys, databases, inbox and warehouse, and says how to look at them
+      keeps configurations, keys, databases, inbox and warehouse, and says how to look at them; on a terminal the archives
+      and both houses are left running, until Ctrl-C
 
 Exit status: 0 all came as planned, 1 it did not.")]
 pub(crate) struct Args {
@@ -42,6 +44,9 @@ pub(crate) async fn run(args: &Args, custody: Custody) -> Result<ExitCode> {
         println!("\n{report}");
         if kept {
             println!("{}", what_next(&folder));
+            if std::io::stdout().is_terminal() {
+                stay(&folder, &options).await?;
+            }
         } else {
             println!(
                 "Next: tributary demo --keep DIR keeps the folders to look at; tributary hub --help is the way to your own."
@@ -54,7 +59,36 @@ pub(crate) async fn run(args: &Args, custody: Custody) -> Result<ExitCode> {
     Ok(if played?.is_as_planned() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn what_next(folder: &std::path::Path) -> String {
+/// Serves the archives again, and both houses as processes of their own, until Ctrl-C.
+async fn stay(folder: &Path, options: &Options) -> Result<()> {
+    let config = hub::config::Config::load(&folder.join("hub.toml"))?;
+    let mut archives = Vec::new();
+    let region = Region::nccid(options.seed, options.size);
+    for (archive, source) in region.archives().into_iter().zip(&config.sources) {
+        let running = archive.serve_at(([127, 0, 0, 1], source.endpoint.port).into()).await?;
+        running.archive.know(config.listen.ae_title.as_str(), config.listen.address);
+        archives.push(running);
+    }
+    let mut houses = Vec::new();
+    for house in ["hub", "national"] {
+        let log = std::fs::File::create(folder.join(format!("{house}.log")))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args([house, "serve", "--config"]).arg(folder.join(format!("{house}.toml")));
+        houses.push(command.stdin(Stdio::null()).stderr(log).spawn()?);
+    }
+    println!(
+        "\nThe archives, the hub and the national house go on running; their logs lie beside the rest. Ctrl-C ends them."
+    );
+    super::until_asked_to_end().requested().await;
+    for mut house in houses {
+        // Killed at any moment, a house goes on where it was.
+        house.kill().ok();
+        house.wait().ok();
+    }
+    Ok(())
+}
+
+fn what_next(folder: &Path) -> String {
     let at = |name: &str| folder.join(name).display().to_string();
     format!(
         "What lies where:\n  {}  the hub's configuration\n  {}  the national house's\n  {}  consignments and receipts\n  \

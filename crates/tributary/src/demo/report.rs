@@ -98,7 +98,12 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.trust_table())?;
-        writeln!(f, "Not sent on, each as planted:")?;
+        writeln!(
+            f,
+            "\"=\": planned, expected and the sum of all states agree. A record waits where the same person's came by another\n\
+             trust tonight: a name goes into one folder once, so it follows with the next date.\n"
+        )?;
+        writeln!(f, "Not sent on, and what was planted:")?;
         let mut table = Table::new(&["trust", "what", "came", "planted"]);
         for held in &self.held {
             let planned = if held.came == held.planned { "the same" } else { &held.planned };
@@ -145,7 +150,7 @@ impl Report {
             .collect();
         let mut headings = vec!["trust", "name", "left alone", "expected", "="];
         headings.extend(&shown);
-        headings.extend(["records held", "records acknowledged"]);
+        headings.extend(["records held", "waiting", "acknowledged"]);
         let mut table = Table::new(&headings);
         for trust in &self.trusts {
             table.row(cells(trust, &shown));
@@ -159,8 +164,9 @@ impl Report {
             "=".into(),
         ];
         all.extend(shown.iter().map(|state| number(sum(&|trust| trust.status.in_state(state)))));
-        all.push(number(sum(&|trust| records(trust) - records_acknowledged(trust))));
-        all.push(number(sum(&records_acknowledged)));
+        all.extend(
+            ["held", "cleared", "acknowledged"].map(|state| number(sum(&|trust| records(trust, state)))),
+        );
         table.row(all);
         table
     }
@@ -176,15 +182,11 @@ fn cells(trust: &TrustReport, shown: &[&str]) -> Vec<String> {
         if status.reconciles() && status.expected == trust.planned { "=" } else { "≠" }.into(),
     ];
     cells.extend(shown.iter().map(|state| number(status.in_state(state))));
-    cells.push(number(records(trust) - records_acknowledged(trust)));
-    cells.push(number(records_acknowledged(trust)));
+    cells.extend(["held", "cleared", "acknowledged"].map(|state| number(records(trust, state))));
     cells
 }
 
-fn records(trust: &TrustReport) -> i64 {
-    trust.status.clinical.values().sum()
-}
-
-fn records_acknowledged(trust: &TrustReport) -> i64 {
-    trust.status.clinical.get("acknowledged").copied().unwrap_or(0)
+/// How many clinical records stand in a state.
+fn records(trust: &TrustReport, state: &str) -> i64 {
+    trust.status.clinical.get(state).copied().unwrap_or(0)
 }

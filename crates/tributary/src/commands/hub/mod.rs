@@ -67,7 +67,9 @@ enum Command {
     #[command(subcommand)]
     Objections(lists::Objections),
     Status(status::Args),
+    /// Stop every query and retrieval of a source, or for a trust, at once; what runs is let finish
     Pause(status::Subject),
+    /// Go on with a source or a trust
     Resume(status::Subject),
     /// What is held, and what a person decides about it
     #[command(subcommand)]

@@ -16,7 +16,7 @@ pub(crate) struct Args {
     project: Option<String>,
 }
 
-/// Stop, or go on with, a source or a trust
+/// Which source or trust.
 #[derive(clap::Args)]
 pub(crate) struct Subject {
     /// A source's name or a trust's ODS code
