@@ -1,13 +1,16 @@
-//! One study fetched: C-GET where it is offered, else C-MOVE to ourselves; what is missing is asked for again by instance,
-//! else by series, else whole. A study that came short is never called done.
+//! One study fetched: C-GET where it is offered, else C-MOVE to ourselves; what is missing is asked for again by instance
+//! where the archive lists instances, else whole. A study that came short is never called done.
 
 use crate::ae::{AeError, Client, Holding, Retrieved};
 use crate::config::{Level, Retrieve, Source};
 use crate::context::{Hub, HubError};
+use crate::linkage::TokenKind;
+use crate::retrieve::query;
 use crate::store::Study;
 use dicom::dataset::Dataset;
 use dicom::tag::{VR, tags};
 use platform::jobs::{self, Lease, Outcome};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Objects of a C-MOVE may arrive a little after its last response.
@@ -45,9 +48,11 @@ pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, 
     let Some(uid) = hub.linkage.study_uid(&study.token).await? else {
         return Ok(Outcome::GiveUp { code: "study-without-uid" });
     };
-    let mut keys = Dataset::new();
-    keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid.expose(&hub.custody));
-    let outcome = retrieve(client, source, keys, holdings(&study)).await;
+    let uid = uid.expose(&hub.custody);
+    let outcome = match what_to_fetch(hub, client, source, &study, uid).await? {
+        Ok(parts) => retrieve(client, source, parts, holdings(&study)).await,
+        Err(error) => Err(error),
+    };
     let retrieved = match outcome {
         Ok(retrieved) => retrieved,
         Err(error) => {
@@ -73,25 +78,83 @@ pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, 
     Ok(Outcome::RetryLater { at: None, code: "study-short" })
 }
 
+/// What one request asks for: a level and its keys.
+type Part = (Level, Dataset);
+
+/// Instances named in one request at most.
+const INSTANCES_A_REQUEST: usize = 100;
+
+/// The whole study the first time; then only what is still missing, where the archive lists instances and still has it.
+async fn what_to_fetch(
+    hub: &Hub,
+    client: &Client,
+    source: &Source,
+    study: &Study,
+    uid: &str,
+) -> Result<Result<Vec<Part>, AeError>, HubError> {
+    let mut whole = Dataset::new();
+    whole.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
+    let arrived = hub.store.arrived(study).await?;
+    if study.attempts == 0
+        || !source.query_levels.contains(&Level::Image)
+        || arrived.missing == arrived.listed
+    {
+        return Ok(Ok(vec![(Level::Study, whole)]));
+    }
+    let missing: BTreeSet<String> = hub.store.missing_tokens(&study.id).await?.into_iter().collect();
+    let listed = match query::images(client, source, uid, &[]).await {
+        Ok(listed) => listed,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut by_series: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for image in listed {
+        if missing.contains(&hub.linkage.token(TokenKind::Instance, &image.instance)) {
+            by_series.entry(image.series).or_default().push(image.instance);
+        }
+    }
+    let mut parts = Vec::new();
+    for (series, instances) in by_series {
+        for some in instances.chunks(INSTANCES_A_REQUEST) {
+            let mut keys = whole.clone();
+            keys.put_text(tags::SERIES_INSTANCE_UID, VR::UI, &series);
+            keys.put_text(tags::SOP_INSTANCE_UID, VR::UI, &some.join("\\"));
+            parts.push((Level::Image, keys));
+        }
+    }
+    Ok(Ok(if parts.is_empty() { vec![(Level::Study, whole)] } else { parts }))
+}
+
+/// Fetches each part; the counts of a whole study tell how many instances it has.
 async fn retrieve(
     client: &Client,
     source: &Source,
-    keys: Dataset,
+    parts: Vec<Part>,
     holdings: Vec<Holding>,
 ) -> Result<Retrieved, AeError> {
     let (client, source) = (client.clone(), source.clone());
     let work = move || {
-        let get = || client.get(&source, Level::Study, &keys, &holdings);
-        let by_move = || client.move_to_us(&source, Level::Study, &keys);
-        match source.retrieve {
-            Retrieve::Get => get(),
-            Retrieve::Move => by_move(),
-            // Whoever refuses C-GET, or accepts none of its contexts, is asked to move.
-            Retrieve::Auto => get().or_else(|error| match error {
-                AeError::Role(_) | AeError::Failed(_) => by_move(),
-                other => Err(other),
-            }),
+        let mut all = Retrieved {
+            is_complete: parts.iter().all(|(level, _)| *level == Level::Study),
+            ..Retrieved::default()
+        };
+        for (level, keys) in &parts {
+            let get = || client.get(&source, *level, keys, &holdings);
+            let by_move = || client.move_to_us(&source, *level, keys);
+            let part = match source.retrieve {
+                Retrieve::Get => get(),
+                Retrieve::Move => by_move(),
+                // Whoever refuses C-GET, or accepts none of its contexts, is asked to move.
+                Retrieve::Auto => get().or_else(|error| match error {
+                    AeError::Role(_) | AeError::Failed(_) => by_move(),
+                    other => Err(other),
+                }),
+            }?;
+            all.stored += part.stored;
+            all.failed += part.failed;
+            all.completed += part.completed;
+            all.is_complete &= part.is_complete;
         }
+        Ok(all)
     };
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(AeError::Ended))
 }

@@ -297,28 +297,11 @@ async fn list_instances(
     if !source.query_levels.contains(&Level::Image) {
         return Ok(());
     }
-    let mut series = series.to_vec();
-    if series.is_empty() {
-        let mut keys = return_keys(&[tags::SERIES_INSTANCE_UID]);
-        keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
-        let answers = find(client, source, Level::Series, keys).await?;
-        series =
-            answers.iter().filter_map(|s| s.text(tags::SERIES_INSTANCE_UID).map(str::to_owned)).collect();
-    }
     let mut holdings = std::collections::BTreeSet::new();
-    for series in series {
-        let mut keys = return_keys(IMAGE_KEYS);
-        keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
-        keys.put_text(tags::SERIES_INSTANCE_UID, VR::UI, &series);
-        for image in find(client, source, Level::Image, keys).await? {
-            let Some(instance) = image.text(tags::SOP_INSTANCE_UID) else { continue };
-            study.instances.push(hub.linkage.token(TokenKind::Instance, instance));
-            if let Some(class) = image.text(tags::SOP_CLASS_UID) {
-                holdings.insert((
-                    class.to_owned(),
-                    image.text(tags::AVAILABLE_TRANSFER_SYNTAX_UID).map(str::to_owned),
-                ));
-            }
+    for image in images(client, source, uid, series).await? {
+        study.instances.push(hub.linkage.token(TokenKind::Instance, &image.instance));
+        if let Some(class) = image.class {
+            holdings.insert((class, image.transfer_syntax));
         }
     }
     study.instances.sort();
@@ -327,6 +310,48 @@ async fn list_instances(
     // Chosen once and kept with the study, so that a retry brings the same bytes.
     study.plan = serde_json::to_string(&holdings).unwrap_or_else(|_| "[]".into());
     Ok(())
+}
+
+/// An instance as an archive lists it. True UIDs: it lives only while it is asked for.
+pub(super) struct Image {
+    pub(super) series: String,
+    pub(super) instance: String,
+    class: Option<String>,
+    transfer_syntax: Option<String>,
+}
+
+/// The instances that an archive lists for a study; `series` where they are known already.
+pub(super) async fn images(
+    client: &Client,
+    source: &Source,
+    uid: &str,
+    series: &[String],
+) -> Result<Vec<Image>, AeError> {
+    let mut series = series.to_vec();
+    if series.is_empty() {
+        let mut keys = return_keys(&[tags::SERIES_INSTANCE_UID]);
+        keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
+        let answers = find(client, source, Level::Series, keys).await?;
+        series =
+            answers.iter().filter_map(|s| s.text(tags::SERIES_INSTANCE_UID).map(str::to_owned)).collect();
+    }
+    let mut images = Vec::new();
+    for series in series {
+        let mut keys = return_keys(IMAGE_KEYS);
+        keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
+        keys.put_text(tags::SERIES_INSTANCE_UID, VR::UI, &series);
+        for image in find(client, source, Level::Image, keys).await? {
+            let text = |tag| image.text(tag).map(str::to_owned);
+            let Some(instance) = text(tags::SOP_INSTANCE_UID) else { continue };
+            images.push(Image {
+                series: series.clone(),
+                instance,
+                class: text(tags::SOP_CLASS_UID),
+                transfer_syntax: text(tags::AVAILABLE_TRANSFER_SYNTAX_UID),
+            });
+        }
+    }
+    Ok(images)
 }
 
 #[expect(clippy::too_many_arguments, reason = "what one answered query leads to")]

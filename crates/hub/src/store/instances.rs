@@ -333,6 +333,14 @@ impl Store {
         .await
     }
 
+    /// The tokens of a study's instances that have not arrived.
+    pub async fn missing_tokens(&self, study: &str) -> Result<Vec<String>> {
+        self.all("SELECT token FROM instance WHERE study = $1 AND state = 'missing'", &[study], |row| {
+            row.get("token")
+        })
+        .await
+    }
+
     /// The projects that expect an instance of a source.
     pub async fn projects_expecting(&self, source: &str, token: &str) -> Result<Vec<String>> {
         self.all(
