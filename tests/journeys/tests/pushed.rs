@@ -1,4 +1,5 @@
 //! Foreign programs push to the hub: DCMTK's storescu and echoscu, pynetdicom. What is answered 0x0000 is in the spool.
+#![expect(clippy::unwrap_used, reason = "what fails here is the test")]
 
 use dicom::tag::tags;
 use journeys::{Rig, a_ct_file, has, run};
