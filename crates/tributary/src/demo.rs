@@ -3,7 +3,7 @@
 //! All is real but the hospitals: configuration files, keys, sockets, databases, consignments and receipts. The simulation
 //! knows what must come of every instance, and the night is held against it.
 
-mod house;
+pub mod house;
 mod reckon;
 mod report;
 
@@ -96,7 +96,7 @@ pub async fn play(
 }
 
 /// Lets the hub work until nothing is left to be done tonight.
-async fn collect(
+pub async fn collect(
     hub: &Arc<Hub>,
     service: &Service,
     clock: &dyn Clock,

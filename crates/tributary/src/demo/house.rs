@@ -11,19 +11,21 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 /// The hub's AE title.
-pub(super) const HUB_AE: &str = "TRIBUTARY";
+pub const HUB_AE: &str = "TRIBUTARY";
 const PROJECT: &str = "nccid";
 /// The hub's name in consignments.
 pub(super) const HUB_ID: &str = "demo-region";
 
 /// The configuration files.
-pub(super) struct Papers {
-    pub(super) hub: PathBuf,
-    pub(super) national: PathBuf,
+pub struct Papers {
+    /// The hub's.
+    pub hub: PathBuf,
+    /// The national house's.
+    pub national: PathBuf,
 }
 
 /// Writes keys, configurations, sheets and lists.
-pub(super) fn write(folder: &Path, region: &Region, ports: &[u16]) -> Result<Papers> {
+pub fn write(folder: &Path, region: &Region, ports: &[u16]) -> Result<Papers> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     if fs::read_dir(folder)?.next().is_some() {
         bail!("{} is not empty: give a folder that is new", folder.display());
@@ -96,7 +98,7 @@ fn national_toml(folder: &Path, region: &Region) -> Result<String> {
 }
 
 /// Imports every trust's sheet, the opt-out check and the objections, by the real importers; tells how many rows are in.
-pub(super) async fn import(hub: &Hub, region: &Region, folder: &Path) -> Result<usize> {
+pub async fn import(hub: &Hub, region: &Region, folder: &Path) -> Result<usize> {
     let served = hub.projects.first().context("the hub serves no project")?;
     let lists = folder.join("sheets");
     let mut rows = 0;

@@ -1,0 +1,312 @@
+//! Foreign programs as the archive: DCMTK's dcmqrscp and Orthanc hold what one trust's archive holds; the hub asks, fetches
+//! and judges, and all comes as it was planned.
+#![expect(clippy::unwrap_used, reason = "what fails here is the test")]
+
+use dicom::part10;
+use hub::config::Config;
+use hub::context::Hub;
+use hub::linkage::TokenKind;
+use hub::service::Service;
+use hub::status::INSTANCE_STATES;
+use journeys::{free_port, has, run};
+use platform::clock::SystemClock;
+use platform::testing::TempDir;
+use sim::encode::Syntax;
+use sim::region::{Fate, Region, Size, Unwanted};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tributary::demo::{collect, house};
+
+/// After this long it is looked at as it stands.
+const COLLECT_MAX: Duration = Duration::from_secs(50);
+
+/// How images come to the hub.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The archive knows no destination: only C-GET can bring anything.
+    Get,
+    /// The hub asks for nothing else.
+    Move,
+}
+
+/// What a foreign archive is told of itself and of the hub.
+struct Setting<'a> {
+    folder: &'a Path,
+    ae_title: &'a str,
+    port: u16,
+    held_as: Syntax,
+    /// The hub's port, where the hub is a known destination.
+    hub_port: Option<u16>,
+}
+
+/// A foreign program that serves until the journey ends.
+struct Archive {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Drop for Archive {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+impl Archive {
+    fn start(program: &str, args: &[&str], folder: &Path) -> Self {
+        let log = folder.join("archive.log");
+        let file = fs::File::create(&log).unwrap();
+        let mut command = Command::new(program);
+        command.args(args).current_dir(folder).env("TCP_NODELAY", "1").stdin(Stdio::null());
+        command.stdout(file.try_clone().unwrap()).stderr(file);
+        Self { process: command.spawn().unwrap(), log }
+    }
+
+    /// What the program has written so far.
+    fn told(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    async fn listens(&mut self, port: u16) {
+        for _ in 0..200 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return;
+            }
+            assert!(self.process.try_wait().unwrap().is_none(), "the archive ended at once: {}", self.told());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("the archive does not listen on {port}: {}", self.told());
+    }
+}
+
+fn dcmqrscp(setting: &Setting<'_>) -> Archive {
+    let Setting { folder, ae_title, port, held_as, hub_port } = setting;
+    let images = folder.join("images");
+    fs::create_dir_all(&images).unwrap();
+    let known = hub_port.map(|port| format!("hub = ({}, 127.0.0.1, {port})\n", house::HUB_AE));
+    let config = format!(
+        "NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n\
+         HostTable BEGIN\n{}HostTable END\nVendorTable BEGIN\nVendorTable END\n\
+         AETable BEGIN\n{ae_title} {} RW (200, 1024mb) ANY\nAETable END\n",
+        known.unwrap_or_default(),
+        images.display()
+    );
+    fs::write(folder.join("qr.cfg"), config).unwrap();
+    let mut words = vec!["-v", "-c", "qr.cfg"];
+    if *held_as == Syntax::Rle {
+        words.extend(["+xr", "-xr"]);
+    }
+    Archive::start("dcmqrscp", &words, folder)
+}
+
+fn orthanc_program() -> String {
+    std::env::var("TRIBUTARY_TEST_ORTHANC").unwrap_or_else(|_| "Orthanc".into())
+}
+
+fn orthanc(setting: &Setting<'_>) -> Archive {
+    let Setting { folder, ae_title, port, hub_port, .. } = setting;
+    let known = hub_port.map(|port| format!(r#""hub": [{:?}, "127.0.0.1", {port}]"#, house::HUB_AE));
+    let config = format!(
+        r#"{{
+  "StorageDirectory": "images", "IndexDirectory": "images", "Plugins": [],
+  "HttpPort": {}, "RemoteAccessAllowed": false, "DeidentifyLogs": false,
+  "DicomAet": {ae_title:?}, "DicomPort": {port}, "DicomCheckCalledAet": false,
+  "DicomAlwaysAllowFind": true, "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true,
+  "DicomModalities": {{ {} }}
+}}"#,
+        free_port(),
+        known.unwrap_or_default()
+    );
+    fs::write(folder.join("orthanc.json"), config).unwrap();
+    Archive::start(&orthanc_program(), &["--verbose", "orthanc.json"], folder)
+}
+
+/// One archive out of the region, with the one trust behind it, its sheet and its lists, as if there were no other.
+fn only(source: &str, held_as: Syntax, by: By) -> Region {
+    let mut region = Region::nccid(2020, Size { people: 1, ..Size::TEST });
+    let at = region.sources.iter().position(|planned| planned.name == source).unwrap();
+    region.sources = vec![region.sources[at].clone()];
+    let manners = &mut region.sources[0].manners;
+    (manners.syntax, manners.get, manners.stores_as) = (held_as, by == By::Get, None);
+    region.trusts.retain(|trust| trust.source == at);
+    assert_eq!(region.trusts.len(), 1, "{source} is shared");
+    region.trusts[0].source = 0;
+    let ods = region.trusts[0].ods.clone();
+    region.rows.retain(|row| row.ods == ods);
+    region.objections.retain(|(trust, _)| *trust == ods);
+    region.instances.retain(|planted| planted.source == at);
+    region.instances.iter_mut().for_each(|planted| planted.source = 0);
+    region
+}
+
+/// Fills the archive, lets the hub work until nothing is due, and holds what came against the plan.
+async fn journey(start: fn(&Setting<'_>) -> Archive, source: &str, held_as: Syntax, by: By) {
+    let region = only(source, held_as, by);
+    let dir = TempDir::new();
+    let folder = dir.path().join("archive");
+    fs::create_dir_all(&folder).unwrap();
+    let port = free_port();
+    let papers = house::write(&dir.path().join("house"), &region, &[port]).unwrap();
+    let config = Config::load(&papers.hub).unwrap();
+    let hub_port = (by == By::Move).then(|| config.listen.address.port());
+    let ae_title = &region.sources[0].manners.ae_title;
+    let mut archive = start(&Setting { folder: &folder, ae_title, port, held_as, hub_port });
+    archive.listens(port).await;
+    fill(&region, dir.path(), ae_title, port).await;
+    let filled = archive.told().len();
+
+    let clock = SystemClock::shared();
+    let custody = deid::custody::Custody::mint();
+    let hub = Arc::new(Hub::open(config, Arc::clone(&clock), custody).await.unwrap());
+    house::import(&hub, &region, papers.hub.parent().unwrap()).await.unwrap();
+    let service = Service::start(Arc::clone(&hub)).await.unwrap();
+    let began = clock.elapsed();
+    let done = tokio::time::timeout(COLLECT_MAX, collect(&hub, &service, clock.as_ref(), &|_| {})).await;
+    let came = came_otherwise(&hub, &region).await;
+    assert!(came.is_empty(), "not as planned:\n{}", came.join("\n"));
+    done.expect("all is as planned, and something is still due").unwrap();
+    let was_asked = &archive.told()[filled..];
+    only_who_may_be_asked_for(&region, was_asked);
+    eprintln!("collected in {:.1} s", (clock.elapsed() - began).as_secs_f32());
+}
+
+/// Stores every instance in the archive, in the syntax in which it is to be held.
+async fn fill(region: &Region, dir: &Path, ae_title: &str, port: u16) {
+    let files = dir.join("files");
+    region.write_files(&files).unwrap();
+    let (port, files) = (port.to_string(), files.to_str().unwrap().to_owned());
+    let propose = match region.sources[0].manners.syntax {
+        Syntax::Rle => "-xr",
+        _ => "-x=",
+    };
+    let words = ["-R", propose, "+sd", "+r", "-aec", ae_title, "127.0.0.1", &port, &files];
+    let stored = run("storescu", &words).await;
+    assert!(stored.status.success(), "storescu: {}", String::from_utf8_lossy(&stored.stderr));
+}
+
+/// Where an instance must stand before anything is consigned; `None`: it must have been left alone.
+fn wanted(fate: &Fate) -> Option<String> {
+    match fate {
+        Fate::Acknowledged => Some("cleared".into()),
+        Fate::Held(reasons) => Some(standing("held", reasons.iter().copied())),
+        Fate::Rejected(reason) => Some(standing("rejected", [*reason])),
+        // Its study is held where it lies, until a person has looked.
+        Fate::NotRequested(Unwanted::IdentityUnconfirmed) => Some(standing("held", ["identity-unconfirmed"])),
+        Fate::NotRequested(_) => None,
+    }
+}
+
+fn standing<'a>(state: &str, reasons: impl IntoIterator<Item = &'a str>) -> String {
+    let reasons: BTreeSet<&str> = reasons.into_iter().collect();
+    std::iter::once(state).chain(reasons).collect::<Vec<_>>().join(" ")
+}
+
+/// Everything that is not as planned, in words.
+async fn came_otherwise(hub: &Hub, region: &Region) -> Vec<String> {
+    let mut differences = Vec::new();
+    let served = &hub.projects[0];
+    let mut known = BTreeMap::new();
+    for state in INSTANCE_STATES {
+        for instance in hub.store.instances_in(&served.project.name, state).await.unwrap() {
+            let reasons = instance.reason.as_deref().unwrap_or_default().split_whitespace();
+            known.insert(instance.token, standing(state, reasons));
+        }
+    }
+    let mut studies = BTreeMap::new();
+    for row in hub.store.rows(&served.project.name).await.unwrap() {
+        for study in hub.store.studies_of_row(&row.id).await.unwrap() {
+            studies.insert(study.token, standing(&study.state, study.reason.as_deref()));
+        }
+    }
+    let (mut uids, mut wanted_studies) = (BTreeSet::new(), BTreeSet::new());
+    for (_, instance, fate) in region.expected() {
+        let planned = wanted(fate);
+        if planned.is_some() {
+            uids.insert(instance.uid.clone());
+        }
+        let study = hub.linkage.token(TokenKind::Study, &instance.study.uid);
+        let came = known.remove(&hub.linkage.token(TokenKind::Instance, &instance.uid));
+        let came = came.or_else(|| studies.get(&study).cloned());
+        wanted_studies.extend(planned.is_some().then_some(study));
+        if came != planned {
+            let of = format!("{} {}", instance.series.kind.modality(), instance.study.description);
+            differences.push(format!("{of} {}: {came:?}, planned {planned:?} ({fate:?})", instance.uid));
+        }
+    }
+    assert!(uids.len() > 5, "the plan is empty");
+    if !known.is_empty() {
+        differences.push(format!("{} instances that the archive does not hold", known.len()));
+    }
+    studies.retain(|study, _| !wanted_studies.contains(study));
+    differences.extend(studies.values().map(|state| format!("a study beyond the plan: {state}")));
+    let mut fetched = BTreeSet::new();
+    for id in hub.store.live_spool().await.unwrap() {
+        let source = Box::new(hub.spool.read(&id).unwrap());
+        let object = part10::open(source, &part10::Limits::default()).unwrap();
+        fetched.insert(object.meta.sop_instance.clone());
+    }
+    for unwanted in fetched.difference(&uids) {
+        differences.push(format!("{unwanted} was fetched and is not wanted"));
+    }
+    let status = hub::status::of_project(hub, served).await.unwrap();
+    for trust in status.trusts.iter().filter(|trust| !trust.reconciles()) {
+        differences.push(format!(
+            "{}: expected {}, in all states {}",
+            trust.trust,
+            trust.expected,
+            trust.sum()
+        ));
+    }
+    differences
+}
+
+/// The archive's own log names the people of the sheet, and nobody whom no one may ask for.
+fn only_who_may_be_asked_for(region: &Region, log: &str) {
+    let (mut asked, mut withheld) = (BTreeSet::new(), BTreeSet::new());
+    for (_, instance, fate) in region.expected() {
+        let person = &instance.person;
+        let ids = person.local_ids.iter().map(|local| local.id.as_str());
+        let is_withheld = matches!(
+            fate,
+            Fate::NotRequested(Unwanted::OptedOut | Unwanted::Objected | Unwanted::NotInCohort)
+        );
+        let of = if is_withheld { &mut withheld } else { &mut asked };
+        of.extend(ids.chain([person.nhs_number.as_str()]));
+    }
+    assert!(asked.iter().any(|id| log.contains(id)), "the archive's log does not tell what it was asked");
+    assert!(!withheld.is_empty());
+    assert!(!withheld.iter().any(|id| log.contains(id)), "the archive was asked for somebody withheld");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dcmqrscp_gives_a_trusts_studies_by_c_get() {
+    if has("dcmqrscp") && has("storescu") {
+        journey(dcmqrscp, "alder", Syntax::ExplicitLittle, By::Get).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dcmqrscp_gives_a_trusts_studies_by_c_move() {
+    if has("dcmqrscp") && has("storescu") {
+        journey(dcmqrscp, "birch", Syntax::Rle, By::Move).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orthanc_gives_a_trusts_studies_by_c_get() {
+    if has(&orthanc_program()) && has("storescu") {
+        journey(orthanc, "hazel", Syntax::Rle, By::Get).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orthanc_gives_a_trusts_studies_by_c_find_and_c_move() {
+    if has(&orthanc_program()) && has("storescu") {
+        journey(orthanc, "cedar", Syntax::ExplicitLittle, By::Move).await;
+    }
+}
