@@ -46,6 +46,10 @@ pub struct Config {
     pub limits: Limits,
     /// When consignments may be sent.
     pub transfer: Hours,
+    /// How often what is cleared is consigned, while that window is open.
+    pub transfer_every_s: u32,
+    /// How often it is looked for receipts.
+    pub receipts_every_s: u32,
     /// Numbers that are no one's NHS number although their check digit is right (ten digits each).
     pub placeholders: Vec<String>,
     /// The archives.

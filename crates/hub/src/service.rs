@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use submission::paths::raw_root;
 use tokio::task::JoinSet;
 
 /// A retrieval may take this long: a large study from a slow archive.
@@ -37,10 +38,6 @@ const ARCHIVE_LEASE: Duration = Duration::from_secs(2 * 3600);
 const WORK_LEASE: Duration = Duration::from_secs(30 * 60);
 /// How soon received objects are seen: associations enqueue work from their own threads.
 const WORK_POLL: Duration = Duration::from_millis(500);
-/// How often what is cleared is consigned, while the transfer window is open.
-const NIGHT: Duration = Duration::from_secs(3600);
-/// How often it is looked for receipts.
-const RECEIPTS: Duration = Duration::from_secs(300);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// The service could not start.
@@ -139,20 +136,23 @@ impl Service {
         while running.join_next().await.is_some() {}
     }
 
-    /// Consigns every hour, looks for receipts between; each is safe to be cut off. What fails is tried at the next turn.
+    /// Consigns at once and every so often, looks for receipts between; each is safe to be cut off. What fails is tried at
+    /// the next turn. At once, because a hub that is started again and again would else never send anything.
     async fn nights(&self) {
         let hub = &self.hub;
+        let [every, receipts] = [hub.config.transfer_every_s, hub.config.receipts_every_s]
+            .map(|every_s| Duration::from_secs(u64::from(every_s)));
         loop {
-            let until = hub.clock.now().plus(NIGHT);
+            if let Some(found) = tell(night(hub).await, "the night") {
+                alert(&found);
+            }
+            let until = hub.clock.now().plus(every);
             while hub.clock.now() < until {
-                hub.clock.sleep(RECEIPTS).await;
+                hub.clock.sleep(receipts.min(every)).await;
                 let mut found = Night::default();
                 for served in &hub.projects {
                     tell(take_receipts(hub, served, &mut found).await, "receipts");
                 }
-                alert(&found);
-            }
-            if let Some(found) = tell(night(hub).await, "the night") {
                 alert(&found);
             }
         }
@@ -369,9 +369,10 @@ async fn tidy_up(hub: &Hub) -> Result<(), HubError> {
     let live: HashSet<String> = hub.store.live_spool().await?.into_iter().collect();
     let spooled = hub.spool.sweep(&live)?;
     let spent = destroy_spent(hub).await?;
-    let unfinished = hub.outbox.sweep_unfinished().await?;
+    let mut unfinished = hub.outbox.sweep_unfinished("").await?;
     let mut orphans = 0;
     for served in &hub.projects {
+        unfinished += served.inbox.sweep_unfinished(&raw_root(&hub.id)).await?;
         orphans += sweep_outbox(hub, served).await?;
     }
     if freed > 0 || spooled > 0 || spent > 0 || unfinished > 0 || orphans > 0 {

@@ -8,8 +8,10 @@ use platform::clock::Clock;
 use platform::db::Db;
 use platform::objects::Objects;
 use residue::Searcher;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use submission::paths::receipts_root;
 
 /// The national house, open.
 #[derive(Debug)]
@@ -55,13 +57,21 @@ impl House {
         Ok(Self { config, store: Store::new(db), projects, searcher, clock })
     }
 
-    /// Removes what an earlier process left half written in the warehouses. Only for the process that serves, before
-    /// it begins.
+    /// Removes what an earlier process left half written: in the warehouses, among the receipts, in its scratch folder.
+    /// Only for the process that serves, before it begins.
     pub async fn sweep(&self) -> Result<(), NationalError> {
         for project in &self.projects {
-            project.warehouse.sweep_unfinished().await?;
+            project.warehouse.sweep_unfinished("").await?;
+            for hub in self.config.hubs.keys() {
+                project.inbox.sweep_unfinished(&receipts_root(hub)).await?;
+            }
         }
-        Ok(())
+        match std::fs::remove_dir_all(self.scratch()) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(NationalError::Disk { doing: "emptying the scratch folder", source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What this house remembers.

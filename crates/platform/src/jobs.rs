@@ -207,9 +207,10 @@ pub async fn release(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), J
 }
 
 /// Frees every job that anybody holds: due at once. For a process that starts and knows that it is the only one; should it
-/// err, the other finds its leases lost, and some work is done twice.
+/// err, the other finds its leases lost, and some work is done twice. What was cut off does not count as an attempt: the
+/// next failure is waited out as if it were the first.
 pub async fn free_all(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
-    sql("/* free jobs */ UPDATE jobs SET due_us = $1, lease_token = NULL
+    sql("/* free jobs */ UPDATE jobs SET due_us = $1, lease_token = NULL, attempts = attempts - 1
         WHERE state = 'open' AND lease_token IS NOT NULL")
     .bind(now)
     .run(tx)

@@ -382,10 +382,12 @@ impl Objects {
         }
     }
 
-    /// Removes what an earlier process left half written (folders only). Call before this process writes.
-    pub async fn sweep_unfinished(&self) -> Result<u64, ObjectError> {
+    /// Removes what an earlier process left half written under a prefix, `""` for everywhere (folders only). Call before this
+    /// process writes, and only for what nobody else writes.
+    pub async fn sweep_unfinished(&self, prefix: &str) -> Result<u64, ObjectError> {
+        let prefix = prefix.to_owned();
         match self.folder.clone() {
-            Some(folder) => blocking(move || folder.sweep()).await,
+            Some(folder) => blocking(move || folder.sweep(&prefix)).await,
             None => Ok(0),
         }
     }
@@ -492,7 +494,8 @@ mod tests {
         objects.put("a/b.dcm", Bytes::from_static(b"x")).await.unwrap();
         std::fs::write(dir.path().join("a/c.dcm#77"), b"half").unwrap();
         assert_eq!(objects.list_sorted("").await.unwrap().len(), 1);
-        assert_eq!(objects.sweep_unfinished().await.unwrap(), 1);
+        assert_eq!(objects.sweep_unfinished("b").await.unwrap(), 0, "elsewhere, and no such folder");
+        assert_eq!(objects.sweep_unfinished("").await.unwrap(), 1);
         assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
     }
 

@@ -90,6 +90,7 @@ pub struct Archive {
     destinations: Mutex<BTreeMap<String, SocketAddr>>,
     asked: Mutex<Vec<Asked>>,
     stored: Mutex<Vec<Stored>>,
+    delivered: Mutex<Vec<String>>,
     associations: Mutex<usize>,
     /// Faults of associations to come.
     pub association_faults: Schedule,
@@ -110,6 +111,7 @@ impl Archive {
             destinations: Mutex::default(),
             asked: Mutex::default(),
             stored: Mutex::default(),
+            delivered: Mutex::default(),
             associations: Mutex::default(),
             association_faults: Schedule::default(),
             retrieval_faults: Schedule::default(),
@@ -148,6 +150,11 @@ impl Archive {
     /// What peers stored here.
     pub fn stored(&self) -> Vec<Stored> {
         locked(&self.stored).clone()
+    }
+
+    /// The SOP Instance UIDs that peers answered with success (0000H): from then on they are the peers' to keep.
+    pub fn delivered(&self) -> Vec<String> {
+        locked(&self.delivered).clone()
     }
 
     /// How many associations were begun.

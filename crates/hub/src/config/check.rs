@@ -10,7 +10,7 @@ use platform::objects::{ObjectsConfig, S3Config};
 
 use super::raw::{
     Limits, RawConfig, RawDatabase, RawDocument, RawHours, RawListen, RawProject, RawRule, RawSource,
-    RawTrust,
+    RawTransfer, RawTrust,
 };
 use super::{
     AeTitle, Config, ConfigError, DatabaseUrl, Document, Endpoint, Fault, Hours, KeyPaths, Level, Listen,
@@ -54,7 +54,9 @@ pub(super) fn meant(raw: RawConfig, base: &Path) -> Result<Config, ConfigError> 
         },
         projects: raw.projects.into_iter().enumerate().map(|(i, p)| check.project(i, p)).collect(),
         limits: raw.limits,
-        transfer: check.hours("transfer", &raw.transfer),
+        transfer: check.transfer(&raw.transfer),
+        transfer_every_s: raw.transfer.every_s,
+        receipts_every_s: raw.transfer.receipts_every_s,
         placeholders: raw.identity.placeholders,
         sources: {
             let ours = &listen.ae_title;
@@ -102,6 +104,15 @@ impl Checker<'_> {
             self.note(key, what);
             Hours::new(chrono::NaiveTime::MIN, chrono::NaiveTime::MIN, zone)
         })
+    }
+
+    fn transfer(&mut self, raw: &RawTransfer) -> Hours {
+        for (key, value) in [("every_s", raw.every_s), ("receipts_every_s", raw.receipts_every_s)] {
+            if value == 0 {
+                self.note(format!("transfer.{key}"), "at least 1");
+            }
+        }
+        self.hours("transfer", &RawHours { start: raw.start.clone(), end: raw.end.clone() })
     }
 
     fn limits(&mut self, limits: &Limits) {

@@ -17,7 +17,7 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
-    pub(super) transfer: RawHours,
+    pub(super) transfer: RawTransfer,
     #[serde(default)]
     pub(super) identity: RawIdentity,
     #[serde(default)]
@@ -131,6 +131,22 @@ pub(super) struct RawHours {
 impl Default for RawHours {
     fn default() -> Self {
         Self { start: "00:00".into(), end: "00:00".into() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTransfer {
+    pub(super) start: String,
+    pub(super) end: String,
+    pub(super) every_s: u32,
+    pub(super) receipts_every_s: u32,
+}
+
+impl Default for RawTransfer {
+    fn default() -> Self {
+        let RawHours { start, end } = RawHours::default();
+        Self { start, end, every_s: 3600, receipts_every_s: 300 }
     }
 }
 

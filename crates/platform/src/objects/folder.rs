@@ -122,7 +122,7 @@ impl Folder {
         }
     }
 
-    pub(super) fn sweep(&self) -> Result<u64, ObjectError> {
+    pub(super) fn sweep(&self, prefix: &str) -> Result<u64, ObjectError> {
         fn walk(dir: &Path) -> io::Result<u64> {
             let mut removed = 0;
             for entry in std::fs::read_dir(dir)? {
@@ -136,7 +136,10 @@ impl Folder {
             }
             Ok(removed)
         }
-        walk(&self.root).map_err(|e| fault("sweep", "", &e))
+        match walk(&self.root.join(prefix)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+            swept => swept.map_err(|e| fault("sweep", prefix, &e)),
+        }
     }
 
     /// Makes the folder and syncs the chain of entries up to the root, once per folder and process.

@@ -218,7 +218,7 @@ impl Session<'_> {
                     Some(send::store(link, &outgoing, None).await?)
                 }
             };
-            tally.add(holding.sop_instance(), status);
+            self.tally(&mut tally, holding.sop_instance(), status);
             if tally.remaining > 0 {
                 link.send(message.context, &response(Status::PENDING, tally.counts(false)), None).await?;
             }
@@ -279,7 +279,7 @@ impl Session<'_> {
                     stored.ok()
                 }
             };
-            tally.add(holding.sop_instance(), status);
+            self.tally(&mut tally, holding.sop_instance(), status);
             if tally.remaining > 0 {
                 link.send(message.context, &response(Status::PENDING, tally.counts(false)), None).await?;
             }
@@ -289,6 +289,13 @@ impl Session<'_> {
         }
         let last = response(tally.status(), tally.counts(true));
         link.send(message.context, &last, failed_list(&tally, syntax).as_deref()).await
+    }
+
+    fn tally(&self, tally: &mut Tally, instance: &str, status: Option<Status>) {
+        if status == Some(Status::SUCCESS) {
+            locked(&self.archive.delivered).push(instance.to_owned());
+        }
+        tally.add(instance, status);
     }
 
     async fn outgoing(&self, holding: &Holding, syntax: &str) -> Outgoing {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub const HUB_AE: &str = "TRIBUTARY";
 const PROJECT: &str = "nccid";
 /// The hub's name in consignments.
-pub(super) const HUB_ID: &str = "demo-region";
+pub const HUB_ID: &str = "demo-region";
 
 /// The configuration files.
 pub struct Papers {
@@ -99,37 +99,49 @@ fn national_toml(folder: &Path, region: &Region) -> Result<String> {
 
 /// Imports every trust's sheet, the opt-out check and the objections, by the real importers; tells how many rows are in.
 pub async fn import(hub: &Hub, region: &Region, folder: &Path) -> Result<usize> {
-    let served = hub.projects.first().context("the hub serves no project")?;
-    let lists = folder.join("sheets");
     let mut rows = 0;
     for trust in &region.trusts {
-        let bytes = fs::read(lists.join(format!("{}.csv", trust.ods)))?;
-        let import = Import {
-            project: &served.project,
-            map: &[],
-            dates: None,
-            issuer: None,
-            arm: None,
-            worksheet: None,
-            placeholders: &hub.config.placeholders,
-            today: hub.clock.now().date(),
-            sheet_bytes_max: hub.config.limits.sheet_bytes_max,
-            sheet_rows_max: hub.config.limits.sheet_rows_max,
-        };
-        let sheet = hub::cohort::import(&bytes, &import, &hub.custody)?;
-        if let Some(problem) = sheet.problems.first() {
-            bail!("the sheet of {}: {problem}", trust.ods);
-        }
-        let digest = submission::digest::Digest::of(&bytes).to_string();
-        hub::enrol::enrol(hub, served, &trust.ods, &sheet, &digest, "demo").await?;
-        rows += sheet.rows.len();
-        let objections = lists.join(format!("{}-objections.csv", trust.ods));
-        if objections.exists() {
-            hub::objections::objections_taken(hub, &trust.ods, &fs::read(objections)?, None, "demo").await?;
-        }
+        rows += import_trust(hub, &trust.ods, folder).await?;
     }
+    import_check(hub, folder).await?;
+    Ok(rows)
+}
+
+/// Imports the sheet and the objections of one trust; tells how many rows are in.
+pub async fn import_trust(hub: &Hub, ods: &str, folder: &Path) -> Result<usize> {
+    let served = hub.projects.first().context("the hub serves no project")?;
+    let lists = folder.join("sheets");
+    let bytes = fs::read(lists.join(format!("{ods}.csv")))?;
+    let import = Import {
+        project: &served.project,
+        map: &[],
+        dates: None,
+        issuer: None,
+        arm: None,
+        worksheet: None,
+        placeholders: &hub.config.placeholders,
+        today: hub.clock.now().date(),
+        sheet_bytes_max: hub.config.limits.sheet_bytes_max,
+        sheet_rows_max: hub.config.limits.sheet_rows_max,
+    };
+    let sheet = hub::cohort::import(&bytes, &import, &hub.custody)?;
+    if let Some(problem) = sheet.problems.first() {
+        bail!("the sheet of {ods}: {problem}");
+    }
+    let digest = submission::digest::Digest::of(&bytes).to_string();
+    hub::enrol::enrol(hub, served, ods, &sheet, &digest, "demo").await?;
+    let objections = lists.join(format!("{ods}-objections.csv"));
+    if objections.exists() {
+        hub::objections::objections_taken(hub, ods, &fs::read(objections)?, None, "demo").await?;
+    }
+    Ok(sheet.rows.len())
+}
+
+/// Imports what the national opt-out check answered.
+pub async fn import_check(hub: &Hub, folder: &Path) -> Result<()> {
+    let lists = folder.join("sheets");
     let (submitted, returned) =
         (fs::read(lists.join("opt-out-submitted.csv"))?, fs::read(lists.join("opt-out-returned.csv"))?);
     hub::objections::check_taken(hub, &submitted, &returned, hub.clock.now(), "demo").await?;
-    Ok(rows)
+    Ok(())
 }
