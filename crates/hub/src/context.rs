@@ -14,14 +14,18 @@ use deid::pseudonym::{ProjectKey, Pseudonymiser};
 use deid::verify::Verifier;
 use platform::audit::AuditError;
 use platform::clock::Clock;
-use platform::db::{Db, DbError};
+use platform::db::{Db, DbError, GroupCommit};
 use platform::keys::{KeyError, KeyKind, PublicKey, SecretKey};
 use platform::objects::{ObjectError, Objects};
 use platform::seal::SealingKey;
 use ring::hmac;
 use std::sync::Arc;
+use std::time::Duration;
 use submission::names::{InvalidName, Slug};
 use submission::signed::{InvalidKey, PinnedKeys, SignatureError, Signer};
+
+/// Steps whose results are committed together, at most.
+const STEPS_PER_COMMIT_MAX: usize = 64;
 
 /// The hub could not be opened, or a step failed for a reason of the world. No variant holds a patient value.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +108,8 @@ pub struct Hub {
     pub clock: Arc<dyn Clock>,
     /// States, jobs, audit.
     pub store: Store,
+    /// What steps that run side by side write to the store, in one commit and one sync.
+    pub commits: GroupCommit,
     /// Who stands behind a pseudonym.
     pub linkage: Linkage,
     /// Received objects, sealed.
@@ -151,6 +157,7 @@ impl Hub {
             verifier: Verifier::default(),
             config: Arc::new(config),
             clock,
+            commits: GroupCommit::start(store.db().clone(), Duration::ZERO, STEPS_PER_COMMIT_MAX),
             store,
             linkage,
             spool: Arc::new(spool),

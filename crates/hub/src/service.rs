@@ -36,6 +36,8 @@ use tokio::task::JoinSet;
 const ARCHIVE_LEASE: Duration = Duration::from_secs(2 * 3600);
 /// De-identifying one object may take this long.
 const WORK_LEASE: Duration = Duration::from_secs(30 * 60);
+/// A step waits for the disk most of its time: several share a core, and one sync.
+const WORKERS_PER_CORE: u32 = 4;
 /// How soon received objects are seen: associations enqueue work from their own threads.
 const WORK_POLL: Duration = Duration::from_millis(500);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -214,11 +216,13 @@ fn archive_driver(hub: &Arc<Hub>, client: &Client, source: &Source, work: Driver
 
 fn work_driver(hub: &Arc<Hub>) -> Driver {
     let workers = match hub.config.limits.deidentify_workers {
-        0 => std::thread::available_parallelism().map_or(2, |n| u32::try_from(n.get()).unwrap_or(2)),
+        0 => std::thread::available_parallelism()
+            .map_or(WORKERS_PER_CORE, |n| WORKERS_PER_CORE * u32::try_from(n.get()).unwrap_or(1)),
         workers => workers,
     };
     let mut config = DriverConfig::new(WORK_KINDS, hub.config.hub_id.clone(), workers);
     (config.lease, config.poll) = (WORK_LEASE, WORK_POLL);
+    config.claim_at_least = workers / 2;
     let hub = Arc::clone(hub);
     Driver::new(hub.store.db().clone(), Arc::clone(&hub.clock), config, move |lease| {
         let hub = Arc::clone(&hub);

@@ -93,7 +93,7 @@ pub struct Limits {
     pub header_bytes_max: u64,
     /// Free space kept on the spool's disk: below it a C-STORE is answered 0xA700.
     pub spool_reserve_bytes: u64,
-    /// De-identifications at once; 0 means one per CPU core.
+    /// De-identifications at once; 0 means four per CPU core: they wait for the disk most of the time.
     pub deidentify_workers: u32,
     /// Length of a cohort sheet.
     pub sheet_bytes_max: u64,

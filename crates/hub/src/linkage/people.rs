@@ -149,6 +149,12 @@ impl Linkage {
         engine: &Pseudonymiser,
         custody: &Custody,
     ) -> Result<Option<Subject>> {
+        let mut reader = self.db.read().await?;
+        let Some(known) = Self::by_id(&mut reader, person).await? else { return Ok(None) };
+        if let Some(kept) = self.kept_subject(&mut reader, project, &known.id).await? {
+            return Ok(Some(kept));
+        }
+        drop(reader);
         let mut tx = self.db.write().await?;
         let Some(known) = Self::by_id(&mut tx, person).await? else { return Ok(None) };
         let identity = self.open_identity(&known)?;
@@ -172,13 +178,19 @@ impl Linkage {
         .bind(sealed)
         .run(&mut tx)
         .await?;
-        let (pseudonym, sealed): (String, Vec<u8>) =
-            sql("/* linkage: kept subject */ SELECT pseudonym, offset_days FROM subject WHERE project = $1 AND person = $2")
-                .bind(project)
-                .bind(&known.id)
-                .one(&mut tx, |row| Ok((row.get("pseudonym")?, row.get("offset_days")?)))
-                .await?;
+        let kept = self.kept_subject(&mut tx, project, &known.id).await?;
         tx.commit().await?;
+        Ok(kept)
+    }
+
+    async fn kept_subject(&self, on: &mut impl Conn, project: &str, person: &str) -> Result<Option<Subject>> {
+        let kept = sql("/* linkage: kept subject */ SELECT pseudonym, offset_days FROM subject WHERE project = $1 AND person = $2")
+            .bind(project)
+            .bind(person)
+            .first(on, |row| Ok((row.get::<String>("pseudonym")?, row.get::<Vec<u8>>("offset_days")?)))
+            .await?;
+        let Some((pseudonym, sealed)) = kept else { return Ok(None) };
+        let row = format!("{project}/{person}");
         let offset = self.sealing.open_column("subject", &row, "offset_days", &sealed)?;
         let offset: [u8; 4] = offset.as_slice().try_into().map_err(|_| LinkageError::Form)?;
         let pseudonym = Pseudonym::parse(&pseudonym).map_err(|_| LinkageError::Form)?;

@@ -4,15 +4,16 @@ use super::admit::{Admission, admit};
 use crate::context::{Hub, HubError};
 use crate::linkage::Identity;
 use crate::spool::SpoolError;
-use crate::store::{Belongs, Instance as Row, Outgoing, Spooled};
+use crate::store::{Belongs, Instance as Row, Outgoing, Spooled, Store};
 use bytes::Bytes;
 use deid::instance::{Instance, PixelVerdict, Rejection};
 use deid::pixels::Review;
 use deid::pseudonym::Subject;
 use dicom::part10::{Limits, Source};
-use platform::audit::{self, Details};
-use platform::db::Tx;
-use platform::jobs::{self, Lease, Outcome};
+use platform::audit::{self, AuditError, Details};
+use platform::clock::Timestamp;
+use platform::db::{DbError, Tx};
+use platform::jobs::{self, JobError, Lease, Outcome};
 use residue::{Needle, NeedleKind};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -99,18 +100,25 @@ async fn open(
 
 /// Makes or moves the instance's row; `None` where another copy has gone further already.
 async fn received(hub: &Hub, object: &Spooled, admission: &Admission<'_>) -> Result<Option<Row>, HubError> {
-    let belongs = Belongs {
-        project: &admission.served.project.name,
-        source: &object.source,
-        trust: admission.trust.as_deref(),
-        study: admission.study.as_ref().map(|study| study.id.as_str()),
-        person: admission.person.as_deref(),
-        token: &object.token,
-        spool: &object.id,
-    };
-    let mut tx = hub.store.write().await?;
-    let (row, ours) = hub.store.instance_received(&mut tx, &belongs, hub.clock.now()).await?;
-    tx.commit().await?;
+    let (store, now) = (hub.store.clone(), hub.clock.now());
+    let (project, study) =
+        (admission.served.project.name.clone(), admission.study.as_ref().map(|s| s.id.clone()));
+    let (object, trust, person) = (object.clone(), admission.trust.clone(), admission.person.clone());
+    let written = hub.commits.submit(move |tx| {
+        Box::pin(async move {
+            let belongs = Belongs {
+                project: &project,
+                source: &object.source,
+                trust: trust.as_deref(),
+                study: study.as_deref(),
+                person: person.as_deref(),
+                token: &object.token,
+                spool: &object.id,
+            };
+            store.instance_received(tx, &belongs, now).await
+        })
+    });
+    let (row, ours) = written.await?;
     Ok((ours && matches!(row.state.as_str(), "received" | "held" | "quarantined")).then_some(row))
 }
 
@@ -269,48 +277,63 @@ async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) ->
     done(hub, lease, verdicts).await
 }
 
-/// The facts, the audit and the end of the job, in one transaction.
+/// A lost lease, as it is told within a group of commits.
+const LEASE_LOST: &str = "lease-lost";
+
+/// The facts, the audit and the end of the job, in one transaction; that of other steps that end at the same moment too.
 async fn done(hub: &Hub, lease: &Lease, verdicts: Vec<(Row, Verdict)>) -> Result<Outcome, HubError> {
-    let now = hub.clock.now();
-    let mut tx = hub.store.write().await?;
-    for (row, verdict) in &verdicts {
-        match verdict {
-            Verdict::Cleared(c) => {
-                let out = Outgoing {
-                    name: &c.name,
-                    pseudonym: &c.pseudonym,
-                    digest: &c.digest,
-                    bytes: c.bytes,
-                    clearance: &c.clearance,
-                };
-                hub.store.instance_cleared(&mut tx, &row.id, &out, now).await?;
+    let (store, now, held) = (hub.store.clone(), hub.clock.now(), lease.clone());
+    let committed = hub.commits.submit(move |tx| {
+        Box::pin(async move {
+            for (row, verdict) in &verdicts {
+                settle(&store, tx, row, verdict, now).await?;
             }
-            Verdict::Stopped(state, reason) => {
-                hub.store.instance_is(&mut tx, &row.id, state, Some(reason), now).await?;
-            }
+            jobs::complete(tx, &held, now).await.map_err(|error| match error {
+                JobError::Db(error) => error,
+                JobError::LeaseLost { .. } => DbError::Refused(LEASE_LOST.into()),
+            })
+        })
+    });
+    match committed.await {
+        Ok(()) => Ok(Outcome::Finished),
+        Err(DbError::Refused(code)) if code == LEASE_LOST => {
+            Ok(Outcome::RetryLater { at: None, code: LEASE_LOST })
         }
-        record(&mut tx, row, verdict, now).await?;
+        Err(error) => Err(error.into()),
     }
-    if jobs::complete(&mut tx, lease, now).await.is_err() {
-        return Ok(Outcome::RetryLater { at: None, code: "lease-lost" });
-    }
-    tx.commit().await?;
-    Ok(Outcome::Finished)
 }
 
-async fn record(
+/// What became of one object in one project, and that it did, in the audit.
+async fn settle(
+    store: &Store,
     tx: &mut Tx,
     row: &Row,
     verdict: &Verdict,
-    now: platform::clock::Timestamp,
-) -> Result<(), HubError> {
-    let details = Details::new().id("instance", &row.id)?;
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let details = Details::new().id("instance", &row.id);
     let (event, details) = match verdict {
         Verdict::Cleared(c) => {
-            ("instance cleared", details.id("digest", &c.digest)?.id("pseudonym", &c.pseudonym)?)
+            let out = Outgoing {
+                name: &c.name,
+                pseudonym: &c.pseudonym,
+                digest: &c.digest,
+                bytes: c.bytes,
+                clearance: &c.clearance,
+            };
+            store.instance_cleared(tx, &row.id, &out, now).await?;
+            let details = details.and_then(|d| d.id("digest", &c.digest));
+            ("instance cleared", details.and_then(|d| d.id("pseudonym", &c.pseudonym)))
         }
-        Verdict::Stopped(state, _) => ("instance stopped", details.code("state", state)),
+        Verdict::Stopped(state, reason) => {
+            store.instance_is(tx, &row.id, state, Some(reason), now).await?;
+            ("instance stopped", details.map(|d| d.code("state", state)))
+        }
     };
-    audit::append(tx, row.trust.as_deref().unwrap_or("unattributed"), "hub", event, &details, now).await?;
-    Ok(())
+    let of_audit = |error| match error {
+        AuditError::Db(error) => error,
+        AuditError::NotAnId { key } => DbError::Bug { doing: "audit".into(), detail: key.into() },
+    };
+    let (chain, details) = (row.trust.as_deref().unwrap_or("unattributed"), details.map_err(of_audit)?);
+    audit::append(tx, chain, "hub", event, &details, now).await.map_err(of_audit)
 }

@@ -41,6 +41,8 @@ pub struct DriverConfig {
     pub host: String,
     /// Steps at the same time.
     pub concurrency: u32,
+    /// So many must be free before jobs are claimed: where steps are short, one write then claims several.
+    pub claim_at_least: u32,
     /// A step that takes longer is dropped, and the job comes back.
     pub lease: Duration,
     /// How often it looks for work that others enqueued; see also [`Driver::wake`].
@@ -60,6 +62,7 @@ impl DriverConfig {
             kinds: kinds.to_vec(),
             host: host.into(),
             concurrency: concurrency.max(1),
+            claim_at_least: 1,
             lease: Duration::from_secs(300),
             poll: Duration::from_secs(5),
             backoff: Duration::from_secs(5),
@@ -120,11 +123,11 @@ impl Driver {
         while !shutdown.is_requested() {
             // Only the wait for a slot is cut short: a claim that was begun is seen to its end, or its jobs would be
             // nobody's until their leases end.
-            let slot = tokio::select! {
+            let slots = tokio::select! {
                 () = shutdown.requested() => break,
-                slot = self.slot() => slot,
+                slots = self.slots() => slots,
             };
-            match self.claim_for_free_slots(slot).await {
+            match self.claim_for_free_slots(slots).await {
                 Ok(leases) if !leases.is_empty() => {
                     if shutdown.is_requested() {
                         self.give_back(leases.into_iter().map(|(lease, _)| lease).collect()).await;
@@ -160,7 +163,7 @@ impl Driver {
         let mut running = JoinSet::new();
         let mut steps = 0;
         loop {
-            let leases = self.claim_for_free_slots(self.slot().await).await?;
+            let leases = self.claim_for_free_slots(self.slots().await).await?;
             if leases.is_empty() {
                 if running.join_next().await.is_some() {
                     continue;
@@ -180,12 +183,13 @@ impl Driver {
         }
     }
 
-    /// Waits for a free slot.
-    async fn slot(&self) -> OwnedSemaphorePermit {
+    /// Waits for as many free slots as a claim is worth.
+    async fn slots(&self) -> OwnedSemaphorePermit {
+        let wanted = self.0.config.claim_at_least.clamp(1, self.0.config.concurrency);
         self.0
             .slots
             .clone()
-            .acquire_owned()
+            .acquire_many_owned(wanted)
             .await
             .unwrap_or_else(|_| unreachable!("the semaphore is never closed"))
     }
@@ -193,9 +197,12 @@ impl Driver {
     /// Claims as many jobs as there are free slots.
     async fn claim_for_free_slots(
         &self,
-        slot: OwnedSemaphorePermit,
+        mut slots: OwnedSemaphorePermit,
     ) -> Result<Vec<(Lease, OwnedSemaphorePermit)>, DbError> {
-        let mut free = vec![slot];
+        let mut free = Vec::new();
+        while let Some(slot) = slots.split(1) {
+            free.push(slot);
+        }
         while let Ok(slot) = self.0.slots.clone().try_acquire_owned() {
             free.push(slot);
         }

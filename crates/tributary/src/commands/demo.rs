@@ -30,13 +30,26 @@ pub(crate) struct Args {
     /// The same seed plays the same night
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// People of each trust's cohort beyond those that are planted
+    #[arg(long, value_name = "N", default_value_t = Size::DEMO.people)]
+    people: u32,
+    /// Slices of a CT or MR stack
+    #[arg(long, value_name = "N", default_value_t = Size::DEMO.slices)]
+    slices: u32,
+    /// Rows and columns of an image
+    #[arg(long, value_name = "N", default_value_t = Size::DEMO.pixels)]
+    pixels: u16,
 }
 
 pub(crate) async fn run(args: &Args, custody: Custody) -> Result<ExitCode> {
     let temporary = std::env::temp_dir().join(format!("tributary-demo-{}", std::process::id()));
     let folder = args.keep.clone().unwrap_or_else(|| temporary.clone());
     let progress = Progress::new();
-    let options = Options { folder: folder.clone(), seed: args.seed, size: Size::DEMO };
+    let options = Options {
+        folder: folder.clone(),
+        seed: args.seed,
+        size: Size { people: args.people, slices: args.slices, pixels: args.pixels },
+    };
     let played = play(&options, custody, &|line| progress.line(line), &|line| progress.now(line)).await;
     drop(progress);
     let kept = args.keep.is_some();
