@@ -177,10 +177,12 @@ pub enum ConfigError {
         reason: String,
     },
     /// Not TOML, a key that nobody knows, a missing key or a wrong type. The line itself is not repeated: it may hold a secret.
-    #[error("line {line}: {message}")]
+    #[error("line {line}{key}: {message}")]
     Syntax {
         /// From 1.
         line: usize,
+        /// `, key "table.key"`, or nothing where the error is not at a key.
+        key: String,
         /// What the reader says.
         message: String,
     },
@@ -225,12 +227,13 @@ pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
         .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), reason: e.kind().to_string() })
 }
 
-/// Strict TOML; the error tells line and message, never the line's content.
+/// Strict TOML; the error tells line, key and message, never the line's content.
 pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
-    toml::from_str(text).map_err(|e| {
-        let start = e.span().map_or(0, |s| s.start).min(text.len());
-        let line = text.as_bytes()[..start].iter().filter(|b| **b == b'\n').count() + 1;
-        ConfigError::Syntax { line, message: e.message().to_owned() }
+    platform::config::parse(text, "").map_err(|e| match e {
+        platform::config::ConfigError::Invalid { line, key, detail, .. } => {
+            ConfigError::Syntax { line, key, message: detail }
+        }
+        other => ConfigError::Syntax { line: 1, key: String::new(), message: other.to_string() },
     })
 }
 

@@ -46,6 +46,21 @@ pub fn postgres_url() -> Option<String> {
     std::env::var("TRIBUTARY_TEST_POSTGRES").ok().filter(|url| !url.is_empty())
 }
 
+/// A URL like this one, within a fresh schema of its own.
+///
+/// # Panics
+/// If the server cannot be reached or makes none.
+#[expect(clippy::unwrap_used, reason = "a test helper")]
+pub async fn own_schema(url: &str) -> String {
+    let own = format!("t_{}", keys::random_id().unwrap());
+    let server = Db::open(url).await.unwrap();
+    let made = crate::db::create_schema(&server, &own).await;
+    made.unwrap();
+    server.close().await;
+    let joined = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{joined}options[search_path]={own}")
+}
+
 /// Fresh databases with this schema: SQLite always, PostgreSQL (its own schema) where `TRIBUTARY_TEST_POSTGRES` is set.
 ///
 /// # Panics
@@ -56,13 +71,7 @@ pub async fn test_dbs(schema: &[Migration]) -> Vec<TestDb> {
     let sqlite = Db::open(&format!("sqlite://{}", dir.path().join("test.sqlite").display())).await.unwrap();
     let mut all = vec![TestDb { db: sqlite, _dir: Some(dir) }];
     if let Some(url) = postgres_url() {
-        let own = format!("t_{}", keys::random_id().unwrap());
-        let server = Db::open(&url).await.unwrap();
-        let made = crate::db::create_schema(&server, &own).await;
-        made.unwrap();
-        server.close().await;
-        let joined = if url.contains('?') { '&' } else { '?' };
-        let db = Db::open(&format!("{url}{joined}options[search_path]={own}")).await.unwrap();
+        let db = Db::open(&own_schema(&url).await).await.unwrap();
         all.push(TestDb { db, _dir: None });
     }
     for test in &all {

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use house::{Keep, Servers};
 pub use report::{ArmReport, HeldReport, PeopleReport, Report, TrustReport};
 
 /// What is played.
@@ -30,6 +31,8 @@ pub struct Options {
     pub seed: u64,
     /// How much of everything.
     pub size: Size,
+    /// Where the houses keep things: nothing but what their configuration files say hangs on it.
+    pub keep: Keep,
 }
 
 /// The collecting part of a night takes this long at most; then it is reported as it stands.
@@ -61,7 +64,7 @@ pub async fn play(
         archives.push(archive.serve().await.context("a simulated archive cannot listen")?);
     }
     let ports: Vec<u16> = archives.iter().map(|archive| archive.address.port()).collect();
-    let papers = house::write(&options.folder, &region, &ports)?;
+    let papers = house::write(&options.folder, &region, &ports, &options.keep)?;
     let config = hub::config::Config::load(&papers.hub)?;
     let hub = Arc::new(Hub::open(config, Arc::clone(&clock), custody).await?);
     let rows = house::import(&hub, &region, &options.folder).await?;

@@ -288,7 +288,7 @@ impl Place {
     /// Sets a region up; on the keys of another, where one is given.
     async fn open(folder: &Path, region: Region, keys: Option<&Path>) -> Self {
         let ports: Vec<u16> = region.sources.iter().map(|_| free_port()).collect();
-        let papers = house::write(folder, &region, &ports).unwrap();
+        let papers = house::write(folder, &region, &ports, &house::Keep::Folder).unwrap();
         if let Some(other) = keys {
             for file in files(&other.join("keys")) {
                 let to = folder.join(file.strip_prefix(other).unwrap());

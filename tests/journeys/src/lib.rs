@@ -5,6 +5,7 @@ use hub::ae::{Acceptor, Peers};
 use hub::config::Config;
 use hub::context::Hub;
 use hub::pipeline::receive::Receiver;
+use hub::service::Service;
 use platform::clock::SystemClock;
 use platform::keys::{KeyKind, SecretKey};
 use platform::testing::TempDir;
@@ -109,6 +110,12 @@ impl Rig {
         self.acceptor = None;
         let acceptor = Acceptor::listen(Arc::clone(&hub.config), peers, receiver, Arc::clone(&hub.clock));
         self.acceptor = Some(acceptor.unwrap());
+    }
+
+    /// Stops listening, and starts the whole service instead, which listens on the same port and works what was received.
+    pub async fn serve(&mut self) -> Service {
+        self.acceptor = None;
+        Service::start(Arc::clone(&self.hub)).await.unwrap()
     }
 
     /// Its folder.

@@ -151,7 +151,7 @@ async fn journey(start: fn(&Setting<'_>) -> Archive, source: &str, held_as: Synt
     let folder = dir.path().join("archive");
     fs::create_dir_all(&folder).unwrap();
     let port = free_port();
-    let papers = house::write(&dir.path().join("house"), &region, &[port]).unwrap();
+    let papers = house::write(&dir.path().join("house"), &region, &[port], &house::Keep::Folder).unwrap();
     let config = Config::load(&papers.hub).unwrap();
     let hub_port = (by == By::Move).then(|| config.listen.address.port());
     let ae_title = &region.sources[0].manners.ae_title;

@@ -8,10 +8,10 @@ use sim::text::Charset;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use tributary::demo::{Options, Report, play};
+use tributary::demo::{Keep, Options, Report, play};
 
 async fn night(folder: &Path, seed: u64) -> Report {
-    let options = Options { folder: folder.to_owned(), seed, size: Size::TEST };
+    let options = Options { folder: folder.to_owned(), seed, size: Size::TEST, keep: Keep::Folder };
     play(&options, Custody::mint(), &|line| eprintln!("{line}"), &|_| {}).await.unwrap()
 }
 

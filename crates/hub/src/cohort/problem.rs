@@ -123,43 +123,47 @@ codes! {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// No bytes.
-    #[error("the sheet is empty")]
+    #[error("sheet-empty: the sheet is empty")]
     Empty,
     /// Above the limit.
-    #[error("the sheet is longer than sheet_bytes_max = {sheet_bytes_max}")]
+    #[error("sheet-too-long: the sheet is longer than sheet_bytes_max = {sheet_bytes_max}")]
     TooLong {
         /// The limit.
         sheet_bytes_max: u64,
     },
     /// Above the limit.
-    #[error("the sheet has more rows than sheet_rows_max = {sheet_rows_max}; split it")]
+    #[error("sheet-too-many-rows: the sheet has more rows than sheet_rows_max = {sheet_rows_max}; split it")]
     TooManyRows {
         /// The limit.
         sheet_rows_max: u32,
     },
     /// Not a sheet.
-    #[error("this is no sheet that can be read: save it as .xlsx, .ods or .csv")]
+    #[error("sheet-unreadable: this is no sheet that can be read: save it as .xlsx, .ods or .csv")]
     NotASheet,
     /// Begins like a workbook, but cannot be read.
     #[error(
-        "the workbook is damaged or protected by a password: save it again, without a password, as .xlsx, .ods or .csv"
+        "sheet-damaged: the workbook is damaged or protected by a password: save it again, without a password, as .xlsx, .ods or .csv"
     )]
     Damaged,
     /// No such worksheet.
-    #[error("there is no worksheet of the name that was given; the workbook has {count} worksheets")]
+    #[error(
+        "sheet-no-worksheet: there is no worksheet of the name that was given; the workbook has {count} worksheets"
+    )]
     NoWorksheet {
         /// How many there are.
         count: usize,
     },
     /// More than one worksheet has headings.
-    #[error("{count} worksheets look like cohort sheets: say which one with --worksheet")]
+    #[error(
+        "sheet-several-worksheets: {count} worksheets look like cohort sheets: say which one with --worksheet"
+    )]
     SeveralWorksheets {
         /// How many.
         count: usize,
     },
     /// No row of headings.
     #[error(
-        "no headings found in the first {rows_looked_at} rows: there must be one for the NHS number or a local id, and one for {needed}; or name the columns, as --map \"Column heading=nhs-number\""
+        "sheet-no-headings: no headings found in the first {rows_looked_at} rows: there must be one for the NHS number or a local id, and one for {needed}; or name the columns, as --map \"Column heading=nhs-number\""
     )]
     NoHeadings {
         /// How far was looked.
@@ -169,7 +173,7 @@ pub enum Unreadable {
     },
     /// Two columns for one field.
     #[error(
-        "the columns {first:?} and {second:?} both read as {field}: rename one, or name the right one with --map"
+        "sheet-two-columns: the columns {first:?} and {second:?} both read as {field}: rename one, or name the right one with --map"
     )]
     TwoColumns {
         /// The field.
@@ -180,18 +184,18 @@ pub enum Unreadable {
         second: String,
     },
     /// A column named by hand is not there.
-    #[error("there is no column {heading:?}, which --map names")]
+    #[error("sheet-no-such-column: there is no column {heading:?}, which --map names")]
     NoSuchColumn {
         /// The heading as given.
         heading: String,
     },
     /// The arm given for all rows is not one of the project's.
-    #[error("the project has no such arm; it has {arms}")]
+    #[error("sheet-no-such-arm: the project has no such arm; it has {arms}")]
     NoSuchArm {
         /// The project's arms.
         arms: String,
     },
     /// Headings and nothing below.
-    #[error("there are headings, and no rows below them")]
+    #[error("sheet-no-rows: there are headings, and no rows below them")]
     NoRows,
 }

@@ -214,7 +214,10 @@ fn a_template_of_one_arm_needs_no_arm_column() {
     assert_eq!(import(text.as_bytes(), &negative, &Custody::mint()).unwrap().rows[0].arm, "negative");
     let unknown = Import { arm: Some("neutral"), ..options(&project) };
     let error = import(text.as_bytes(), &unknown, &Custody::mint()).unwrap_err();
-    assert_eq!(error.to_string(), "the project has no such arm; it has positive, negative");
+    assert_eq!(
+        error.to_string(),
+        "sheet-no-such-arm: the project has no such arm; it has positive, negative"
+    );
 }
 
 #[test]

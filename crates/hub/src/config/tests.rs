@@ -48,7 +48,7 @@ fn the_minimal_sample_gets_its_defaults() {
 #[test]
 fn an_unknown_key_is_an_error_with_its_line() {
     let text = MINIMAL.replace("port = 104", "port = 104\nstudies_per_minute = 3");
-    let Err(ConfigError::Syntax { line, message }) = parse(&text) else { panic!() };
+    let Err(ConfigError::Syntax { line, message, .. }) = parse(&text) else { panic!() };
     assert_eq!(text.lines().nth(line - 1).unwrap(), "studies_per_minute = 3");
     assert!(message.contains("unknown field `studies_per_minute`"), "{message}");
 }

@@ -1,6 +1,6 @@
 //! `tributary demo`: a whole night on this machine.
 
-use crate::demo::{Options, play};
+use crate::demo::{Keep, Options, play};
 use crate::ui::Progress;
 use ::deid::custody::Custody;
 use anyhow::Result;
@@ -49,6 +49,7 @@ pub(crate) async fn run(args: &Args, custody: Custody) -> Result<ExitCode> {
         folder: folder.clone(),
         seed: args.seed,
         size: Size { people: args.people, slices: args.slices, pixels: args.pixels },
+        keep: Keep::Folder,
     };
     let played = play(&options, custody, &|line| progress.line(line), &|line| progress.now(line)).await;
     drop(progress);
