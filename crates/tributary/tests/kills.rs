@@ -1,6 +1,8 @@
 //! Both houses as real processes, killed with SIGKILL while they work, archives breaking off in between: the end is the same
 //! as if nobody had been killed, nothing that was accepted is lost, nothing is held twice, nothing is left lying about.
 
+#![expect(clippy::unwrap_used, reason = "a test: what fails here is the test")]
+
 use deid::custody::Custody;
 use hub::config::Config;
 use hub::context::Hub;
