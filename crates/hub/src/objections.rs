@@ -3,6 +3,7 @@
 use crate::cohort::{PeopleList, Problem, Unreadable, read_people};
 use crate::context::{Hub, HubError};
 use crate::linkage::{Identity, OptOutMark};
+use crate::pipeline::review::{ReviewError, retry_row};
 use deid::custody::Sensitive;
 use deid::identity::PersonKey;
 use platform::audit::{self, Details};
@@ -99,7 +100,29 @@ pub async fn check_taken(
     let details =
         Details::new().number("submitted", count(taken.submitted)).number("permitted", count(permitted));
     record(hub, "hub", actor, "opt-out check taken", &details).await?;
+    let permitted: HashSet<&str> =
+        marks.iter().filter(|(_, mark)| mark.permitted).map(|(person, _)| person.as_str()).collect();
+    ask_now(hub, &permitted, actor).await?;
     Ok(taken)
+}
+
+/// Rows that were held for want of this check are asked for now, not tomorrow.
+async fn ask_now(hub: &Hub, permitted: &HashSet<&str>, actor: &str) -> Result<(), HubError> {
+    for served in &hub.projects {
+        for row in hub.store.rows(&served.project.name).await? {
+            let code = row.reason.as_deref().unwrap_or_default();
+            let waited = row.state == "held" && (code.starts_with("opt-out-") || code == "opted-out");
+            if waited && permitted.contains(row.person.as_str()) {
+                match retry_row(hub, &row.id, actor).await {
+                    // No archive can be asked for it: it stays as it is.
+                    Ok(()) | Err(ReviewError::NothingToDo { .. }) => {}
+                    Err(ReviewError::Hub(error)) => return Err(error),
+                    Err(_) => tracing::warn!(row = %row.id, "a row could not be asked for again"),
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// People who object at a trust; from now on nothing of theirs leaves it. People whom no sheet names yet are remembered.

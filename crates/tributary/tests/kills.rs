@@ -1,6 +1,5 @@
 //! Both houses as real processes, killed with SIGKILL while they work, archives breaking off in between: the end is the same
 //! as if nobody had been killed, nothing that was accepted is lost, nothing is held twice, nothing is left lying about.
-
 #![expect(clippy::unwrap_used, reason = "a test: what fails here is the test")]
 
 use deid::custody::Custody;
@@ -372,13 +371,24 @@ impl Place {
             if left.is_empty() && acknowledged == [expected.clone()] {
                 return;
             }
-            assert!(
-                began.elapsed() < NIGHT_MAX,
-                "the night does not end: {acknowledged:?} of {expected} acknowledged, left {left:#?}\n{told:#?}\n{}\n{}",
+            if began.elapsed() < NIGHT_MAX {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+            let stopped = texts(
+                self.hub.store.db(),
+                sql("SELECT source || ' ' || state || ' ' || COALESCE(reason, '') AS line FROM instance
+                    WHERE state <> 'acknowledged'
+                    UNION ALL SELECT source || ' study ' || state || ' ' || COALESCE(reason, '') || ' of '
+                    || CAST(COALESCE(expected, -1) AS TEXT) FROM study s WHERE state <> 'retrieved' OR COALESCE(expected, 0) <>
+                    (SELECT COUNT(*) FROM instance i WHERE i.study = s.id)"),
+            );
+            panic!(
+                "the night does not end: {acknowledged:?} of {expected} acknowledged, left {left:#?}\n{:#?}\n{told:#?}\n{}\n{}",
+                stopped.await,
                 processes[0].tail(),
                 processes[1].tail(),
             );
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

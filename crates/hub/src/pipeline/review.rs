@@ -369,7 +369,8 @@ async fn retry_study(hub: &Hub, study: &crate::store::Study, actor: &str) -> Res
     Ok(tx.commit().await?)
 }
 
-async fn retry_row(hub: &Hub, id: &str, actor: &str) -> Result<()> {
+/// Asks for a held row again, wherever it may be asked.
+pub(crate) async fn retry_row(hub: &Hub, id: &str, actor: &str) -> Result<()> {
     let row = hub.store.row(id).await?.ok_or_else(|| ReviewError::Unknown(id.to_owned()))?;
     if row.state != "held" {
         return Err(ReviewError::NothingToDo { state: row.state, what: "retry" });
