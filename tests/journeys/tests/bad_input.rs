@@ -3,6 +3,7 @@
 //! Bad files and configurations that people give to the program: `crates/tributary/tests/bad_input.rs`. Consignments with a
 //! changed byte, a stranger's signature, replayed or missing from the sequence: `crates/national/src/tests/intake.rs`, through
 //! the bucket. Wrong certificates and unknown AE titles: `pushed.rs`.
+#![allow(clippy::unwrap_used, reason = "what fails here is the test")]
 
 use bytes::BytesMut;
 use dicom::dimse::Status;
