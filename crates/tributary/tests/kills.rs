@@ -105,7 +105,10 @@ impl Night {
         }
         night.check_end().await;
         assert!(tally.kills >= 100, "{} kills", tally.kills);
-        assert!(tally.idle * 2 < tally.kills, "most kills met no work: {:#?}", tally.lines());
+        // How many kills meet work depends on the machine: the faster it works, the more come too late. Enough must, or
+        // this test would see nothing.
+        let busy = tally.kills - tally.idle;
+        assert!(busy >= KILLS / 4, "only {busy} kills met work: {:#?}", tally.lines());
         tally.kills
     }
 
