@@ -1,9 +1,8 @@
 //! File Meta Information: group 0002 (PS3.10 §7.1), always Explicit VR Little Endian.
 
-use super::encoding::{EXPLICIT_LE, IMPLICIT_LE, UNDEFINED, looks_explicit};
+use super::encoding::{EXPLICIT_LE, IMPLICIT_LE, UNDEFINED, looks_explicit, put_element, put_short_text};
 use super::error::ReadError;
 use super::reader::Reader;
-use super::write::{put_element, put_short_text};
 use crate::tag::{Tag, VR};
 use crate::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_well_known};
 use std::fmt;

@@ -2,12 +2,12 @@
 //! even values, group 0002 rebuilt, the preamble empty.
 
 use super::body;
-use super::encoding::{self, UNDEFINED, has_long_form};
+use super::encoding::{self, UNDEFINED, has_long_form, padding, put_front, put_tag};
 use super::error::WriteError;
 use super::meta::encode_meta;
 use super::{Layout, Object, Pixels};
 use crate::dataset::{Dataset, Element, Value};
-use crate::tag::{self, Tag, VR, tags};
+use crate::tag::{Tag, VR, tags};
 use crate::uid::transfer_syntax as ts;
 use std::io::Write;
 
@@ -152,43 +152,4 @@ impl Writer<'_> {
         self.out[start - 4..start].copy_from_slice(&len.to_le_bytes());
         Ok(())
     }
-}
-
-/// What fills a value to even length (PS3.5 §6.2): a space for text, NUL for UIDs and bytes.
-fn padding(vr: VR) -> u8 {
-    if vr != VR::UI && tag::is_text(vr) { b' ' } else { 0 }
-}
-
-fn put_tag(out: &mut Vec<u8>, tag: Tag) {
-    out.extend_from_slice(&tag.0.to_le_bytes());
-    out.extend_from_slice(&tag.1.to_le_bytes());
-}
-
-/// Tag, VR and length in explicit form (PS3.5 §7.1.2). The caller has seen to it that the length fits.
-fn put_front(out: &mut Vec<u8>, tag: Tag, vr: VR, len: u32) {
-    put_tag(out, tag);
-    out.extend_from_slice(&vr.to_bytes());
-    match u16::try_from(len) {
-        Ok(short) if !has_long_form(vr) => out.extend_from_slice(&short.to_le_bytes()),
-        _ => {
-            out.extend_from_slice(&[0, 0]);
-            out.extend_from_slice(&len.to_le_bytes());
-        }
-    }
-}
-
-/// An element of group 0002: short, explicit.
-pub(super) fn put_element(out: &mut Vec<u8>, tag: Tag, vr: VR, bytes: &[u8]) {
-    let len = u32::try_from(bytes.len()).unwrap_or(0);
-    put_front(out, tag, vr, len);
-    out.extend_from_slice(bytes);
-}
-
-/// A text element of group 0002, padded; cut where no valid value could be so long.
-pub(super) fn put_short_text(out: &mut Vec<u8>, tag: Tag, vr: VR, text: &str) {
-    let mut bytes = text.as_bytes()[..text.len().min(0xFFFE)].to_vec();
-    if bytes.len() % 2 == 1 {
-        bytes.push(padding(vr));
-    }
-    put_element(out, tag, vr, &bytes);
 }

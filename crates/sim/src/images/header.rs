@@ -1,7 +1,7 @@
 //! The modules that every instance has: patient, study, series, equipment, SOP common (PS3.3 C.7, C.12).
 #![expect(deprecated, reason = "archives still hold attributes that the standard has retired")]
 
-use super::{Instance, Kind, NhsNumberIn, Oddity};
+use super::{Instance, Kind, Maker, NhsNumberIn, Oddity};
 use dicom::dataset::{Dataset, Element};
 use dicom::tag::{self, Tag, VR, tags};
 
@@ -323,7 +323,7 @@ fn request(of: &Instance, set: &mut Dataset) {
 
 fn equipment(of: &Instance, set: &mut Dataset) {
     let hospital = &of.hospital;
-    let (maker, model) = super::private::maker(hospital.maker, of.series.kind);
+    let (maker, model) = maker_and_model(hospital.maker, of.series.kind);
     put_all(
         set,
         [
@@ -348,5 +348,20 @@ fn equipment(of: &Instance, set: &mut Dataset) {
         );
         let institution = code(&hospital.ods, "99ODS", &hospital.name);
         put_items(set, tags::INSTITUTION_CODE_SEQUENCE, vec![institution]);
+    }
+}
+
+/// Manufacturer and model.
+fn maker_and_model(maker: Maker, kind: Kind) -> (&'static str, &'static str) {
+    let stack = matches!(kind, Kind::Ct | Kind::SecondaryCapture | Kind::DoseReport);
+    match (maker, stack, kind) {
+        (Maker::Siemens, true, _) => ("SIEMENS", "Simulated Definition"),
+        (Maker::Siemens, _, Kind::Mr) => ("SIEMENS", "Simulated Aera"),
+        (Maker::Siemens, ..) => ("SIEMENS", "Simulated Ysio"),
+        (Maker::Ge, true, _) => ("GE MEDICAL SYSTEMS", "Simulated Revolution"),
+        (Maker::Ge, ..) => ("GE MEDICAL SYSTEMS", "Simulated Optima"),
+        (Maker::Philips, true, _) => ("Philips", "Simulated Ingenuity"),
+        (Maker::Philips, ..) => ("Philips", "Simulated DigitalDiagnost"),
+        (Maker::Fuji, ..) => ("FUJIFILM Corporation", "Simulated FDR"),
     }
 }

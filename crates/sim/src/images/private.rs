@@ -1,24 +1,9 @@
 //! Private elements as makers leave them (PS3.5 §7.8), with identifiers inside; and what follows the pixel data.
 
 use super::header::{item, put, put_items};
-use super::{Instance, Kind, Maker};
+use super::{Instance, Maker};
 use dicom::dataset::{Dataset, Element};
 use dicom::tag::{Tag, VR, tags};
-
-/// Manufacturer and model.
-pub(super) fn maker(maker: Maker, kind: Kind) -> (&'static str, &'static str) {
-    let stack = matches!(kind, Kind::Ct | Kind::SecondaryCapture | Kind::DoseReport);
-    match (maker, stack, kind) {
-        (Maker::Siemens, true, _) => ("SIEMENS", "Simulated Definition"),
-        (Maker::Siemens, _, Kind::Mr) => ("SIEMENS", "Simulated Aera"),
-        (Maker::Siemens, ..) => ("SIEMENS", "Simulated Ysio"),
-        (Maker::Ge, true, _) => ("GE MEDICAL SYSTEMS", "Simulated Revolution"),
-        (Maker::Ge, ..) => ("GE MEDICAL SYSTEMS", "Simulated Optima"),
-        (Maker::Philips, true, _) => ("Philips", "Simulated Ingenuity"),
-        (Maker::Philips, ..) => ("Philips", "Simulated DigitalDiagnost"),
-        (Maker::Fuji, ..) => ("FUJIFILM Corporation", "Simulated FDR"),
-    }
-}
 
 /// The maker's private blocks.
 pub(super) fn add(of: &Instance, set: &mut Dataset) {
