@@ -1,296 +1,52 @@
-//! Both houses as real processes, killed with SIGKILL while they work, archives breaking off in between: the end is the same
-//! as if nobody had been killed, nothing that was accepted is lost, nothing is held twice, nothing is left lying about.
-#![expect(clippy::unwrap_used, reason = "a test: what fails here is the test")]
+//! A region, its archives and both houses' papers in one folder; where everything stands, and what holds at the end of any night.
 
+use super::NIGHT_MAX;
+use super::process::Process;
+use super::shim::Shim;
 use deid::custody::Custody;
 use hub::config::Config;
 use hub::context::Hub;
 use hub::linkage::TokenKind;
 use platform::clock::SystemClock;
 use platform::db::{Db, Query, sql};
-use platform::testing::TempDir;
-use sim::faults::Fault;
-use sim::pacs::Running;
-use sim::random::Random;
-use sim::region::{Fate, Region, Size};
+use sim::pacs::{Archive, Running};
+use sim::region::{Fate, Region};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tributary::demo::house;
 
-/// Kills of one night.
-const KILLS: u32 = 104;
-/// The kills of a night take so long at most, however slow the machine: then they come closer together.
-const KILLING_MAX: Duration = Duration::from_secs(42);
-/// A night that nobody disturbs any more ends within this.
-const NIGHT_MAX: Duration = Duration::from_secs(60);
 /// A job due later belongs to another night.
 const TONIGHT_S: u64 = 3 * 3600;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_kills_change_nothing() {
-    let seed = seed();
-    Night::new(seed).play().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "some ten minutes"]
-async fn soak_a_thousand_kills_change_nothing() {
-    let (seed, mut kills) = (seed(), 0);
-    for night in 0.. {
-        kills += Night::new(seed + night).play().await;
-        println!("{kills} kills");
-        if kills >= 1000 {
-            break;
-        }
-    }
-}
-
-fn seed() -> u64 {
-    std::env::var("TRIBUTARY_KILL_SEED").ok().map_or(1, |seed| seed.parse().expect("a number"))
-}
-
-/// One night, played undisturbed and then with kills, on the same keys.
-struct Night {
-    seed: u64,
-    folder: TempDir,
-    random: Random,
-}
-
-impl Night {
-    fn new(seed: u64) -> Self {
-        println!("TRIBUTARY_KILL_SEED={seed}");
-        Self { seed, folder: TempDir::new(), random: Random::labelled(seed, "kills") }
-    }
-
-    /// Plays both, compares, and tells how many kills there were.
-    async fn play(mut self) -> u32 {
-        let calm = self.folder.path().join("calm");
-        let began = Instant::now();
-        let mut region = Region::nccid(self.seed, Size::TEST);
-        let night = Place::open(&calm, region.clone(), None).await;
-        let mut processes = [night.start("hub"), night.start("national")];
-        let served = processes[0].wait_until_serving();
-        for at in 0..night.region.trusts.len() {
-            night.import(at).await;
-        }
-        night.finish(&mut processes, &[]).await;
-        drop(processes);
-        let wanted = night.facts().await;
-        night.check_end().await;
-        println!(
-            "undisturbed: {} ms to start, {} ms in all",
-            served.as_millis(),
-            began.elapsed().as_millis()
-        );
-
-        // The archives take their time, so that there is always something on its way.
-        for source in &mut region.sources {
-            source.manners.latency += Duration::from_millis(10);
-        }
-        let mut night = Place::open(&self.folder.path().join("killed"), region, Some(&calm)).await;
-        let mut processes = [night.start("hub"), night.start("national")];
-        let tally = self.kill(&mut night, &mut processes, served).await;
-        night.finish(&mut processes, &tally.lines()).await;
-        drop(processes);
-        let came = night.facts().await;
-        println!("{} ms in all\n{}", began.elapsed().as_millis(), tally.lines().join("\n"));
-        for (what, lines) in &wanted {
-            let differing: Vec<_> = lines.symmetric_difference(&came[what]).take(10).collect();
-            assert!(differing.is_empty(), "{what} differ from the undisturbed night's: {differing:#?}");
-        }
-        night.check_end().await;
-        assert!(tally.kills >= 100, "{} kills", tally.kills);
-        // How many kills meet work depends on the machine: the faster it works, the more come too late. Enough must, or
-        // this test would see nothing.
-        let busy = tally.kills - tally.idle;
-        assert!(busy >= KILLS / 4, "only {busy} kills met work: {:#?}", tally.lines());
-        tally.kills
-    }
-
-    async fn kill(&mut self, night: &mut Place, processes: &mut [Process; 2], served: Duration) -> Tally {
-        let (mut tally, until) = (Tally::default(), Instant::now() + KILLING_MAX);
-        let trusts = night.region.trusts.len();
-        let mut imported = 0;
-        while tally.kills < KILLS {
-            // Sheets come in one after the other, so that work lasts as long as the kills.
-            while imported < trusts && imported * KILLS as usize <= tally.kills as usize * (trusts + 1) {
-                night.import(imported).await;
-                imported += 1;
-            }
-            let left = until.saturating_duration_since(Instant::now()) * 2 / (KILLS - tally.kills);
-            let begun = if self.random.below(4) > 0 { served } else { Duration::ZERO };
-            let pause = begun + Duration::from_millis(20 + self.random.below(381));
-            tokio::time::sleep(pause.min(left.max(Duration::from_millis(20)))).await;
-            if self.random.below(4) == 0 {
-                self.plant_fault(night);
-            }
-            match self.random.below(10) {
-                0 => {
-                    let at = usize::try_from(self.random.below(night.ports.len() as u64)).unwrap();
-                    night.serve_archive(at).await;
-                    tally.add("archive", vec!["gone and back".into()]);
-                    continue;
-                }
-                1..=3 => {
-                    let met = night.national_at_work().await;
-                    processes[1].kill_and_start();
-                    tally.kill("national", met);
-                }
-                _ => {
-                    let met = night.hub_at_work().await;
-                    processes[0].kill();
-                    night.check_accepted().await;
-                    processes[0].start();
-                    tally.kill("hub", met);
-                }
-            }
-        }
-        while imported < trusts {
-            night.import(imported).await;
-            imported += 1;
-        }
-        tally
-    }
-
-    fn plant_fault(&mut self, night: &Place) {
-        let at = usize::try_from(self.random.below(night.archives.len() as u64)).unwrap();
-        let Some(running) = &night.archives[at] else { return };
-        let bytes = 500 + self.random.below(20_000);
-        match self.random.below(4) {
-            0 => running.archive.association_faults.add([Fault::Refuse]),
-            1 => running.archive.association_faults.add([Fault::DropAfterBytes(bytes)]),
-            2 => running.archive.retrieval_faults.add([Fault::DropAfterBytes(bytes)]),
-            _ => running.archive.retrieval_faults.add([Fault::AbortInObject(1)]),
-        }
-    }
-}
-
-/// What the kills met.
-#[derive(Default)]
-struct Tally {
-    kills: u32,
-    idle: u32,
-    met: BTreeMap<(&'static str, String), u32>,
-}
-
-impl Tally {
-    fn kill(&mut self, whom: &'static str, met: Vec<String>) {
-        self.kills += 1;
-        self.idle += u32::from(met.is_empty());
-        self.add(whom, if met.is_empty() { vec!["nothing in flight".into()] } else { met });
-    }
-
-    fn add(&mut self, whom: &'static str, met: Vec<String>) {
-        for what in met.into_iter().chain(["all".into()]) {
-            *self.met.entry((whom, what)).or_default() += 1;
-        }
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.met.iter().map(|((whom, what), n)| format!("{n:5}  {whom:8}  {what}")).collect()
-    }
-}
-
-/// A house's process.
-struct Process {
-    what: &'static str,
-    config: PathBuf,
-    log: PathBuf,
-    child: Child,
-}
-
-impl Process {
-    fn new(what: &'static str, config: &Path) -> Self {
-        let log = config.with_extension("log");
-        let child = Self::spawn(what, config, &log);
-        Self { what, config: config.to_owned(), log, child }
-    }
-
-    fn spawn(what: &str, config: &Path, log: &Path) -> Child {
-        let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_tributary"))
-            .args([what, "serve", "--config"])
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap()
-    }
-
-    /// SIGKILL. A process that has ended by itself is a fault of the program.
-    fn kill(&mut self) {
-        self.check_alive();
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn start(&mut self) {
-        self.child = Self::spawn(self.what, &self.config, &self.log);
-    }
-
-    fn kill_and_start(&mut self) {
-        self.kill();
-        self.start();
-    }
-
-    fn check_alive(&mut self) {
-        if let Some(status) = self.child.try_wait().unwrap() {
-            panic!("{} ended by itself, {status}:\n{}", self.what, self.tail());
-        }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    fn tail(&self) -> String {
-        let log = self.log();
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(25)..].join("\n")
-    }
-
-    fn wait_until_serving(&mut self) -> Duration {
-        let began = Instant::now();
-        while !self.log().contains("serving") {
-            self.check_alive();
-            assert!(began.elapsed() < NIGHT_MAX, "{} does not serve:\n{}", self.what, self.tail());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        began.elapsed()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        let log = self.log();
-        if !std::thread::panicking() {
-            assert!(!log.contains("panicked"), "{} panicked:\n{log}", self.what);
-        }
-    }
-}
+/// Where everything stands, by what it is.
+pub(crate) type Facts = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// A region, its archives, and both houses' papers.
-struct Place {
-    folder: PathBuf,
-    region: Region,
-    papers: house::Papers,
-    hub: Hub,
-    hub_address: SocketAddr,
-    ports: Vec<u16>,
-    archives: Vec<Option<Running>>,
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) region: Region,
+    pub(crate) hub: Hub,
+    pub(crate) hub_address: SocketAddr,
+    pub(crate) ports: Vec<u16>,
+    pub(crate) archives: Vec<Option<Running>>,
+    /// An archive that is never asked with success: it pushes what it has, and keeps nothing that was taken.
+    pub(crate) pushing: Option<usize>,
+    /// What the processes are started with.
+    pub(crate) shim: Option<Shim>,
 }
 
 impl Place {
     /// Sets a region up; on the keys of another, where one is given.
-    async fn open(folder: &Path, region: Region, keys: Option<&Path>) -> Self {
+    pub(crate) async fn open(
+        folder: &Path,
+        region: Region,
+        keys: Option<&Path>,
+        pushing: Option<usize>,
+    ) -> Self {
         let ports: Vec<u16> = region.sources.iter().map(|_| free_port()).collect();
         let papers = house::write(folder, &region, &ports, &house::Keep::Folder).unwrap();
         if let Some(other) = keys {
@@ -310,30 +66,42 @@ impl Place {
         fs::write(&papers.hub, text + "[transfer]\nevery_s = 1\nreceipts_every_s = 1\n").unwrap();
         let text = fs::read_to_string(&papers.national).unwrap();
         fs::write(&papers.national, text.replace("poll_s = 5", "poll_s = 1")).unwrap();
-        let config = Config::load(&papers.hub).unwrap();
+        Self::begin(folder, region, ports, hub_address, pushing).await
+    }
+
+    /// The same region in a folder where papers, and perhaps much more, lie already.
+    pub(crate) async fn begin(
+        folder: &Path,
+        region: Region,
+        ports: Vec<u16>,
+        hub_address: SocketAddr,
+        pushing: Option<usize>,
+    ) -> Self {
+        let config = Config::load(&folder.join("hub.toml")).unwrap();
         let hub = Hub::open(config, SystemClock::shared(), Custody::mint()).await.unwrap();
         let archives = ports.iter().map(|_| None).collect();
-        let mut night = Self { folder: folder.to_owned(), region, papers, hub, hub_address, ports, archives };
+        let folder = folder.to_owned();
+        let mut night = Self { folder, region, hub, hub_address, ports, archives, pushing, shim: None };
         for at in 0..night.ports.len() {
             night.serve_archive(at).await;
         }
         night
     }
 
-    fn start(&self, what: &'static str) -> Process {
-        Process::new(what, if what == "hub" { &self.papers.hub } else { &self.papers.national })
+    /// Starts `hub` or `national`.
+    pub(crate) fn start(&self, what: &'static str) -> Process {
+        Process::start(what, &self.folder.join(format!("{what}.toml")), self.shim.clone())
     }
 
     /// Starts an archive; one that was there goes, and all its connections break. What it remembers goes with it.
-    async fn serve_archive(&mut self, at: usize) {
+    pub(crate) async fn serve_archive(&mut self, at: usize) {
         if let Some(running) = self.archives[at].take() {
             self.check_accepted_by(&running).await;
         }
         let address = SocketAddr::from(([127, 0, 0, 1], self.ports[at]));
         let began = Instant::now();
         loop {
-            // Faults that strike always are planned once.
-            match self.region.archives().remove(at).serve_at(address).await {
+            match self.archive(at).serve_at(address).await {
                 Ok(running) => {
                     running.archive.know(house::HUB_AE, self.hub_address);
                     self.archives[at] = Some(running);
@@ -345,20 +113,28 @@ impl Place {
         }
     }
 
+    fn archive(&self, at: usize) -> Archive {
+        if self.pushing == Some(at) {
+            return Archive::new(self.region.sources[at].manners.clone(), []);
+        }
+        // Faults that strike always are planned once.
+        self.region.archives().remove(at)
+    }
+
     /// The sheet of a trust, and what the opt-out check says by now.
-    async fn import(&self, at: usize) {
+    pub(crate) async fn import(&self, at: usize) {
         house::import_trust(&self.hub, &self.region.trusts[at].ods, &self.folder).await.unwrap();
         house::import_check(&self.hub, &self.folder).await.unwrap();
     }
 
-    async fn national(&self) -> Db {
+    pub(crate) async fn national(&self) -> Db {
         Db::open(&format!("sqlite://{}", self.folder.join("national/national.sqlite").display()))
             .await
             .unwrap()
     }
 
     /// Waits until nothing is left to be done.
-    async fn finish(&self, processes: &mut [Process; 2], told: &[String]) {
+    pub(crate) async fn finish(&self, processes: &mut [Process; 2], told: &[String]) {
         let began = Instant::now();
         let expected = self.region.count(|fate| *fate == Fate::Acknowledged).to_string();
         loop {
@@ -421,14 +197,14 @@ impl Place {
         left
     }
 
-    async fn hub_at_work(&self) -> Vec<String> {
+    pub(crate) async fn hub_at_work(&self) -> Vec<String> {
         let met = sql("SELECT DISTINCT kind || ' leased' AS line FROM jobs WHERE state = 'open' AND lease_token IS NOT NULL
             UNION SELECT DISTINCT 'instance ' || state FROM instance WHERE state IN ('received', 'cleared', 'consigned')
             UNION SELECT DISTINCT 'consignment ' || state FROM consignment WHERE state <> 'receipted'");
         texts(self.hub.store.db(), met).await
     }
 
-    async fn national_at_work(&self) -> Vec<String> {
+    pub(crate) async fn national_at_work(&self) -> Vec<String> {
         let db = self.national().await;
         let met =
             sql("SELECT DISTINCT 'consignment ' || state AS line FROM consignments WHERE state <> 'answered'
@@ -446,7 +222,7 @@ impl Place {
     }
 
     /// Whatever was answered 0x0000 is in the spool, or was and is done with.
-    async fn check_accepted(&self) {
+    pub(crate) async fn check_accepted(&self) {
         for running in self.archives.iter().flatten() {
             self.check_accepted_by(running).await;
         }
@@ -475,7 +251,7 @@ impl Place {
     }
 
     /// Where everything stands, without what may differ: random handles, times, and how things were grouped.
-    async fn facts(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
+    pub(crate) async fn facts(&self) -> Facts {
         let national = self.national().await;
         let of_hub = [
             ("instances", sql("SELECT source || ' ' || token || ' ' || COALESCE(trust, '') || ' ' || state || ' ' || COALESCE(reason, '') || ' '
@@ -505,7 +281,7 @@ impl Place {
     }
 
     /// What holds at the end of any night.
-    async fn check_end(&self) {
+    pub(crate) async fn check_end(&self) {
         let db = self.hub.store.db();
         self.check_accepted().await;
         for project in hub::status::status(&self.hub).await.unwrap().projects {
@@ -562,19 +338,27 @@ impl Place {
     }
 
     /// Objects in the outbox, and those that wait for another night.
-    async fn outbox(&self) -> (usize, usize) {
+    pub(crate) async fn outbox(&self) -> (usize, usize) {
         let wait = sql("SELECT DISTINCT digest AS line FROM item WHERE state = 'cleared'");
         let wait = texts(self.hub.store.db(), wait).await;
         (files(&self.folder.join("hub/outbox")).len(), wait.len())
     }
 }
 
-async fn try_texts(db: &Db, query: Query) -> Option<Vec<String>> {
+/// Where everything stands is the same as after another night.
+pub(crate) fn assert_same(wanted: &Facts, came: &Facts) {
+    for (what, lines) in wanted {
+        let differing: Vec<_> = lines.symmetric_difference(&came[what]).take(10).collect();
+        assert!(differing.is_empty(), "{what} differ from the undisturbed night's: {differing:#?}");
+    }
+}
+
+pub(crate) async fn try_texts(db: &Db, query: Query) -> Option<Vec<String>> {
     let mut reader = db.read().await.ok()?;
     query.all(&mut reader, |row| row.get::<String>("line")).await.ok()
 }
 
-async fn texts(db: &Db, query: Query) -> Vec<String> {
+pub(crate) async fn texts(db: &Db, query: Query) -> Vec<String> {
     let mut reader = db.read().await.unwrap();
     query.all(&mut reader, |row| row.get::<String>("line")).await.unwrap()
 }
@@ -583,11 +367,11 @@ fn numbers(texts: &[String]) -> Vec<u64> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
-fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
@@ -597,7 +381,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A port below those that the system gives to callers, so that nobody takes it while its owner is dead.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 100).unwrap() * 100;
     loop {
