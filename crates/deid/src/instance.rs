@@ -131,7 +131,7 @@ impl Instance<TagsCleaned> {
 }
 
 impl Instance<PixelsCleaned> {
-    /// Writes the object, reads it back, searches it, and clears it.
+    /// Accounts for every byte of the pixel data, writes the object, reads it back, searches it, and clears it.
     ///
     /// `known` is what the caller knows of the person beside what the object said itself. The bytes are hashed while they
     /// are written. On an error, what `out` holds may identify: the caller destroys it.
@@ -147,6 +147,7 @@ impl Instance<PixelsCleaned> {
         let Some(cleaning) = &self.cleaning else { return Err(Residue::ReadBack) };
         let name = self.object.dataset.text(tags::SOP_INSTANCE_UID).ok_or(Residue::NoName)?;
         let name = ItemName::Image(InstanceUid::parse(name).map_err(|_| Residue::NoName)?);
+        self.object.account_for_pixels()?;
         let mut tee = Tee::new(out);
         self.object.write(&mut tee)?;
         let (hasher, head) = tee.into_parts();

@@ -2,7 +2,7 @@
 
 use crate::profile::{Action, Profile, is_well_known};
 use dicom::dataset::Dataset;
-use dicom::part10::{Limits, WriteError, read_dataset};
+use dicom::part10::{Limits, PixelError, WriteError, read_dataset};
 use dicom::tag::{self, Tag, VR, tags};
 use dicom::uid::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
 use residue::{Findings, Form, Needle, NeedleKind, Patterns, ReadSeek, SearchError, Searcher};
@@ -37,6 +37,9 @@ pub enum Residue {
     /// The object has no SOP Instance UID, so it has no name to go by.
     #[error("no SOP Instance UID")]
     NoName,
+    /// The pixel data element holds what is no pixel, or less than it should.
+    #[error("{0}")]
+    Pixels(#[from] PixelError),
     /// The bytes could not be written.
     #[error("{0}")]
     Write(#[from] WriteError),
@@ -50,7 +53,9 @@ impl Residue {
     pub fn is_world(&self) -> bool {
         matches!(
             self,
-            Self::Write(WriteError::Io(_) | WriteError::Source(_)) | Self::Search(SearchError::Io(_))
+            Self::Write(WriteError::Io(_) | WriteError::Source(_))
+                | Self::Search(SearchError::Io(_))
+                | Self::Pixels(PixelError::Io(_))
         )
     }
 
@@ -62,6 +67,7 @@ impl Residue {
             Self::Search(_) => "residue-not-searchable",
             Self::ReadBack => "residue-not-readable",
             Self::NoName => "no-sop-instance-uid",
+            Self::Pixels(error) => error.code(),
             Self::Write(error) => error.code(),
             Self::Sign => "clearance-not-signed",
         }

@@ -1,5 +1,7 @@
 //! Whole instances through the wall, from bytes to cleared bytes.
 
+mod surplus;
+
 use super::*;
 use crate::custody::Sensitive;
 use crate::identity::PersonKey;
@@ -80,7 +82,11 @@ fn ct() -> Dataset {
     ] {
         set.put_text(tag, vr, text);
     }
-    set.put(Element::bytes_of(tags::ROWS, VR::US, [4, 0]));
+    for (tag, value) in
+        [(tags::ROWS, 4u16), (tags::COLUMNS, 4), (tags::BITS_ALLOCATED, 16), (tags::SAMPLES_PER_PIXEL, 1)]
+    {
+        set.put(Element::bytes_of(tag, VR::US, value.to_le_bytes()));
+    }
     set
 }
 

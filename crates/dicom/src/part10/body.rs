@@ -82,7 +82,7 @@ impl Read for PixelReader<'_> {
 fn copy(
     source: &mut dyn Source,
     span: Span,
-    word: u8,
+    pixels: &Pixels,
     buffer: &mut Vec<u8>,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
@@ -98,11 +98,22 @@ fn copy(
             io::ErrorKind::UnexpectedEof => WriteError::BodyTruncated,
             _ => WriteError::Source(e),
         })?;
-        swap_words(piece, word);
+        swap_words(piece, pixels.swap_bytes);
+        blank(piece, span.offset + (span.len - left), &pixels.blank);
         out.write_all(piece)?;
         left -= count as u64;
     }
     Ok(())
+}
+
+/// Overwrites with blanks what these spans cover of a piece that begins at `offset`.
+fn blank(piece: &mut [u8], offset: u64, spans: &[Span]) {
+    let end = offset + piece.len() as u64;
+    let first = spans.partition_point(|span| span.offset + span.len <= offset);
+    for span in spans[first..].iter().take_while(|span| span.offset < end) {
+        let within = |place: u64| usize::try_from(place.clamp(offset, end) - offset).unwrap_or(usize::MAX);
+        piece[within(span.offset)..within(span.offset + span.len)].fill(b' ');
+    }
 }
 
 /// Copies the value of the pixel data element, padded to even length; returns the bytes written.
@@ -114,13 +125,13 @@ pub(super) fn copy_value(
     let mut buffer = Vec::new();
     let Layout::Encapsulated { fragments, .. } = &pixels.layout else {
         let span = pixels.value();
-        copy(source, span, pixels.swap_bytes, &mut buffer, out)?;
+        copy(source, span, pixels, &mut buffer, out)?;
         return Ok(span.len + pad(span.len, out)?);
     };
     let delimiter = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
     if !needs_realignment(pixels) && pixels.value().len > 0 {
         let span = pixels.value();
-        copy(source, span, 1, &mut buffer, out)?;
+        copy(source, span, pixels, &mut buffer, out)?;
         out.write_all(&delimiter)?;
         return Ok(span.len + 8);
     }
@@ -131,7 +142,7 @@ pub(super) fn copy_value(
         let padded = fragment.len + fragment.len % 2;
         // A fragment's length was read from 32 bits, and the largest of them is even but for the undefined length.
         out.write_all(&item_header(u32::try_from(padded).unwrap_or(u32::MAX - 1)))?;
-        copy(source, *fragment, 1, &mut buffer, out)?;
+        copy(source, *fragment, pixels, &mut buffer, out)?;
         pad(fragment.len, out)?;
         written += 8 + padded;
     }

@@ -143,6 +143,41 @@ impl WriteError {
     }
 }
 
+/// Why the pixel data element cannot be accounted for. `at` is a byte offset in the source.
+#[derive(Debug, thiserror::Error)]
+pub enum PixelError {
+    /// Fewer bytes or frames than the header says, or it does not say how many (PS3.3 §C.7.6.3).
+    #[error("pixel data is not as long as rows, columns, frames, samples and bits say")]
+    Length,
+    /// Bytes that belong to no frame: behind it, beside it, or a table that names other places than the frames'.
+    #[error("bytes that belong to no frame at byte {at} of the pixel data's source")]
+    Surplus {
+        /// The offset.
+        at: u64,
+    },
+    /// A compressed frame that cannot be followed to its end: damaged, or of a kind that is not known.
+    #[error("a compressed frame cannot be followed at byte {at}")]
+    Stream {
+        /// The offset.
+        at: u64,
+    },
+    /// The source could not be read.
+    #[error("the source of the pixel data could not be read")]
+    Io(#[from] std::io::Error),
+}
+
+impl PixelError {
+    /// A stable code for records and screens.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Length => "pixel-length",
+            Self::Surplus { .. } => "pixel-surplus",
+            Self::Stream { .. } => "pixel-stream",
+            Self::Io(_) => "io",
+        }
+    }
+}
+
 /// Something that the reader forgave: the first place, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Note {

@@ -6,6 +6,7 @@
 mod body;
 mod encoding;
 mod error;
+mod frames;
 mod input;
 mod meta;
 mod open;
@@ -14,7 +15,7 @@ mod text;
 mod write;
 
 pub use body::PixelReader;
-pub use error::{Note, NoteKind, ReadError, WriteError};
+pub use error::{Note, NoteKind, PixelError, ReadError, WriteError};
 pub use meta::{FileMeta, encode_meta};
 pub use open::{open, read_dataset};
 pub use write::write_dataset;
@@ -83,6 +84,8 @@ pub struct Pixels {
     at: u64,
     /// The width of the words whose bytes must be swapped to be little endian; 1 where none.
     swap_bytes: u8,
+    /// Comments inside its frames that are written as blanks, in ascending order.
+    blank: Vec<Span>,
 }
 
 /// How pixel data is laid out (PS3.5 §8.2, §A.4).
@@ -133,8 +136,15 @@ impl Object {
     pub fn with_native_pixels(mut self, vr: VR, bytes: Vec<u8>) -> Self {
         let tag = Tag(0x7FE0, 0x0010);
         let len = bytes.len() as u64;
-        self.pixels =
-            Some(Pixels { tag, vr, layout: Layout::Native { len }, start: 0, at: 0, swap_bytes: 1 });
+        self.pixels = Some(Pixels {
+            tag,
+            vr,
+            layout: Layout::Native { len },
+            start: 0,
+            at: 0,
+            swap_bytes: 1,
+            blank: Vec::new(),
+        });
         self.body = Box::new(Cursor::new(bytes));
         self
     }
@@ -152,8 +162,15 @@ impl Object {
             bytes.extend_from_slice(fragment);
         }
         let layout = Layout::Encapsulated { offset_table, fragments: spans };
-        self.pixels =
-            Some(Pixels { tag: Tag(0x7FE0, 0x0010), vr: VR::OB, layout, start: 0, at: 0, swap_bytes: 1 });
+        self.pixels = Some(Pixels {
+            tag: Tag(0x7FE0, 0x0010),
+            vr: VR::OB,
+            layout,
+            start: 0,
+            at: 0,
+            swap_bytes: 1,
+            blank: Vec::new(),
+        });
         self.body = Box::new(Cursor::new(bytes));
         self
     }

@@ -4,6 +4,7 @@ use super::encoding::{
     self, EXPLICIT_BE, EXPLICIT_LE, Encoding, IMPLICIT_LE, Syntax, UNDEFINED, is_native, looks_explicit,
 };
 use super::error::{NoteKind, ReadError};
+use super::frames::native_len;
 use super::input::Input;
 use super::meta::{self, FileMeta};
 use super::reader::{Parts, Reader};
@@ -69,6 +70,9 @@ fn locate(reader: &mut Reader<'_>) -> Result<Found, ReadError> {
         return Ok(Found { meta, syntax });
     }
     let mut syntax = Syntax::of(&meta.transfer_syntax);
+    if seen.is_none() && !syntax.deflated && begins_with_no_element(&mut reader.input, syntax.encoding)? {
+        return Err(ReadError::NotDicom);
+    }
     // What is really deflated hardly ever looks like an element, and never like an explicit one.
     let contradicts =
         |seen: &Encoding| if syntax.deflated { seen.explicit } else { *seen != syntax.encoding };
@@ -93,6 +97,18 @@ fn sniff(input: &mut Input<'_>, strict: bool) -> Result<Option<Encoding>, ReadEr
     Ok([EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE]
         .into_iter()
         .find(|encoding| fits(*encoding, front, left, strict)))
+}
+
+/// Whether what stands here has a tag that no data set begins with: neither one of the dictionary, nor a private creator's
+/// (PS3.5 §7.8.1), nor a group length or a delimiter.
+fn begins_with_no_element(input: &mut Input<'_>, encoding: Encoding) -> Result<bool, ReadError> {
+    let front = input.peek(8)?;
+    if front.len() < 8 {
+        return Ok(false);
+    }
+    let first = encoding.tag(front);
+    let creator = tag::is_private(first) && first.1 < 0x1000;
+    Ok(first.1 != 0 && first.0 != 0xFFFE && !creator && tag::entry(first).is_none())
 }
 
 fn fits(encoding: Encoding, front: &[u8], left: u64, strict: bool) -> bool {
@@ -219,19 +235,6 @@ fn finish(
     reconcile(&mut meta.sop_instance, &parts.dataset, tags::SOP_INSTANCE_UID, &mut notes);
     let Parts { dataset, pixels, trailing } = parts;
     Ok(Object { meta, dataset, pixels, trailing, notes: notes.into_vec(), body })
-}
-
-/// Bytes of native pixel data, by the Image Pixel Module (PS3.3 §C.7.6.3).
-fn native_len(dataset: &Dataset) -> Option<u64> {
-    let number = |tag, default| match dataset.integer(tag) {
-        Some(value) => u64::try_from(value).ok(),
-        None => default,
-    };
-    let samples = number(tags::ROWS, None)?
-        .checked_mul(number(tags::COLUMNS, None)?)?
-        .checked_mul(number(tags::SAMPLES_PER_PIXEL, Some(1))?)?
-        .checked_mul(number(tags::NUMBER_OF_FRAMES, Some(1))?)?;
-    Some(samples.checked_mul(number(tags::BITS_ALLOCATED, None)?)?.div_ceil(8))
 }
 
 fn reconcile(field: &mut String, dataset: &Dataset, tag: Tag, notes: &mut super::error::Notes) {

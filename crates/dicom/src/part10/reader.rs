@@ -349,7 +349,8 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let swap_bytes = if encoding.big_endian { encoding::word_bytes(vr) } else { 1 };
-        let pixels = Pixels { tag: header.tag, vr, layout, start, at: header.at, swap_bytes };
+        let pixels =
+            Pixels { tag: header.tag, vr, layout, start, at: header.at, swap_bytes, blank: Vec::new() };
         // What came too early belongs behind.
         let (before, behind) =
             std::mem::take(&mut parts.dataset).into_iter().partition(|element| element.tag < pixels.tag);

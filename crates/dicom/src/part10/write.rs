@@ -4,6 +4,7 @@
 use super::body;
 use super::encoding::{self, UNDEFINED, has_long_form, padding, put_front, put_tag};
 use super::error::WriteError;
+use super::frames::{EXTENDED_LENGTHS, EXTENDED_OFFSETS};
 use super::meta::encode_meta;
 use super::{Layout, Object, Pixels};
 use crate::dataset::{Dataset, Element, Value};
@@ -27,7 +28,7 @@ impl Object {
         let mut writer = Writer { explicit: true, out: &mut head };
         let offsets_lie = self.pixels.as_ref().is_some_and(body::needs_realignment);
         for element in &self.dataset {
-            if !(offsets_lie && is_extended_offset_table(element.tag)) {
+            if !(offsets_lie && matches!(element.tag, EXTENDED_OFFSETS | EXTENDED_LENGTHS)) {
                 writer.element(element)?;
             }
         }
@@ -45,11 +46,6 @@ impl Object {
         out.flush()?;
         Ok(written + tail.len() as u64)
     }
-}
-
-/// Extended Offset Table (7FE0,0001) and its Lengths (7FE0,0002).
-fn is_extended_offset_table(tag: Tag) -> bool {
-    matches!(tag, Tag(0x7FE0, 0x0001 | 0x0002))
 }
 
 fn put_pixel_front(out: &mut Vec<u8>, pixels: &Pixels) -> Result<(), WriteError> {

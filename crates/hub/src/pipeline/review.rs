@@ -249,6 +249,9 @@ pub fn remedy(code: &str) -> &'static str {
             "if the person belongs to the cohort, submit a sheet with them and retry; else let it expire"
         }
         "body-part-unknown" => "extend the project's body-part maps, then retry it; or reject it",
+        _ if code.starts_with("pixel-") => {
+            "ask the archive for a clean copy: something in the pixel data is no pixel; then retry it; or reject it"
+        }
         _ if code.starts_with("residue") => {
             "report it: the profile must change before it is retried; or reject it"
         }
