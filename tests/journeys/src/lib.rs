@@ -9,6 +9,7 @@ use hub::service::Service;
 use platform::clock::SystemClock;
 use platform::keys::{KeyKind, SecretKey};
 use platform::testing::TempDir;
+use sim::region::{Region, Size};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -132,6 +133,22 @@ impl Rig {
         }
         objects
     }
+}
+
+/// One archive out of the region, with the one trust behind it, its sheet and its lists, as if there were no other.
+pub fn only(source: &str, size: Size) -> Region {
+    let mut region = Region::nccid(2020, size);
+    let at = region.sources.iter().position(|planned| planned.name == source).unwrap();
+    region.sources = vec![region.sources[at].clone()];
+    region.trusts.retain(|trust| trust.source == at);
+    assert_eq!(region.trusts.len(), 1, "{source} is shared");
+    region.trusts[0].source = 0;
+    let ods = region.trusts[0].ods.clone();
+    region.rows.retain(|row| row.ods == ods);
+    region.objections.retain(|(trust, _)| *trust == ods);
+    region.instances.retain(|planted| planted.source == at);
+    region.instances.iter_mut().for_each(|planted| planted.source = 0);
+    region
 }
 
 /// Whether a foreign program is installed; a journey that needs a missing one says so and ends.

@@ -126,21 +126,11 @@ fn orthanc(setting: &Setting<'_>) -> Archive {
     Archive::start(&orthanc_program(), &["--verbose", "orthanc.json"], folder)
 }
 
-/// One archive out of the region, with the one trust behind it, its sheet and its lists, as if there were no other.
+/// One archive out of the region, and how it holds its images and gives them.
 fn only(source: &str, held_as: Syntax, by: By) -> Region {
-    let mut region = Region::nccid(2020, Size { people: 1, ..Size::TEST });
-    let at = region.sources.iter().position(|planned| planned.name == source).unwrap();
-    region.sources = vec![region.sources[at].clone()];
+    let mut region = journeys::only(source, Size { people: 1, ..Size::TEST });
     let manners = &mut region.sources[0].manners;
     (manners.syntax, manners.get, manners.stores_as) = (held_as, by == By::Get, None);
-    region.trusts.retain(|trust| trust.source == at);
-    assert_eq!(region.trusts.len(), 1, "{source} is shared");
-    region.trusts[0].source = 0;
-    let ods = region.trusts[0].ods.clone();
-    region.rows.retain(|row| row.ods == ods);
-    region.objections.retain(|(trust, _)| *trust == ods);
-    region.instances.retain(|planted| planted.source == at);
-    region.instances.iter_mut().for_each(|planted| planted.source = 0);
     region
 }
 
