@@ -169,7 +169,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {reason}")]
+    #[error("config-unreadable: {path}: {reason}")]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -177,7 +177,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// Not TOML, a key that nobody knows, a missing key or a wrong type. The line itself is not repeated: it may hold a secret.
-    #[error("line {line}{key}: {message}")]
+    #[error("config-invalid: line {line}{key}: {message}")]
     Syntax {
         /// From 1.
         line: usize,
@@ -192,7 +192,7 @@ pub enum ConfigError {
 }
 
 fn list(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    faults.iter().map(|fault| format!("config-invalid: {fault}")).collect::<Vec<_>>().join("\n")
 }
 
 impl Config {

@@ -21,7 +21,7 @@ pub enum InvalidConfig {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// A value that contradicts another, or cannot be.
-    #[error("{0}")]
+    #[error("config-invalid: {0}")]
     Meaning(String),
 }
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{path}: cannot be read: {source}")]
+    #[error("config-unreadable: {path}: {source}")]
     Unreadable {
         /// The file.
         path: String,
@@ -20,7 +20,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not what was expected.
-    #[error("{path}, line {line}{key}: {detail}")]
+    #[error("config-invalid: {path}, line {line}{key}: {detail}")]
     Invalid {
         /// The file.
         path: String,
@@ -32,7 +32,7 @@ pub enum ConfigError {
         detail: String,
     },
     /// A secret file that others may read.
-    #[error("{path}: others may read this secret (mode {mode:04o}); run: chmod 600 {path}")]
+    #[error("secret-exposed: {path}: others may read this secret (mode {mode:04o}); run: chmod 600 {path}")]
     Exposed {
         /// The file.
         path: String,
@@ -40,7 +40,7 @@ pub enum ConfigError {
         mode: u32,
     },
     /// A secret file with nothing in it.
-    #[error("{path}: the secret is empty")]
+    #[error("secret-empty: {path}: there is nothing in it")]
     Empty {
         /// The file.
         path: String,
@@ -206,13 +206,18 @@ mod tests {
         let text = "lease_s = 90\n\n[[source]]\npdu_bytes_max = 1\npdu_bites = 2\n";
         let error = parse::<Sample>(text, "hub.toml").unwrap_err().to_string();
         assert!(
-            error.starts_with("hub.toml, line 5, key \"source.pdu_bites\": unknown field `pdu_bites`"),
+            error.starts_with(
+                "config-invalid: hub.toml, line 5, key \"source.pdu_bites\": unknown field `pdu_bites`"
+            ),
             "{error}"
         );
         let error = parse::<Sample>("lease_s = \"long\"\n", "hub.toml").unwrap_err().to_string();
-        assert!(error.starts_with("hub.toml, line 1, key \"lease_s\": invalid type"), "{error}");
+        assert!(
+            error.starts_with("config-invalid: hub.toml, line 1, key \"lease_s\": invalid type"),
+            "{error}"
+        );
         let error = load::<Sample>(Path::new("/nowhere/hub.toml")).unwrap_err().to_string();
-        assert!(error.starts_with("/nowhere/hub.toml: cannot be read"), "{error}");
+        assert!(error.starts_with("config-unreadable: /nowhere/hub.toml: "), "{error}");
     }
 
     #[test]

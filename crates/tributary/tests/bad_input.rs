@@ -43,9 +43,17 @@ fn an_unknown_key_is_told_with_file_line_and_name() {
     fs::write(&file, good.replace("[listen]", "[listen]\ncolour = \"blue\"")).unwrap();
     let text = fs::read_to_string(&file).unwrap();
     let line = 1 + text.lines().position(|line| line.starts_with("colour")).unwrap();
-    fails(&dir, &["hub", "status"], &["hub.toml", &format!("line {line}"), "listen.colour", "unknown"]);
+    fails(
+        &dir,
+        &["hub", "status"],
+        &["config-invalid", "hub.toml", &format!("line {line}"), "listen.colour", "unknown"],
+    );
     fs::write(dir.path().join("national.toml"), "data_dir = \"n\"\ncolour = \"blue\"\n").unwrap();
-    fails(&dir, &["national", "status"], &["national.toml", "line 2", "\"colour\"", "unknown"]);
+    fails(
+        &dir,
+        &["national", "status"],
+        &["config-invalid", "national.toml", "line 2", "\"colour\"", "unknown"],
+    );
 }
 
 #[test]
