@@ -1,0 +1,159 @@
+//! What the fuzzers feed, and what must hold of any bytes whatever: no panic, no lie, nothing identifying. Each target tells
+//! whether the input was taken to the end, so that whoever feeds it knows whether anything was tried.
+
+use bytes::BytesMut;
+use deid::custody::{Custody, Sensitive};
+use deid::identity::PersonKey;
+use deid::instance::{Instance, PixelVerdict};
+use deid::pixels::{PixelPolicy, Review};
+use deid::profile::{ForProcessing, Profile, Settings};
+use deid::pseudonym::{ProjectKey, Pseudonymiser, Subject};
+use deid::verify::Verifier;
+use dicom::association::{Answer, Association, Event, Timers};
+use dicom::part10::{self, Limits, Object};
+use dicom::pdu;
+use dicom::roles::scp::{Asked, Provider};
+use hub::cohort::{self, Import};
+use hub::project::Project;
+use residue::{Form, Needle, NeedleKind, Patterns, SearchError, Searcher};
+use std::io::Cursor;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use submission::signed::Signer;
+
+/// The name that every sample's patient has, and that may not go out.
+pub(crate) const NAME: &str = "SENTINELFUZZ";
+
+/// The Upper Layer: what is read is written and read the same; whatever an acceptor is fed, it ends in good order.
+pub(crate) fn pdu(data: &[u8]) -> bool {
+    let limits = pdu::Limits::default();
+    let mut input = BytesMut::from(data);
+    let mut stored = false;
+    while let Ok(Some(read)) = pdu::read(&mut input, &limits) {
+        let (mut once, mut twice) = (BytesMut::new(), BytesMut::new());
+        pdu::write(&read, &mut once);
+        let mut copy = once.clone();
+        let again = pdu::read(&mut copy, &limits).expect("what was written can be read");
+        pdu::write(&again.expect("a whole PDU"), &mut twice);
+        assert_eq!(once, twice, "a PDU changes each time that it is written");
+    }
+    let mut association = Association::accept(limits, Timers::default(), Duration::ZERO);
+    let mut provider = Provider::new();
+    let mut input = BytesMut::new();
+    for piece in data.chunks(97) {
+        input.extend_from_slice(piece);
+        association.handle_bytes(&mut input, Duration::ZERO);
+        while let Some(event) = association.poll_event() {
+            if let Event::Requested(proposal) = &event {
+                let decision = proposal.accept(|context| match context.transfer_syntaxes.first() {
+                    Some(syntax) => Answer::Accept {
+                        transfer_syntax: syntax.clone(),
+                        roles: proposal.roles_for(&context.abstract_syntax),
+                    },
+                    None => Answer::Refuse(pdu::ContextRefusal::TransferSyntaxesNotSupported),
+                });
+                association.respond(&decision, Duration::ZERO);
+                continue;
+            }
+            if let Ok(Asked::Data { last: true, .. }) = provider.handle(&mut association, event) {
+                stored |= provider.answer_store(&mut association, dicom::dimse::Status::SUCCESS).is_ok();
+            }
+        }
+        while association.poll_transmit(Duration::ZERO).is_some() {}
+    }
+    association.handle_closed(Duration::ZERO);
+    while association.poll_event().is_some() {}
+    assert!(association.is_closed(), "the association hangs");
+    stored
+}
+
+fn open(bytes: &[u8]) -> Result<Object, part10::ReadError> {
+    let limits = Limits { header_bytes_max: 1 << 20, inflated_bytes_max: 4 << 20, ..Limits::default() };
+    part10::open(Box::new(Cursor::new(bytes.to_vec())), &limits)
+}
+
+/// Part 10: what is opened can be written; what is written opens again, is written the same, and the independent reader of
+/// the residue search can follow it too.
+pub(crate) fn dataset(data: &[u8]) -> bool {
+    let Ok(mut object) = open(data) else { return false };
+    let _ = object.account_for_pixels();
+    let (mut once, mut twice) = (Vec::new(), Vec::new());
+    if object.write(&mut once).is_err() {
+        return false;
+    }
+    open(&once).expect("what was written can be read").write(&mut twice).expect("and written again");
+    assert!(once == twice, "an object changes each time that it is written");
+    match Searcher::new(&[], Patterns::all()).search(&mut Cursor::new(&once), Form::Dicom) {
+        Ok(_) | Err(SearchError::TooMuch { .. }) => {}
+        Err(error) => panic!("what was written cannot be searched: {error}"),
+    }
+    true
+}
+
+struct Wall {
+    profile: Arc<Profile>,
+    engine: Pseudonymiser,
+    subject: Subject,
+    verifier: Verifier,
+    signer: Signer,
+    policy: PixelPolicy,
+}
+
+static WALL: LazyLock<Wall> = LazyLock::new(|| {
+    let options =
+        ["retain-longitudinal-modified-dates", "retain-patient-characteristics", "retain-device-identity"];
+    let engine = Pseudonymiser::new(&ProjectKey::new([7; 32]), "Covid").expect("a prefix");
+    let person = PersonKey::Local { issuer: "FUZZ".into(), id: Sensitive::new("4711".into()) };
+    Wall {
+        profile: Arc::new(Profile::new(&Settings::basic("fuzz").with_options(&options)).expect("a profile")),
+        subject: engine.subject(&person).expect("a subject"),
+        engine,
+        verifier: Verifier::default(),
+        signer: Signer::from_seed(&[9; 32]).expect("a seed"),
+        policy: PixelPolicy::new(ForProcessing::Hold),
+    }
+});
+
+/// The wall, bytes to bytes: what comes through can be read, and outside its pixels the name is nowhere.
+pub(crate) fn deid(data: &[u8]) -> bool {
+    let wall = &*WALL;
+    let limits = Limits { header_bytes_max: 1 << 20, inflated_bytes_max: 4 << 20, ..Limits::default() };
+    let Ok(instance) = Instance::open(Box::new(Cursor::new(data.to_vec())), &limits) else { return false };
+    let Ok(cleaned) = instance.clean_tags(&wall.profile, &wall.subject, &wall.engine) else { return false };
+    let PixelVerdict::Clear(judged) = cleaned.clean_pixels(&wall.policy, Review::Released) else {
+        return false;
+    };
+    let mut out = Cursor::new(Vec::new());
+    let known = [Needle::new(NeedleKind::Name, NAME)];
+    if judged.verify_and_write(&mut out, &known, &wall.verifier, &wall.signer, 0).is_err() {
+        return false;
+    }
+    let mut object = open(out.get_ref()).expect("what came through can be read");
+    object.pixels = None;
+    let mut header = Vec::new();
+    object.write(&mut header).expect("and written");
+    let is_there = header.windows(NAME.len()).any(|window| window == NAME.as_bytes());
+    assert!(!is_there, "the name came through");
+    true
+}
+
+/// A cohort sheet: rows and problems, or an error.
+pub(crate) fn sheet(data: &[u8]) -> bool {
+    static PROJECT: LazyLock<Project> = LazyLock::new(|| Project::named("nccid").expect("built in"));
+    let import = Import {
+        project: &PROJECT,
+        map: &[],
+        dates: None,
+        issuer: None,
+        arm: None,
+        worksheet: None,
+        placeholders: &[],
+        today: "2026-11-21".parse().expect("a date"),
+        sheet_bytes_max: 1 << 20,
+        sheet_rows_max: 1000,
+    };
+    let Ok(sheet) = cohort::import(data, &import, &Custody::mint()) else { return false };
+    assert!(sheet.rows.len() <= sheet.rows_read as usize, "rows out of nothing");
+    sheet.problems.iter().for_each(|problem| drop(problem.to_string()));
+    true
+}

@@ -1,0 +1,210 @@
+//! The fuzz targets on stable Rust: a fixed number of inputs each, made by changing good samples at random, from a seed.
+//!
+//! For hours instead of seconds: `cargo +nightly fuzz run pdu` (or `dataset`, `deid`, `sheet`), after
+//! `cargo test -p journeys --test fuzz -- --ignored corpus`, which writes the samples to `fuzz/corpus`.
+#![expect(clippy::unwrap_used, reason = "what fails here is the test")]
+
+#[path = "../../../fuzz/targets.rs"]
+mod targets;
+
+use bytes::BytesMut;
+use dicom::association::{Answer, Association, ContextRequest, Event, Request, Timers};
+use dicom::dimse::{Command, Priority, StoreRequest};
+use dicom::pdu::{AeTitle, Limits};
+use dicom::uid::{sop_class, transfer_syntax as ts};
+use sim::encode::Syntax;
+use sim::images::{Instance, ct_study};
+use sim::random::Random;
+use sim::region::{Region, Size};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SYNTAXES: [Syntax; 6] = [
+    Syntax::ImplicitLittle,
+    Syntax::ExplicitLittle,
+    Syntax::ExplicitBig,
+    Syntax::Deflated,
+    Syntax::Rle,
+    Syntax::JpegLossless,
+];
+
+/// An image whose patient is called by the name that may not go out.
+fn image(seed: u64) -> Instance {
+    let mut image = ct_study(seed, 1, 16).remove(0);
+    let mut person = (*image.person).clone();
+    person.name.family = targets::NAME.into();
+    image.person = Arc::new(person);
+    image
+}
+
+fn images() -> Vec<Vec<u8>> {
+    SYNTAXES.iter().enumerate().map(|(seed, syntax)| image(seed as u64).file(*syntax)).collect()
+}
+
+/// What a requestor and an acceptor say to each other while an image is stored.
+fn conversations() -> Vec<Vec<u8>> {
+    let image = image(9);
+    let context = ContextRequest::scu(sop_class::CT_IMAGE, &[ts::EXPLICIT_VR_LITTLE_ENDIAN]);
+    let request = Request {
+        called_ae: AeTitle::parse("TRIBUTARY").unwrap(),
+        calling_ae: AeTitle::parse("FUZZ").unwrap(),
+        contexts: vec![context],
+    };
+    let now = Duration::ZERO;
+    let mut asks = Association::request(&request, Limits::default(), Timers::default(), now);
+    let mut answers = Association::accept(Limits::default(), Timers::default(), now);
+    let mut said = [Vec::new(), Vec::new()];
+    for turn in 0..6 {
+        while let Some(bytes) = asks.poll_transmit(now) {
+            said[0].extend_from_slice(&bytes);
+            answers.handle_bytes(&mut BytesMut::from(&bytes[..]), now);
+        }
+        while let Some(event) = answers.poll_event() {
+            if let Event::Requested(proposal) = event {
+                let decision = proposal.accept(|context| Answer::Accept {
+                    transfer_syntax: context.transfer_syntaxes[0].clone(),
+                    roles: proposal.roles_for(&context.abstract_syntax),
+                });
+                answers.respond(&decision, now);
+            }
+        }
+        while let Some(bytes) = answers.poll_transmit(now) {
+            said[1].extend_from_slice(&bytes);
+            asks.handle_bytes(&mut BytesMut::from(&bytes[..]), now);
+        }
+        while asks.poll_event().is_some() {}
+        if turn == 1 {
+            let store = Command::StoreRq(StoreRequest {
+                message_id: asks.next_message_id(),
+                sop_class: sop_class::CT_IMAGE.into(),
+                sop_instance: image.uid.clone(),
+                priority: Priority::Medium,
+                move_originator: None,
+            });
+            asks.send(1, &store, Some(&image.encode(Syntax::ExplicitLittle))).unwrap();
+        }
+        if turn == 3 {
+            asks.release(now);
+        }
+    }
+    assert!(said.iter().all(|bytes| bytes.len() > 50));
+    said.into()
+}
+
+fn sheets() -> Vec<Vec<u8>> {
+    let region = Region::nccid(3, Size::TEST);
+    let mut sheets: Vec<_> =
+        region.trusts.iter().map(|trust| region.sheet(&trust.ods).into_bytes()).collect();
+    let utf16 = sheets[0].iter().flat_map(|byte| [*byte, 0]);
+    sheets.push([0xFF, 0xFE].into_iter().chain(utf16).collect());
+    sheets.extend([b"PK\x03\x04".to_vec(), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".repeat(200)]);
+    sheets
+}
+
+/// Lengths, counts and markers that readers stumble over.
+const TELLING: [&[u8]; 10] = [
+    &[0],
+    &[0xFF],
+    &[0x7F],
+    &[0x80],
+    &[0xFF, 0xFF],
+    &[0, 0, 0, 0],
+    &[0xFF, 0xFF, 0xFF, 0xFF],
+    &[0xFE, 0xFF, 0, 0xE0],
+    &[0xFE, 0xFF, 0xDD, 0xE0],
+    &[0xFF, 0xD8],
+];
+
+/// A sample with a few changes; most of it stays, so that it is read far.
+fn changed(random: &mut Random, samples: &[Vec<u8>]) -> Vec<u8> {
+    let below =
+        |random: &mut Random, bound: usize| usize::try_from(random.below(bound.max(1) as u64)).unwrap();
+    let mut bytes = samples[below(random, samples.len())].clone();
+    for _ in 0..=below(random, 4) {
+        // Headers are where it matters: the front is met more often.
+        let reach = if random.below(2) == 0 { bytes.len().min(512) } else { bytes.len() };
+        let at = below(random, reach);
+        let end = (at + 1 + below(random, 24)).min(bytes.len());
+        match random.below(7) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+            1 => {
+                let telling = random.pick(&TELLING);
+                let end = (at + telling.len()).min(bytes.len());
+                bytes.splice(at..end, telling.iter().copied());
+            }
+            2 => drop(bytes.drain(at..end)),
+            3 => {
+                let again = bytes[at..end].to_vec();
+                bytes.splice(at..at, again);
+            }
+            4 => bytes.truncate(end),
+            5 => {
+                let other = &samples[below(random, samples.len())];
+                let from = below(random, other.len());
+                let piece = other[from..(from + 64).min(other.len())].to_vec();
+                bytes.splice(at..at, piece);
+            }
+            _ => {
+                let noise: Vec<u8> = (at..end).map(|_| random.next_u64().to_le_bytes()[0]).collect();
+                bytes.splice(at..end, noise);
+            }
+        }
+    }
+    bytes
+}
+
+/// Feeds the samples as they are, and so many changed ones; one that breaks the target is kept, and named. A good share must be
+/// taken to the end: what is turned away at the door tries nothing.
+fn feed(name: &str, target: fn(&[u8]) -> bool, samples: &[Vec<u8>], inputs: u32) {
+    let seed = std::env::var("TRIBUTARY_FUZZ_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let mut random = Random::labelled(seed, name);
+    let mut taken = samples.iter().map(|sample| u32::from(target(sample))).sum::<u32>();
+    assert!(taken > 0, "no sample is taken");
+    for number in 0..inputs {
+        let input = changed(&mut random, samples);
+        let Ok(whole) = catch_unwind(AssertUnwindSafe(|| target(&input))) else {
+            let path = std::env::temp_dir().join(format!("{name}-{seed}-{number}"));
+            std::fs::write(&path, &input).unwrap();
+            panic!("input {number} of seed {seed} breaks the target {name}: {}", path.display());
+        };
+        taken += u32::from(whole);
+    }
+    println!("{name}: {taken} of {inputs} taken to the end");
+    assert!(taken > inputs / 20, "{name}: only {taken} of {inputs} inputs were taken to the end");
+}
+
+#[test]
+fn whatever_a_peer_sends() {
+    feed("pdu", targets::pdu, &conversations(), 60_000);
+}
+
+#[test]
+fn whatever_an_archive_holds() {
+    feed("dataset", targets::dataset, &images(), 20_000);
+}
+
+#[test]
+fn whatever_comes_to_the_wall() {
+    feed("deid", targets::deid, &images(), 10_000);
+}
+
+#[test]
+fn whatever_a_trust_sends_as_its_list() {
+    feed("sheet", targets::sheet, &sheets(), 20_000);
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus, for cargo-fuzz"]
+fn corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for (name, samples) in
+        [("pdu", conversations()), ("dataset", images()), ("deid", images()), ("sheet", sheets())]
+    {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+        for (number, sample) in samples.iter().enumerate() {
+            std::fs::write(folder.join(name).join(number.to_string()), sample).unwrap();
+        }
+    }
+}
