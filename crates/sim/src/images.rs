@@ -285,8 +285,24 @@ impl Instance {
     }
 }
 
-/// One CT study of a person made from the seed: as much as a benchmark wants, without a region around it.
+/// What a study of one series consists of.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// What its instances are.
+    pub kind: Kind,
+    /// How many there are.
+    pub instances: u32,
+    /// Rows and columns of each.
+    pub pixels: u16,
+}
+
+/// One CT study of a person made from the seed.
 pub fn ct_study(seed: u64, slices: u32, pixels: u16) -> Vec<Instance> {
+    study(seed, Plan { kind: Kind::Ct, instances: slices, pixels })
+}
+
+/// One study of a person made from the seed: as much as a benchmark wants, without a region around it.
+pub fn study(seed: u64, plan: Plan) -> Vec<Instance> {
     let mut person = People::new(seed).next(Script::Plain);
     person
         .local_ids
@@ -306,10 +322,10 @@ pub fn ct_study(seed: u64, slices: u32, pixels: u16) -> Vec<Instance> {
     let series = Arc::new(Series {
         uid: format!("{uid}.1"),
         number: 1,
-        kind: Kind::Ct,
+        kind: plan.kind,
         description: "Thorax 5.0 B30f".into(),
         frame_of_reference: format!("{uid}.0.1"),
-        instances: slices,
+        instances: plan.instances,
     });
     let study = Arc::new(Study {
         uid,
@@ -317,22 +333,22 @@ pub fn ct_study(seed: u64, slices: u32, pixels: u16) -> Vec<Instance> {
         time_s: 36_000,
         accession: format!("ZZ12020{:06}", seed % 1_000_000),
         id: format!("S{:06}", seed % 1_000_000),
-        description: "CT Thorax".into(),
+        description: format!("{} Thorax", plan.kind.modality()),
         body_part: Some("CHEST"),
     });
     let person = Arc::new(person);
-    let slice = |number| Instance {
+    let instance = |number| Instance {
         hospital: Arc::clone(&hospital),
         person: Arc::clone(&person),
         study: Arc::clone(&study),
         series: Arc::clone(&series),
         uid: format!("{}.{number}", series.uid),
         number,
-        size: pixels,
+        size: plan.pixels,
         oddity: None,
         seed,
     };
-    (1..=slices).map(slice).collect()
+    (1..=plan.instances).map(instance).collect()
 }
 
 #[cfg(test)]

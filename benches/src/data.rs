@@ -1,0 +1,135 @@
+//! The images: simulated people, real headers, identifiers wherever they occur in life. The same ones in every run.
+
+use crate::Bench;
+use anyhow::{Context, Result};
+use dicom::part10::{self, Limits};
+use sim::encode::Syntax;
+use sim::images::{Instance, Kind, Plan, study};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+/// A set of images.
+#[derive(Clone, Copy)]
+pub(crate) struct Set {
+    pub(crate) name: &'static str,
+    kind: Kind,
+    studies: u64,
+    instances: u32,
+    pixels: u16,
+}
+
+/// CT slices of half a MiB: 20 people, 100 slices each.
+pub(crate) const CT: Set = Set { name: "ct", kind: Kind::Ct, studies: 20, instances: 100, pixels: 512 };
+/// Radiographs of 15 MiB.
+pub(crate) const DX: Set = Set { name: "dx", kind: Kind::Dx, studies: 30, instances: 1, pixels: 2800 };
+
+/// A Part 10 file in memory, and what a sender must say of it.
+pub(crate) struct File {
+    bytes: Vec<u8>,
+    dataset_at: usize,
+    pub(crate) sop_class: String,
+    pub(crate) sop_instance: String,
+    pub(crate) transfer_syntax: String,
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+        let meta = part10::open(Box::new(Cursor::new(bytes.clone())), &Limits::default())?.meta;
+        // The file meta information says how long it is (PS3.10 §7.1).
+        let group = bytes.get(140..144).and_then(|length| length.first_chunk()).context("no group length")?;
+        let dataset_at = 144 + u32::from_le_bytes(*group) as usize;
+        Ok(Self {
+            bytes,
+            dataset_at,
+            sop_class: meta.sop_class,
+            sop_instance: meta.sop_instance,
+            transfer_syntax: meta.transfer_syntax,
+        })
+    }
+
+    pub(crate) fn dataset(&self) -> &[u8] {
+        &self.bytes[self.dataset_at..]
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
+impl Set {
+    /// The same kind of images, fewer of them.
+    pub(crate) fn first(self, studies: u64) -> Self {
+        Self { studies: studies.min(self.studies).max(1), ..self }
+    }
+
+    pub(crate) fn objects(self) -> usize {
+        usize::try_from(self.studies * u64::from(self.instances)).unwrap_or(usize::MAX)
+    }
+
+    fn study(self, seed: u64) -> Vec<Instance> {
+        study(seed, Plan { kind: self.kind, instances: self.instances, pixels: self.pixels })
+    }
+
+    /// The folder with its files, one folder per study inside; made when it is not there.
+    pub(crate) fn folder(self, bench: &Bench) -> Result<PathBuf> {
+        let folder = bench.folder.join("data").join(format!("{}-{}", self.name, self.studies));
+        if folder.exists() {
+            return Ok(folder);
+        }
+        eprintln!("making {} images of the set {}", self.objects(), self.name);
+        let part = folder.with_extension("part");
+        crate::clear(&part)?;
+        let half = |odd: u64| -> Result<()> {
+            for seed in (1..=self.studies).filter(|seed| seed % 2 == odd) {
+                let own = part.join(seed.to_string());
+                fs::create_dir_all(&own)?;
+                for instance in self.study(seed) {
+                    let bytes = instance.file(Syntax::ExplicitLittle);
+                    fs::write(own.join(format!("{:04}.dcm", instance.number)), bytes)?;
+                }
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| half(1));
+            half(0).and(other.join().unwrap_or_else(|_| anyhow::bail!("making images failed")))
+        })?;
+        fs::rename(&part, &folder)?;
+        Ok(folder)
+    }
+
+    /// The files in memory.
+    pub(crate) fn files(self, bench: &Bench) -> Result<Vec<File>> {
+        crate::measure::files(&self.folder(bench)?)?.iter().map(|path| File::read(path)).collect()
+    }
+
+    /// One instance of each person.
+    pub(crate) fn people(self) -> Vec<Instance> {
+        (1..=self.studies).filter_map(|seed| self.study(seed).into_iter().next()).collect()
+    }
+
+    /// How many of these files hold something that was planted to identify: names, numbers, addresses, UIDs.
+    pub(crate) fn identifying(self, files: &[PathBuf]) -> Result<usize> {
+        let planted: BTreeSet<String> = self
+            .people()
+            .iter()
+            .flat_map(Instance::sentinels)
+            .filter(|sentinel| sentinel.text.len() >= 6)
+            .map(|sentinel| sentinel.text)
+            .collect();
+        let mut found = 0;
+        for path in files {
+            let bytes = fs::read(path)?;
+            // All text stands before and after the pixels; the longest header here is far shorter.
+            let ends = [&bytes[..bytes.len().min(64 << 10)], &bytes[bytes.len().saturating_sub(16 << 10)..]];
+            let holds = |text: &String| {
+                ends.iter().any(|part| part.windows(text.len()).any(|window| window == text.as_bytes()))
+            };
+            found += usize::from(planted.iter().any(holds));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,131 @@
+//! Benchmarks: what the program does, beside the least work that could do it and beside other programs, in the same run.
+//!
+//! Nothing is asserted. Contenders take turns within each repetition, so that whatever else the machine does hits all alike:
+//! ratios within a run mean something, figures of different runs do not compare.
+
+mod measure;
+
+mod wire;
+
+mod data;
+
+mod load;
+
+mod floor;
+
+mod http;
+
+mod orthanc;
+
+mod houses;
+
+mod receive;
+
+mod deid;
+
+mod pipeline;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// Measure receiving, de-identifying and the whole way between two houses, beside floors and other programs
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Cli {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Repetitions; medians are told
+    #[arg(long, global = true, default_value_t = 5)]
+    reps: usize,
+    /// Where data and everything written lies [default: bench beside the build]
+    #[arg(long, global = true, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// The program to measure [default: tributary beside this program]
+    #[arg(long, global = true, value_name = "FILE")]
+    tributary: Option<PathBuf>,
+    /// Leave other programs out: floors and tributary only
+    #[arg(long, global = true)]
+    no_peers: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// C-STORE from 1, 4 and 13 associations, each object durable before the answer
+    Receive(receive::Args),
+    /// A folder of CT images to a folder of de-identified ones, and one of large radiographs
+    Deid(deid::Args),
+    /// From the first push at the hub to the last receipt of the national house
+    Pipeline(pipeline::Args),
+    /// All three (the default)
+    All,
+    /// Be the floor of receiving: one file per object, synced before the answer, nothing else
+    #[command(hide = true)]
+    Floor(floor::Args),
+}
+
+/// What all benchmarks share.
+struct Bench {
+    reps: usize,
+    folder: PathBuf,
+    tributary: PathBuf,
+    peers: bool,
+}
+
+impl Bench {
+    fn new(cli: &Cli) -> Result<Self> {
+        let own = std::env::current_exe()?;
+        let beside = own.parent().context("this program lies in no folder")?;
+        let tributary = cli.tributary.clone().unwrap_or_else(|| beside.join("tributary"));
+        anyhow::ensure!(
+            tributary.exists(),
+            "{}: build it with cargo build --release -p tributary",
+            tributary.display()
+        );
+        let folder = cli.folder.clone().unwrap_or_else(|| beside.with_file_name("bench"));
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        Ok(Self {
+            reps: cli.reps.max(1),
+            folder: folder.canonicalize()?,
+            tributary: tributary.canonicalize()?,
+            peers: !cli.no_peers,
+        })
+    }
+
+    /// A new, empty folder of this name.
+    fn fresh(&self, name: &str) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        clear(&path)?;
+        std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
+        Ok(path)
+    }
+}
+
+/// Removes a folder, if it is there.
+fn clear(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    if let Some(What::Floor(args)) = &cli.what {
+        return floor::run(args);
+    }
+    let bench = Bench::new(&cli)?;
+    println!("{}\n", measure::machine());
+    match &cli.what {
+        Some(What::Receive(args)) => receive::run(&bench, args),
+        Some(What::Deid(args)) => deid::run(&bench, args),
+        Some(What::Pipeline(args)) => pipeline::run(&bench, args),
+        Some(What::Floor(_)) | None | Some(What::All) => {
+            receive::run(&bench, &receive::Args::default())?;
+            deid::run(&bench, &deid::Args::default())?;
+            pipeline::run(&bench, &pipeline::Args::default())
+        }
+    }
+}
