@@ -68,6 +68,19 @@ pub enum Fate {
     Rejected(&'static str),
     /// It is never asked for.
     NotRequested(Unwanted),
+    /// It is received and cleared; then what comes late takes it back, for this reason.
+    TakenBack(&'static str),
+}
+
+/// What comes between receipt and transfer: nothing of whom it concerns may leave.
+#[derive(Debug, Clone)]
+pub struct Late {
+    /// Who objects.
+    pub person: Arc<Person>,
+    /// The trust at which they object.
+    pub at: String,
+    /// The trust whose impact assessment expires.
+    pub lapse: String,
 }
 
 /// An instance of the region.
@@ -128,6 +141,22 @@ impl Region {
     /// negative from 28 days before to the swab.
     pub fn nccid(seed: u64, size: Size) -> Self {
         plan::Planner::new(seed, size).region()
+    }
+
+    /// An objection at one trust and the expiry of another's impact assessment come between receipt and transfer: what would
+    /// be acknowledged is taken back.
+    pub fn come_late(&mut self) -> Late {
+        let (at, lapse) = ("ZA3".to_owned(), "ZB7".to_owned());
+        let row = self.rows.iter().find(|row| row.ods == at && row.positive);
+        let person = row.map_or_else(|| Arc::clone(&self.at_three_trusts), |row| Arc::clone(&row.person));
+        for planted in self.instances.iter_mut().filter(|planted| planted.fate == Fate::Acknowledged) {
+            if planted.ods == lapse {
+                planted.fate = Fate::TakenBack("lapsed-dpia");
+            } else if planted.ods == at && planted.instance.person == person {
+                planted.fate = Fate::TakenBack("objected");
+            }
+        }
+        Late { person, at, lapse }
     }
 
     /// What must come of every instance.

@@ -4,6 +4,7 @@
 //! knows what must come of every instance, and the night is held against it.
 
 pub mod house;
+mod late;
 mod reckon;
 mod report;
 
@@ -14,13 +15,13 @@ use hub::pipeline::nightly;
 use hub::service::Service;
 use platform::clock::{Clock, SystemClock};
 use platform::shutdown::shutdown;
-use sim::region::{Region, Size};
+use sim::region::{Fate, Region, Size};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use house::{Keep, Servers};
-pub use report::{ArmReport, HeldReport, PeopleReport, Report, TrustReport};
+pub use report::{ArmReport, HeldReport, LateReport, PeopleReport, Report, TrustReport};
 
 /// What is played.
 #[derive(Debug, Clone)]
@@ -51,7 +52,8 @@ pub async fn play(
 ) -> Result<Report> {
     let clock = SystemClock::shared();
     let began = clock.elapsed();
-    let region = Region::nccid(options.seed, options.size);
+    let mut region = Region::nccid(options.seed, options.size);
+    let late = region.come_late();
     tell(&format!(
         "a region: {} trusts on {} archives, {} instances of {} people",
         region.trusts.len(),
@@ -65,7 +67,10 @@ pub async fn play(
     }
     let ports: Vec<u16> = archives.iter().map(|archive| archive.address.port()).collect();
     let papers = house::write(&options.folder, &region, &ports, &options.keep)?;
-    let config = hub::config::Config::load(&papers.hub)?;
+    let mut config = hub::config::Config::load(&papers.hub)?;
+    // About half of what will be cleared: the rest waits for a second consignment.
+    let half = region.count(|fate| *fate == Fate::Acknowledged) / 2;
+    config.limits.consignment_objects_max = u32::try_from(half)?.max(1);
     let hub = Arc::new(Hub::open(config, Arc::clone(&clock), custody).await?);
     let rows = house::import(&hub, &region, &options.folder).await?;
     tell(&format!("cohort sheets: {rows} rows; opt-out check and objections taken"));
@@ -76,6 +81,11 @@ pub async fn play(
     }
     collect(&hub, &service, clock.as_ref(), now).await?;
     tell(&format!("collected and de-identified ({:.0} s)", (clock.elapsed() - began).as_secs_f32()));
+
+    drop(service);
+    let due = late::seal_half(&hub, &region, &late).await?;
+    let hub = late::arrive(hub, &papers, &options.folder, &late).await?;
+    tell("with half of it sealed, somebody objects and an impact assessment expires");
 
     let night = nightly::night(&hub).await?;
     tell(&format!("consignments sent: {}", night.sent));
@@ -93,6 +103,7 @@ pub async fn play(
     }
     let asked: Vec<_> = archives.iter().map(|running| Arc::clone(&running.archive)).collect();
     let mut report = reckon::reckon(&hub, &house, &region, &asked).await?;
+    due.check(&hub, &region, &late, &mut report).await?;
     report.folder = options.folder.clone();
     report.took = clock.elapsed() - began;
     Ok(report)

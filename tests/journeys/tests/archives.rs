@@ -182,7 +182,7 @@ async fn fill(region: &Region, dir: &Path, ae_title: &str, port: u16) {
 /// Where an instance must stand before anything is consigned; `None`: it must have been left alone.
 fn wanted(fate: &Fate) -> Option<String> {
     match fate {
-        Fate::Acknowledged => Some("cleared".into()),
+        Fate::Acknowledged | Fate::TakenBack(_) => Some("cleared".into()),
         Fate::Held(reasons) => Some(standing("held", reasons.iter().copied())),
         Fate::Rejected(reason) => Some(standing("rejected", [*reason])),
         // Its study is held where it lies, until a person has looked.

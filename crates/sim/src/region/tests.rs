@@ -110,3 +110,18 @@ fn write_region() {
     }
     std::fs::write(folder.join("hub-sections.toml"), region.hub_sections(&[104; 9], "TRIBUTARY")).unwrap();
 }
+
+#[test]
+fn what_comes_late_takes_back_all_of_one_person_at_one_trust_and_all_of_another_trust() {
+    let mut region = region();
+    let before = region.count(|fate| *fate == Fate::Acknowledged);
+    let late = region.come_late();
+    let taken = region.count(|fate| matches!(fate, Fate::TakenBack(_)));
+    assert_eq!(region.count(|fate| *fate == Fate::Acknowledged) + taken, before);
+    let of = |code| region.instances.iter().filter(move |p| p.fate == Fate::TakenBack(code));
+    assert!(of("objected").count() > 1 && of("objected").all(|p| p.instance.person == late.person));
+    assert!(of("lapsed-dpia").count() > 1 && of("lapsed-dpia").all(|p| p.ods == late.lapse));
+    let concerns =
+        |p: &&Planted| p.ods == late.lapse || (p.ods == late.at && p.instance.person == late.person);
+    assert!(region.instances.iter().filter(concerns).all(|p| p.fate != Fate::Acknowledged));
+}

@@ -39,6 +39,7 @@ fn wanted(fate: &Fate) -> Option<(&'static str, Vec<String>)> {
         Fate::Acknowledged => Some(("acknowledged", Vec::new())),
         Fate::Held(reasons) => Some(("held", codes(reasons))),
         Fate::Rejected(reason) => Some(("rejected", codes(&[reason]))),
+        Fate::TakenBack(reason) => Some(("held", codes(&[reason]))),
         // Its study is held where it lies: it is not fetched before a person has looked.
         Fate::NotRequested(Unwanted::IdentityUnconfirmed) => Some(("held", codes(&["identity-unconfirmed"]))),
         Fate::NotRequested(_) => None,
@@ -168,10 +169,10 @@ fn instances(hub: &Hub, region: &Region, known: &Known, report: &mut Report) {
             }
         }
         if !as_planned || planted.fate != Fate::Acknowledged {
-            report.held.push(HeldReport { trust: planted.ods.clone(), what, came, planned });
+            let held = HeldReport { trust: planted.ods.clone(), what, came, planned };
+            *report.held.entry(held).or_default() += 1;
         }
     }
-    report.held.sort();
     let listed = known.instances.len();
     let beyond = listed.saturating_sub(expected);
     if beyond > 0 {

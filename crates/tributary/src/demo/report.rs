@@ -20,6 +20,25 @@ pub struct TrustReport {
     pub status: TrustStatus,
 }
 
+/// What an objection and an expiry between receipt and transfer took back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LateReport {
+    /// The trust at which somebody objected.
+    pub at: String,
+    /// The trust whose impact assessment expired.
+    pub lapse: String,
+    /// Instances of the person who objected.
+    pub objected: usize,
+    /// Instances of the trust whose assessment expired.
+    pub lapsed: usize,
+    /// Clinical records of both.
+    pub records: usize,
+    /// How many of all these were in a sealed consignment and in the inbox already.
+    pub put: usize,
+    /// How many of them left.
+    pub left: usize,
+}
+
 /// An instance that does not go on, planted with a reason.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HeldReport {
@@ -70,8 +89,10 @@ pub struct Report {
     pub folder: PathBuf,
     /// By trust.
     pub trusts: Vec<TrustReport>,
-    /// What was held, quarantined or rejected, and what was planted.
-    pub held: Vec<HeldReport>,
+    /// What was held, quarantined or rejected, what was planted, and how many alike.
+    pub held: BTreeMap<HeldReport, usize>,
+    /// What was taken back between receipt and transfer.
+    pub late: LateReport,
     /// By arm.
     pub arms: BTreeMap<String, ArmReport>,
     /// People.
@@ -104,12 +125,19 @@ impl fmt::Display for Report {
              trust tonight: a name goes into one folder once, so it follows with the next date.\n"
         )?;
         writeln!(f, "Not sent on, and what was planted:")?;
-        let mut table = Table::new(&["trust", "what", "came", "planted"]);
-        for held in &self.held {
+        let mut table = Table::new(&["trust", "what", "n", "came", "planted"]);
+        for (held, n) in &self.held {
             let planned = if held.came == held.planned { "the same" } else { &held.planned };
-            table.row([held.trust.as_str(), &held.what, &held.came, planned]);
+            table.row([held.trust.as_str(), &held.what, &n.to_string(), &held.came, planned]);
         }
         writeln!(f, "{table}")?;
+        let late = &self.late;
+        writeln!(
+            f,
+            "Between receipt and transfer somebody objected at {} and the DPIA of {} expired: {} and {} instances and\n\
+             {} records were taken back, {} of them out of a sealed consignment and the inbox; {} left, and the manifest counts them.\n",
+            late.at, late.lapse, late.objected, late.lapsed, late.records, late.put, late.left,
+        )?;
         let mut table = Table::new(&["arm", "studies", "found", "missing", "extra"]);
         for (name, arm) in &self.arms {
             let numbers = [arm.planned, arm.found, arm.missing, arm.extra].map(|n| n.to_string());
