@@ -9,9 +9,11 @@
 //! master key is the secret shared with the recipient, whose private half is elsewhere.
 
 mod reader;
+mod temporary;
 mod writer;
 
 pub use reader::SealedReader;
+pub use temporary::SealedTemporary;
 pub use writer::SealedWriter;
 
 use crate::keys::{self, KeyId, PublicKey, SecretKey};

@@ -14,6 +14,7 @@ use platform::audit::{self, AuditError, Details};
 use platform::clock::Timestamp;
 use platform::db::{DbError, Tx};
 use platform::jobs::{self, JobError, Lease, Outcome};
+use platform::seal::SealedTemporary;
 use residue::{Needle, NeedleKind};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use submission::clearance::Clearance;
 use submission::signed::Signed;
 
-/// An outgoing object up to this length is made in memory; a longer one in a file without a name, gone with the process.
+/// An outgoing object up to this length is made in memory; a longer one in a file without a name, sealed, gone with the process.
 const IN_MEMORY_BYTES_MAX: i64 = 16 << 20;
 
 /// What became of one object in one project.
@@ -43,7 +44,7 @@ struct Cleared {
 /// The written object before it is in the outbox.
 enum Written {
     Memory(Vec<u8>),
-    File(File),
+    File(Box<SealedTemporary<File>>),
 }
 
 /// One step: the payload is the spool object.
@@ -190,10 +191,11 @@ fn clean(
         let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
         (result, Written::Memory(out.into_inner()))
     } else {
-        let mut out = tempfile::tempfile_in(&hub.config.spool_dir).map_err(SpoolError::Disk)?;
+        let file = tempfile::tempfile_in(&hub.config.spool_dir).map_err(SpoolError::Disk)?;
+        let mut out = SealedTemporary::new(file).map_err(|error| SpoolError::Disk(error.into()))?;
         let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
         out.seek(SeekFrom::Start(0)).map_err(SpoolError::Disk)?;
-        (result, Written::File(out))
+        (result, Written::File(Box::new(out)))
     };
     let (_, signed) = match result {
         Ok(cleared) => cleared,
@@ -234,7 +236,7 @@ async fn put(hub: &Hub, project: &str, digest: &str, written: Written) -> Result
     match written {
         Written::Memory(bytes) => hub.outbox.put(&name, Bytes::from(bytes)).await?,
         Written::File(file) => {
-            let reader: Box<dyn Read + Send> = Box::new(file);
+            let reader: Box<dyn Read + Send> = file;
             hub.outbox.put_reader(&name, reader).await?;
         }
     }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::keys::KeyKind;
+use crate::testing::TempDir;
 use proptest::prelude::*;
+use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
 const C: usize = CHUNK_BYTES;
@@ -177,4 +179,29 @@ fn nothing_secret_is_printed() {
         SealedWriter::new(Vec::new(), &key, "n").unwrap()
     );
     assert!(!shown.contains("SECRET") && !shown.contains("4141") && !shown.contains("65, 65"), "{shown}");
+}
+
+#[test]
+fn a_temporary_object_reads_as_written_and_leaves_no_plain_byte_and_no_key() {
+    let dir = TempDir::new();
+    let path = dir.path().join("temporary");
+    let file = File::options().create_new(true).read(true).write(true).open(&path).unwrap();
+    let mut temporary = SealedTemporary::new(file).unwrap();
+    let text = b"Quillfeather^Ottilie ".repeat(C / 7);
+    text.chunks(10_007).for_each(|piece| temporary.write_all(piece).unwrap());
+    for at in [0, C as u64 + 5, 1] {
+        temporary.seek(SeekFrom::Start(at)).unwrap();
+        let mut out = Vec::new();
+        temporary.read_to_end(&mut out).unwrap();
+        assert!(out == text[usize::try_from(at).unwrap()..]);
+    }
+    assert!(temporary.write_all(b"more").is_err(), "it has been read");
+    let left = std::fs::read(&path).unwrap();
+    assert!(left.len() > text.len());
+    assert!(!left.windows(12).any(|window| window == b"Quillfeather"), "in the clear on the disk");
+    // Another temporary object has another key.
+    let other = SealedTemporary::new(Cursor::new(Vec::new())).unwrap();
+    assert!(!format!("{temporary:?}{other:?}").contains("Quill"));
+    drop(temporary);
+    assert!(SealedReader::open(Cursor::new(left), &key(1), "temporary").is_err());
 }
