@@ -62,6 +62,9 @@ pub async fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
     let mut found = Findings(Vec::new());
     found.of("keys.sealing", SecretKey::load(&config.keys.sealing, KeyKind::HubStorage));
     found.of("keys.signing", SecretKey::load(&config.keys.signing, KeyKind::HubSigning));
+    for path in &config.keys.signing_previous {
+        found.of("keys.signing_previous", PublicKey::load(path, KeyKind::HubSigning));
+    }
     match &config.keys.backup_recipient {
         Some(path) => {
             found.of("keys.backup_recipient", PublicKey::load(path, KeyKind::BackupRecipient));

@@ -65,6 +65,8 @@ pub struct KeyPaths {
     pub sealing: PathBuf,
     /// Signs clearances and manifests (Ed25519).
     pub signing: PathBuf,
+    /// Public halves of signing keys that were rotated out: what they cleared may still be sent.
+    pub signing_previous: Vec<PathBuf>,
     /// The public half to which backups are encrypted; without it there are no backups.
     pub backup_recipient: Option<PathBuf>,
 }

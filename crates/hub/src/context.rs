@@ -19,6 +19,7 @@ use platform::keys::{KeyError, KeyKind, PublicKey, SecretKey};
 use platform::objects::{ObjectError, Objects};
 use platform::seal::SealingKey;
 use ring::hmac;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use submission::names::{InvalidName, Slug};
@@ -118,7 +119,7 @@ pub struct Hub {
     pub outbox: Objects,
     /// Signs clearances and manifests.
     pub signer: Signer,
-    /// Our own public half: what we signed is checked when it is read back.
+    /// Our own public halves, rotated ones included: what we signed is checked when it is read back.
     pub own_keys: PinnedKeys,
     /// Searches what goes out.
     pub verifier: Verifier,
@@ -144,6 +145,8 @@ impl Hub {
         let spool = Spool::open(config.spool_dir.clone(), sealing, config.limits.spool_reserve_bytes)?;
         let outbox = Objects::open(&config.outbox)?;
         let signer = Signer::from_seed(signing.expose())?;
+        let mut own_keys = vec![signer.public_key()];
+        own_keys.extend(pinned(&config.keys.signing_previous, KeyKind::HubSigning)?);
         let mut projects = Vec::new();
         for entry in &config.projects {
             let project = Project::load(&entry.project)?;
@@ -152,7 +155,7 @@ impl Hub {
         Ok(Self {
             id: Slug::parse(&config.hub_id).map_err(|error| HubError::Name { what: "hub id", error })?,
             governance: Governance::new(&config.trusts),
-            own_keys: PinnedKeys::new([signer.public_key()]),
+            own_keys: PinnedKeys::new(own_keys),
             signer,
             verifier: Verifier::default(),
             config: Arc::new(config),
@@ -186,19 +189,21 @@ fn serve(project: Project, entry: &crate::config::ProjectEntry) -> Result<Served
     let key = SecretKey::load(&entry.key, KeyKind::Project)?;
     let engine = Pseudonymiser::new(&ProjectKey::new(*key.expose()), &project.pseudonym_prefix)
         .map_err(|error| HubError::Name { what: "pseudonym_prefix", error })?;
-    let mut keys = Vec::new();
-    for path in &entry.receipt_keys {
-        let key = PublicKey::load(path, KeyKind::NationalSigning)?;
-        keys.push(submission::signed::PublicKey::from_bytes(*key.as_bytes()));
-    }
     Ok(Served {
         engine,
         profile: Arc::new(profile),
         pixels,
         inbox: Objects::open(&entry.inbox)?,
-        receipt_keys: PinnedKeys::new(keys),
+        receipt_keys: PinnedKeys::new(pinned(&entry.receipt_keys, KeyKind::NationalSigning)?),
         project,
     })
+}
+
+/// The public keys in these files.
+fn pinned(paths: &[PathBuf], kind: KeyKind) -> Result<Vec<submission::signed::PublicKey>, KeyError> {
+    let load = |path: &PathBuf| PublicKey::load(path, kind);
+    let keys = paths.iter().map(load);
+    keys.map(|key| Ok(submission::signed::PublicKey::from_bytes(*key?.as_bytes()))).collect()
 }
 
 impl std::fmt::Debug for Hub {

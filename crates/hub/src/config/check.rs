@@ -50,6 +50,7 @@ pub(super) fn meant(raw: RawConfig, base: &Path) -> Result<Config, ConfigError> 
         keys: KeyPaths {
             sealing: check.path(raw.keys.sealing),
             signing: check.path(raw.keys.signing),
+            signing_previous: raw.keys.signing_previous.into_iter().map(|p| check.path(p)).collect(),
             backup_recipient: raw.keys.backup_recipient.map(|p| check.path(p)),
         },
         projects: raw.projects.into_iter().enumerate().map(|(i, p)| check.project(i, p)).collect(),

@@ -58,6 +58,8 @@ pub(super) struct RawDatabase {
 pub(super) struct RawKeys {
     pub(super) sealing: PathBuf,
     pub(super) signing: PathBuf,
+    #[serde(default)]
+    pub(super) signing_previous: Vec<PathBuf>,
     pub(super) backup_recipient: Option<PathBuf>,
 }
 
