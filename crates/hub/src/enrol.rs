@@ -3,11 +3,12 @@
 use crate::cohort::{Row, Sex, Sheet};
 use crate::config::Source;
 use crate::context::{Hub, HubError, Served};
-use crate::linkage::{Identity, RowDetail};
+use crate::linkage::{Identity, RowDetail, TokenKind};
 use crate::sources::{where_to_ask, worker_of};
-use crate::store::{CohortRow, NewSheet, Study, new_id};
+use crate::store::{CohortRow, NewSheet, Study};
 use deid::custody::Sensitive;
 use platform::clock::Timestamp;
+use platform::db::Tx;
 use platform::jobs::{self, Job};
 
 /// What became of a sheet's good rows.
@@ -19,7 +20,20 @@ pub struct Enrolled {
     pub held: Vec<(u32, &'static str)>,
 }
 
-/// Enrols the good rows of a sheet for a trust. The same sheet twice changes nothing.
+/// Rows that are written in one transaction: a short one, since whatever is received meanwhile waits for it.
+const ROWS_PER_COMMIT: usize = 200;
+
+/// A row of a sheet whose person and date the linkage holds.
+struct Known<'s> {
+    row: &'s Row,
+    wanted: CohortRow,
+    reason: Option<&'static str>,
+    /// An earlier sheet gave another date.
+    is_corrected: bool,
+}
+
+/// Enrols the good rows of a sheet for a trust. The same sheet twice changes nothing; a date that a later sheet corrects is
+/// asked for anew, and the row's clinical record is renewed.
 pub async fn enrol(
     hub: &Hub,
     served: &Served,
@@ -29,14 +43,12 @@ pub async fn enrol(
     actor: &str,
 ) -> Result<Enrolled, HubError> {
     let now = hub.clock.now();
-    let mut enrolled = Enrolled::default();
-    let mut rows = Vec::new();
+    // The linkage first: its commits are many, and none of them is made while a transaction of the hub is open. So the
+    // detail is there before the row can be seen.
+    let mut rows: Vec<Known<'_>> = Vec::with_capacity(sheet.rows.len());
     for row in &sheet.rows {
-        let facts = Sensitive::new(identity(row, hub));
-        let person = hub.linkage.register(&facts, &hub.custody, now).await?;
-        let trust =
-            row.trust.as_deref().and_then(|named| hub.governance.find(named)).map_or(trust, |t| &t.ods);
-        rows.push((row, trust.to_owned(), person));
+        let known = know(hub, served, trust, row, now).await?;
+        rows.push(known);
     }
     let mut tx = hub.store.write().await?;
     let new = NewSheet {
@@ -48,46 +60,85 @@ pub async fn enrol(
         actor,
     };
     let sheet_id = hub.store.sheet_imported(&mut tx, &new, now).await?;
-    let mut kept = Vec::new();
-    for (row, trust, person) in &rows {
-        let wanted = CohortRow {
-            id: new_id(),
-            row_number: i64::from(row.number),
-            project: served.project.name.clone(),
-            trust: trust.clone(),
-            person: person.person.clone(),
-            arm: row.arm.clone(),
-            state: "waiting".into(),
-            reason: None,
-        };
-        kept.push(hub.store.row_imported(&mut tx, &sheet_id, &wanted).await?);
+    tx.commit().await?;
+    let mut enrolled = Enrolled::default();
+    for some in rows.chunks(ROWS_PER_COMMIT) {
+        let mut tx = hub.store.write().await?;
+        for known in some {
+            take(hub, served, &mut tx, &sheet_id, known, now).await?;
+        }
+        tx.commit().await?;
     }
-    // The detail is written before the row can be seen: whoever works on a row finds its anchor.
-    for ((row, ..), kept) in rows.iter().zip(&kept) {
-        let anchor = row.anchor.expose(&hub.custody).format("%Y%m%d").to_string();
-        hub.linkage.put_row_detail(&kept.id, &Sensitive::new(RowDetail { anchor }), &hub.custody).await?;
-    }
-    for ((row, _, person), kept) in rows.iter().zip(&kept) {
-        let reason = if person.conflict.is_some() { Some("identity-conflict") } else { None };
-        let asked = sources_of(hub, row, &kept.trust);
-        let reason = reason.or_else(|| asked.is_empty().then_some("no-source"));
-        match reason {
-            Some(reason) => {
-                hub.store.row_held(&mut tx, &kept.id, reason).await?;
-                enrolled.held.push((row.number, reason));
-            }
+    for known in &rows {
+        match known.reason {
+            Some(reason) => enrolled.held.push((known.row.number, reason)),
             None => enrolled.waiting += 1,
         }
-        for source in asked {
-            jobs::enqueue(&mut tx, &query_job(&kept.id, &source.name, 0), now).await?;
-        }
-        if served.project.arm(&kept.arm).is_some_and(|arm| arm.clinical.is_some()) {
-            hub.store.clinical_received(&mut tx, kept, now).await?;
-            jobs::enqueue(&mut tx, &Job::now("clinical", &kept.id), now).await?;
+    }
+    Ok(enrolled)
+}
+
+/// What the linkage has to know of a row.
+async fn know<'s>(
+    hub: &Hub,
+    served: &Served,
+    trust: &str,
+    row: &'s Row,
+    now: Timestamp,
+) -> Result<Known<'s>, HubError> {
+    let facts = Sensitive::new(identity(row, hub));
+    let person = hub.linkage.register(&facts, &hub.custody, now).await?;
+    let trust = row.trust.as_deref().and_then(|named| hub.governance.find(named)).map_or(trust, |t| &t.ods);
+    let detail = RowDetail { anchor: row.anchor.expose(&hub.custody).format("%Y%m%d").to_string() };
+    let anchor = hub.linkage.token(TokenKind::Anchor, &format!("{} {}", person.person, detail.anchor));
+    let project = &served.project.name;
+    let earlier = hub.store.row_of(project, trust, &person.person, &row.arm).await?;
+    let key = format!("{project} {trust} {} {}", person.person, row.arm);
+    let wanted = CohortRow {
+        // Two imports at one time give it the same handle.
+        id: format!("h{}", hub.linkage.token(TokenKind::Row, &key)),
+        row_number: i64::from(row.number),
+        project: project.clone(),
+        trust: trust.to_owned(),
+        person: person.person,
+        arm: row.arm.clone(),
+        anchor,
+        state: "waiting".into(),
+        reason: None,
+    };
+    hub.linkage.put_row_detail(&wanted.id, &Sensitive::new(detail), &hub.custody).await?;
+    let conflict = person.conflict.is_some().then_some("identity-conflict");
+    let no_source = sources_of(hub, row, trust).is_empty().then_some("no-source");
+    let is_corrected = earlier.is_some_and(|earlier| earlier.anchor != wanted.anchor);
+    Ok(Known { row, wanted, reason: conflict.or(no_source), is_corrected })
+}
+
+/// The row and the work that follows from it.
+async fn take(
+    hub: &Hub,
+    served: &Served,
+    tx: &mut Tx,
+    sheet: &str,
+    known: &Known<'_>,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    let kept = hub.store.row_imported(tx, sheet, &known.wanted).await?;
+    if let Some(reason) = known.reason {
+        hub.store.row_held(tx, &kept.id, reason).await?;
+    }
+    for source in sources_of(hub, known.row, &kept.trust) {
+        let job = query_job(&kept.id, &source.name, 0);
+        jobs::enqueue(tx, &job, now).await?;
+        if known.is_corrected {
+            let again = query_job(&kept.id, &source.name, day_number(now));
+            jobs::enqueue(tx, &Job { key: format!("{}:{}", again.key, kept.anchor), ..again }, now).await?;
         }
     }
-    tx.commit().await?;
-    Ok(enrolled)
+    if served.project.arm(&kept.arm).is_some_and(|arm| arm.clinical.is_some()) {
+        hub.store.clinical_received(tx, &kept, now).await?;
+        jobs::enqueue(tx, &Job::now("clinical", &kept.id), now).await?;
+    }
+    Ok(())
 }
 
 /// The query of a row at a source; `round` counts the nights on which it was asked.

@@ -92,6 +92,10 @@ pub enum TokenKind {
     Nhs,
     /// An issuer and a local id.
     Local,
+    /// A person and the anchor date of their row: equal while the date is.
+    Anchor,
+    /// A cohort row: its project, trust, person and arm.
+    Row,
 }
 
 /// The linkage database.
@@ -127,6 +131,8 @@ impl Linkage {
             TokenKind::Study => b"study\0",
             TokenKind::Nhs => b"nhs\0",
             TokenKind::Local => b"local\0",
+            TokenKind::Anchor => b"anchor\0",
+            TokenKind::Row => b"row\0",
         };
         let mut context = hmac::Context::with_key(&self.tokens);
         context.update(purpose);

@@ -37,6 +37,8 @@ pub async fn step(hub: &Hub, lease: &Lease) -> Result<Outcome, HubError> {
 }
 
 struct Cleared {
+    /// Of the row, when its date was read.
+    anchor: String,
     name: String,
     pseudonym: String,
     sha256: String,
@@ -72,7 +74,7 @@ async fn clean(
     let known = needles(identity.expose(&hub.custody));
     let at_us = hub.clock.now().as_micros();
     match record.deidentify(&subject, &served.profile, &known, &hub.verifier, &hub.signer, at_us) {
-        Ok((clean, signed)) => Ok(cleared(hub, &signed)
+        Ok((clean, signed)) => Ok(cleared(hub, &signed, row.anchor)
             .map(|cleared| (clean.json().to_vec(), cleared))
             .ok_or("clearance-not-signed")),
         Err(residue) => Ok(Err(residue.code())),
@@ -98,9 +100,10 @@ fn value(value: &FieldValue, centre: &str) -> wall::FieldValue {
     }
 }
 
-fn cleared(hub: &Hub, signed: &Signed<Clearance>) -> Option<Cleared> {
+fn cleared(hub: &Hub, signed: &Signed<Clearance>, anchor: String) -> Option<Cleared> {
     let clearance = signed.verify(&hub.own_keys).ok()?;
     Some(Cleared {
+        anchor,
         name: clearance.name.to_string(),
         pseudonym: clearance.pseudonym.as_str().to_owned(),
         sha256: clearance.sha256.to_string(),
@@ -128,7 +131,7 @@ async fn finish(
                 bytes: c.bytes,
                 clearance: &c.clearance,
             };
-            hub.store.clinical_cleared(&mut tx, &record.id, &out, now).await?;
+            hub.store.clinical_cleared(&mut tx, &record.id, &c.anchor, &out, now).await?;
             let details = details.id("digest", &c.sha256)?.id("pseudonym", &c.pseudonym)?;
             audit::append(&mut tx, &record.trust, "hub", "record cleared", &details, now).await?;
         }

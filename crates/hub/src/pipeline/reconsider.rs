@@ -1,5 +1,7 @@
-//! What a gate held is looked at again every night: where all gates are open now, it goes on by itself.
+//! What a gate held is looked at again every night: where all gates are open now, it goes on by itself. So does a clinical
+//! record whose date was corrected.
 
+use super::deidentify::outbox_name;
 use super::outgoing::again;
 use crate::context::{Hub, HubError, Served};
 use crate::enrol::retrieve_job;
@@ -10,6 +12,8 @@ use platform::clock::Timestamp;
 use platform::jobs;
 use std::time::Duration;
 
+/// What the audit says of what goes on.
+const GATE_OPEN: &str = "gate open again";
 /// What an object that nobody asked for is held with.
 const UNREQUESTED: &str = "unrequested";
 /// What it is rejected with when its time is over.
@@ -22,15 +26,22 @@ pub async fn reconsider(hub: &Hub, served: &Served) -> Result<usize, HubError> {
     for row in hub.store.instances_in(project, "held").await? {
         let (Some(trust), Some(person)) = (&row.trust, &row.person) else { continue };
         if is_open_again(&gates, row.reason.as_deref(), trust, person, now).await? {
-            go_on(hub, "instance", &row.id, trust, now).await?;
+            go_on(hub, "instance", &row.id, trust, GATE_OPEN, now).await?;
             freed += 1;
         }
     }
     for record in hub.store.clinical_in(project, "held").await? {
         if is_open_again(&gates, record.reason.as_deref(), &record.trust, &record.person, now).await? {
-            go_on(hub, "clinical", &record.id, &record.trust, now).await?;
+            go_on(hub, "clinical", &record.id, &record.trust, GATE_OPEN, now).await?;
             freed += 1;
         }
+    }
+    // A later sheet corrected the date: a new version, which goes with the next date's folder.
+    for record in hub.store.clinical_outdated(project).await? {
+        // First the bytes: a record without them is made again, bytes without a record would stay.
+        hub.outbox.delete(&outbox_name(project, &record.digest)).await?;
+        go_on(hub, "clinical", &record.id, &record.trust, "date corrected", now).await?;
+        freed += 1;
     }
     for study in hub.store.studies_in(project, "held").await? {
         if is_open_again(&gates, study.reason.as_deref(), &study.trust, &study.person, now).await? {
@@ -60,12 +71,19 @@ pub(super) fn is_of_a_gate(code: &str) -> bool {
     matches!(code, "objected" | "opted-out") || code.starts_with("lapsed-") || code.starts_with("opt-out-")
 }
 
-async fn go_on(hub: &Hub, kind: &str, id: &str, trust: &str, now: Timestamp) -> Result<(), HubError> {
+async fn go_on(
+    hub: &Hub,
+    kind: &str,
+    id: &str,
+    trust: &str,
+    event: &'static str,
+    now: Timestamp,
+) -> Result<(), HubError> {
     let mut tx = hub.store.write().await?;
     hub.store.item_is(&mut tx, kind, id, "received", None, now).await?;
     again(hub, &mut tx, kind, id, now).await?;
     let details = Details::new().id("item", id)?;
-    audit::append(&mut tx, trust, "hub", "gate open again", &details, now).await?;
+    audit::append(&mut tx, trust, "hub", event, &details, now).await?;
     Ok(tx.commit().await?)
 }
 

@@ -16,13 +16,14 @@ CREATE TABLE sheet (
 
 -- One row of a cohort: a person in an arm. The anchor date and the identifiers are in the linkage database under the same id.
 CREATE TABLE cohort_row (
-  id           TEXT PRIMARY KEY,                 -- random handle
+  id           TEXT PRIMARY KEY,                 -- handle: keyed token of project, trust, person and arm
   sheet        TEXT NOT NULL REFERENCES sheet (id),
   row_number   BIGINT NOT NULL,                  -- in the sheet, the heading is row 1
   project      TEXT NOT NULL,
   trust        TEXT NOT NULL,
   person       TEXT NOT NULL,                    -- linkage handle
   arm          TEXT NOT NULL,
+  anchor       TEXT NOT NULL,                    -- keyed token of person and anchor date: another says that the date was corrected
   state        TEXT NOT NULL CHECK (state IN ('waiting', 'asked', 'held', 'withdrawn')),
   reason       TEXT,                             -- why held, a code
   asked_us     BIGINT,                           -- last complete query
@@ -106,6 +107,7 @@ CREATE TABLE clinical (
   bytes        BIGINT,
   clearance    TEXT,
   consignment  TEXT,
+  anchor       TEXT,                             -- that of the row when it was de-identified
   updated_us   BIGINT NOT NULL
 );
 

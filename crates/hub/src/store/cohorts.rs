@@ -7,7 +7,7 @@ use platform::db::{DbError, Row, Tx, sql};
 /// A row of a cohort sheet: a person in an arm, by handles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CohortRow {
-    /// Random handle.
+    /// Its handle, a keyed token of project, trust, person and arm.
     pub id: String,
     /// The row's number in its sheet; the heading is row 1.
     pub row_number: i64,
@@ -19,6 +19,8 @@ pub struct CohortRow {
     pub person: String,
     /// Arm of the project.
     pub arm: String,
+    /// Keyed token of person and anchor date: another one says that the date was corrected.
+    pub anchor: String,
     /// `waiting`, `asked`, `held` or `withdrawn`.
     pub state: String,
     /// Why it is held, a code.
@@ -95,6 +97,7 @@ impl CohortRow {
             trust: row.get("trust")?,
             person: row.get("person")?,
             arm: row.get("arm")?,
+            anchor: row.get("anchor")?,
             state: row.get("state")?,
             reason: row.get("reason")?,
         })
@@ -141,12 +144,29 @@ impl Store {
         Ok(id)
     }
 
-    /// Records a row of a sheet; a person already in that arm for that trust keeps the row they have.
+    /// The row of a person in an arm for a trust.
+    pub async fn row_of(
+        &self,
+        project: &str,
+        trust: &str,
+        person: &str,
+        arm: &str,
+    ) -> Result<Option<CohortRow>> {
+        self.one(
+            "SELECT * FROM cohort_row WHERE project = $1 AND trust = $2 AND person = $3 AND arm = $4",
+            &[project, trust, person, arm],
+            CohortRow::read,
+        )
+        .await
+    }
+
+    /// Records a row of a sheet; a person already in that arm for that trust keeps the row they have, with the newer date.
     pub async fn row_imported(&self, tx: &mut Tx, sheet: &str, row: &CohortRow) -> Result<CohortRow> {
         let kept =
-            sql("INSERT INTO cohort_row (id, sheet, row_number, project, trust, person, arm, state, reason)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (project, trust, person, arm) DO UPDATE SET row_number = excluded.row_number
+            sql("INSERT INTO cohort_row (id, sheet, row_number, project, trust, person, arm, anchor, state, reason)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (project, trust, person, arm)
+             DO UPDATE SET row_number = excluded.row_number, anchor = excluded.anchor
              RETURNING *")
             .bind(&row.id)
             .bind(sheet)
@@ -155,6 +175,7 @@ impl Store {
             .bind(&row.trust)
             .bind(&row.person)
             .bind(&row.arm)
+            .bind(&row.anchor)
             .bind(&row.state)
             .bind(row.reason.as_deref())
             .one(tx, CohortRow::read)

@@ -153,12 +153,13 @@ impl Store {
         &self,
         tx: &mut Tx,
         id: &str,
+        anchor: &str,
         out: &Outgoing<'_>,
         at: Timestamp,
     ) -> Result<()> {
         sql(
             "UPDATE clinical SET state = 'cleared', reason = NULL, name = $2, pseudonym = $3, digest = $4, bytes = $5,
-                    clearance = $6, consignment = NULL, updated_us = $7
+                    clearance = $6, consignment = NULL, updated_us = $7, anchor = $8
              WHERE id = $1",
         )
         .bind(id)
@@ -167,8 +168,23 @@ impl Store {
         .bind(out.digest)
         .bind(i64::try_from(out.bytes).unwrap_or(i64::MAX))
         .bind(out.clearance)
-        .bind(at.as_micros()).run(tx).await?;
+        .bind(at.as_micros())
+        .bind(anchor)
+        .run(tx)
+        .await?;
         Ok(())
+    }
+
+    /// The clinical records of a project whose row has another anchor date by now, and that are not on their way.
+    pub async fn clinical_outdated(&self, project: &str) -> Result<Vec<Item>> {
+        self.all(
+            "/* store: outdated records */ SELECT item.* FROM item JOIN clinical c ON c.id = item.id
+             JOIN cohort_row r ON r.id = c.id WHERE item.kind = 'clinical' AND item.project = $1
+             AND c.state IN ('cleared', 'acknowledged', 'refused') AND c.anchor <> r.anchor ORDER BY c.id",
+            &[project],
+            Item::read,
+        )
+        .await
     }
 
     /// Moves an item to a state with its reason.

@@ -23,6 +23,7 @@ fn row(person: &str) -> CohortRow {
         trust: "RX1".into(),
         person: person.into(),
         arm: "positive".into(),
+        anchor: "a".into(),
         state: "waiting".into(),
         reason: None,
     }

@@ -24,6 +24,7 @@ async fn row(house: &House, person: &str) -> String {
         trust: "RX1".into(),
         person: person.into(),
         arm: "positive".into(),
+        anchor: "a".into(),
         state: "waiting".into(),
         reason: None,
     };

@@ -2,6 +2,7 @@
 
 mod backup;
 mod clinical;
+mod enrol;
 mod review;
 mod sending;
 
