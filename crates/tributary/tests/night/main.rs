@@ -1,25 +1,36 @@
 //! A whole night, held against the plan; then everything that left, and everything written beside it, is searched for the people.
 #![expect(clippy::unwrap_used, reason = "what fails here is the test")]
 
-use deid::custody::Custody;
-use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
-use sim::region::{Region, Size};
-use sim::text::Charset;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use tributary::demo::{Keep, Options, Report, play};
+mod processes;
+mod rotation;
+mod search;
+mod watch;
 
-async fn night(folder: &Path, seed: u64) -> Report {
-    let options = Options { folder: folder.to_owned(), seed, size: Size::TEST, keep: Keep::Folder };
-    play(&options, Custody::mint(), &|line| eprintln!("{line}"), &|_| {}).await.unwrap()
-}
+use deid::custody::Custody;
+use dicom::dataset::Dataset;
+use dicom::tag::{VR, is_private};
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use platform::testing::TempDir;
+use search::{Kinds, Search, files, forms};
+use sim::images::Instance;
+use sim::people::Sentinel;
+use sim::region::{Region, Size};
+use std::collections::BTreeMap;
+use std::fs;
+use tributary::demo::{Keep, Options, play};
+
+/// What holds people's data on purpose: the sheets as they were handed in, and the keys. The sealed spool and the linkage are
+/// searched like everything else.
+const HOSPITAL_ONLY: &[&str] = &["sheets", "keys"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thirteen_trusts_come_out_exactly_as_planned_and_nothing_identifiable_leaves() {
-    let dir = platform::testing::TempDir::new();
+    let dir = TempDir::new();
     let folder = dir.path().join("night");
-    let report = night(&folder, 11).await;
+    let options = Options { folder: folder.clone(), seed: 11, size: Size::TEST, keep: Keep::Folder };
+    let tell = |line: &str| eprintln!("{line}");
+    let report = play(&options, Custody::mint(), &tell, &|_| {}).await.unwrap();
     eprintln!("{report}");
     assert_eq!(report.differences, Vec::<String>::new());
     assert_eq!(report.trusts.len(), 13);
@@ -29,105 +40,125 @@ async fn thirteen_trusts_come_out_exactly_as_planned_and_nothing_identifiable_le
     for (arm, studies) in &report.arms {
         assert_eq!((studies.missing, studies.extra), (0, 0), "{arm}");
     }
-    let region = Region::nccid(11, Size::TEST);
-    let found = search(&folder, &region, HOSPITAL_ONLY);
+    // What came between receipt and transfer took back all of one person and of one trust, partly out of the inbox.
+    let late = &report.late;
+    assert!(late.objected > 1 && late.lapsed > 1 && late.records > 1, "{late:?}");
+    assert_eq!(late.left, 0);
+    let search = Search::new(Region::nccid(11, Size::TEST).sentinels());
+    assert!(files(&folder).iter().any(|f| f.extension().is_some_and(|e| e == "dcm")), "nothing left at all");
+    let found = search.folder(&folder, HOSPITAL_ONLY);
     assert!(found.is_empty(), "identifying content: {found:#?}");
-    // The searcher is not blind: in the archives' own files it finds every kind, in every file.
+}
+
+#[test]
+fn the_search_finds_every_kind_in_every_file_of_an_archive_and_in_every_kind_of_place() {
+    let dir = TempDir::new();
+    let region = Region::nccid(11, Size::TEST);
+    let search = Search::new(region.sentinels());
     let archives = dir.path().join("archives");
-    let files = region.write_files(&archives).unwrap();
-    let found = search(&archives, &region, &[]);
-    assert_eq!(found.len(), files);
-    let kinds: BTreeSet<_> = found.values().flatten().copied().collect();
-    let planted: BTreeSet<_> =
-        region.sentinels().iter().map(|s| s.kind).filter(|k| *k != "birth-date").collect();
-    assert_eq!(kinds, planted);
+    let n = region.write_files(&archives).unwrap();
+    let found = search.folder(&archives, &[]);
+    assert_eq!(found.len(), n);
+    let kinds: Kinds = found.values().flatten().copied().collect();
+    assert_eq!(kinds, region.sentinels().iter().map(|s| s.kind).collect());
+    let mut places: BTreeMap<&'static str, Kinds> = BTreeMap::new();
+    for planted in &region.instances {
+        in_places(&planted.instance, &search, &mut places);
+    }
+    for trust in &region.trusts {
+        places.entry("sheet").or_default().extend(search.bytes(region.sheet(&trust.ods).as_bytes()));
+    }
+    let all = ["UN", "file meta", "nested", "private", "sheet", "text", "top level", "trailing"];
+    assert_eq!(places.keys().copied().collect::<Vec<_>>(), all);
+    assert!(places.values().all(|kinds| !kinds.is_empty()), "{places:#?}");
+    assert!(places["nested"].contains("birth-date") && places["sheet"].contains("birth-date"));
 }
 
-/// What holds people's data on purpose: the sheets as imported, and the keys. The sealed spool and the linkage are searched.
-const HOSPITAL_ONLY: &[&str] = &["sheets", "keys"];
-
-/// Every sentinel of the region in every file of the folder, in every encoding, after inflating too: kind and file.
-///
-/// Birth dates are searched only in what left and only in forms that no shifted date takes by chance: ISO and British.
-fn search(folder: &Path, region: &Region, skipped: &[&str]) -> BTreeMap<PathBuf, BTreeSet<&'static str>> {
-    let mut needles: Vec<(&'static str, Vec<u8>)> = Vec::new();
-    for sentinel in region.sentinels() {
-        if sentinel.kind == "birth-date" {
-            continue;
+/// What is planted in an instance, by the kind of place.
+fn in_places(instance: &Instance, search: &Search, places: &mut BTreeMap<&'static str, Kinds>) {
+    fn walk(set: &Dataset, place: &'static str, search: &Search, places: &mut BTreeMap<&'static str, Kinds>) {
+        for element in set {
+            let place = if is_private(element.tag) { "private" } else { place };
+            let found = search.bytes(element.bytes());
+            let by_vr = match element.vr {
+                VR::UN => Some("UN"),
+                VR::LT | VR::ST | VR::UT => Some("text"),
+                _ => None,
+            };
+            for place in [Some(place), by_vr].into_iter().flatten() {
+                places.entry(place).or_default().extend(&found);
+            }
+            let nested = if place == "private" { place } else { "nested" };
+            element.items().iter().for_each(|item| walk(item, nested, search, places));
         }
-        let text = sentinel.text.as_str();
-        let utf16 = |to: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(to).collect::<Vec<u8>>();
-        let mut forms = vec![text.as_bytes().to_vec(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)];
-        for charset in Charset::ALL {
-            if charset.or_one_that_holds(text) == charset {
-                forms.push(charset.encode(text));
+    }
+    let object = instance.object();
+    walk(&object.dataset, "top level", search, places);
+    for element in &object.trailing {
+        places.entry("trailing").or_default().extend(search.bytes(element.bytes()));
+    }
+    let meta = object.private_meta.unwrap_or_default();
+    places.entry("file meta").or_default().extend(search.bytes(meta.as_bytes()));
+}
+
+#[test]
+fn the_search_finds_every_sentinel_in_every_form_as_it_stands_and_compressed() {
+    let region = Region::nccid(11, Size::TEST);
+    let search = Search::new(region.sentinels());
+    // Names under five letters are found only with what stands beside them.
+    for Sentinel { kind, text } in region.sentinels().into_iter().filter(|s| s.text.chars().count() >= 5) {
+        for (name, form) in forms(&text) {
+            let planted = [b"patient: ", &form[..], b" (end)"].concat();
+            // As a string among binary values: its length before it, the next element's tag behind it.
+            let element = [&[8, 0][..], &form, &[0x30, 0, 0x10, 0]].concat();
+            let ways = [
+                ("a log line", planted.clone()),
+                ("an element", element),
+                ("zlib", compressed(ZlibEncoder::new(Vec::new(), Compression::fast()), &planted)),
+                ("gzip", compressed(GzEncoder::new(b"log".to_vec(), Compression::fast()), &planted)),
+                ("a deflated data set", deflated_part_10(&planted)),
+            ];
+            for (way, bytes) in ways {
+                assert!(search.bytes(&bytes).contains(kind), "{kind} as {name} in {way}: not found");
             }
         }
-        forms.push(text.to_uppercase().into_bytes());
-        forms.sort();
-        forms.dedup();
-        needles.extend(forms.into_iter().filter(|f| f.len() >= 4).map(|form| (sentinel.kind, form)));
     }
-    let automaton = aho_corasick::AhoCorasick::new(needles.iter().map(|(_, form)| form)).unwrap();
-    let mut found: BTreeMap<PathBuf, BTreeSet<&'static str>> = BTreeMap::new();
-    let mut files = Vec::new();
-    walk(folder, &mut files);
-    assert!(files.iter().any(|f| f.extension().is_some_and(|e| e == "dcm")), "nothing left at all");
-    for file in files {
-        let name = file.strip_prefix(folder).unwrap();
-        if name.components().any(|c| skipped.contains(&c.as_os_str().to_str().unwrap())) {
-            continue;
-        }
-        let bytes = std::fs::read(&file).unwrap();
-        let names = file.to_str().unwrap().as_bytes().to_vec();
-        for content in inflated(&bytes).into_iter().chain([bytes, names]) {
-            for hit in automaton.find_overlapping_iter(&content) {
-                let (kind, form) = &needles[hit.pattern().as_usize()];
-                if is_whole(&content, hit.start(), hit.end(), form) {
-                    found.entry(name.to_owned()).or_default().insert(kind);
-                }
+    let chance: &[&[u8]] = &[b"2.25.139990000018771", b"4711999000001890", b"nothing of anybody"];
+    assert!(chance.iter().all(|bytes| search.bytes(bytes).is_empty()));
+}
+
+trait Compressor: std::io::Write {
+    fn end(self) -> Vec<u8>;
+}
+
+macro_rules! compressors {
+    ($($name:ident)+) => {$(
+        impl Compressor for $name<Vec<u8>> {
+            fn end(self) -> Vec<u8> {
+                self.finish().unwrap()
             }
         }
-    }
-    found
+    )+};
 }
 
-/// Short ASCII needles count as whole words only: four letters occur in any kilobyte of noise.
-fn is_whole(content: &[u8], start: usize, end: usize, needle: &[u8]) -> bool {
-    let joins = |at: Option<&u8>| at.is_some_and(u8::is_ascii_alphanumeric);
-    let alone = !joins(start.checked_sub(1).and_then(|at| content.get(at))) && !joins(content.get(end));
-    let distinctive = needle.len() >= 8 || (!needle.is_ascii() && needle.len() >= 6);
-    distinctive || alone && needle.len() >= 5
+compressors! { ZlibEncoder GzEncoder DeflateEncoder }
+
+fn compressed(mut to: impl Compressor, bytes: &[u8]) -> Vec<u8> {
+    to.write_all(bytes).unwrap();
+    to.end()
 }
 
-/// Whatever inflates, from the places where a compressed stream may begin.
-fn inflated(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut streams = Vec::new();
-    let mut read = |reader: &mut dyn Read| {
-        let mut out = Vec::new();
-        // A stream that breaks off still gave what came before.
-        let _ = reader.take(64 << 20).read_to_end(&mut out);
-        if out.len() > 64 {
-            streams.push(out);
-        }
-    };
-    for (at, pair) in bytes.windows(2).enumerate() {
-        match pair {
-            [0x1f, 0x8b] => read(&mut GzDecoder::new(&bytes[at..])),
-            [0x78, 0x01 | 0x5e | 0x9c | 0xda] => read(&mut ZlibDecoder::new(&bytes[at..])),
-            _ => {}
-        }
-    }
-    // A deflated data set follows its file meta information (PS3.5 §A.5).
-    if bytes.len() > 400 && &bytes[128..132] == b"DICM" {
-        read(&mut DeflateDecoder::new(&bytes[300..]));
-    }
-    streams
+/// Preamble, DICM, a group length and ten bytes of file meta information, then what is deflated.
+fn deflated_part_10(bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0; 128];
+    file.extend(b"DICM\x02\0\0\0UL\x04\0\x0a\0\0\0\x02\0\x01\0UI\x02\x001\0");
+    file.extend(compressed(DeflateEncoder::new(Vec::new(), Compression::fast()), bytes));
+    file
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { walk(&path, files) } else { files.push(path) }
-    }
+/// A folder in which a night is played.
+fn new_folder(dir: &TempDir) -> std::path::PathBuf {
+    let folder = dir.path().join("night");
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
