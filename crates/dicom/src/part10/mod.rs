@@ -7,6 +7,7 @@ mod body;
 mod encoding;
 mod error;
 mod frames;
+mod inflate;
 mod input;
 mod meta;
 mod open;
@@ -38,7 +39,7 @@ pub struct Limits {
     pub depth_max: u16,
     /// Elements, items and fragments together.
     pub elements_max: u32,
-    /// Size of a deflated data set once inflated (PS3.5 §A.5).
+    /// Size of a deflated data set once inflated (PS3.5 §A.5): bounds time, not memory.
     pub inflated_bytes_max: u64,
 }
 
@@ -49,7 +50,7 @@ impl Default for Limits {
             depth_max: 32,
             // An enhanced multi-frame CT has some forty elements and items a frame.
             elements_max: 500_000,
-            inflated_bytes_max: 256 << 20,
+            inflated_bytes_max: 4 << 30,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::encoding::{
 };
 use super::error::{NoteKind, ReadError};
 use super::frames::native_len;
+use super::inflate::Inflated;
 use super::input::Input;
 use super::meta::{self, FileMeta};
 use super::reader::{Parts, Reader};
@@ -12,7 +13,7 @@ use super::{Layout, Limits, Object, Source, text};
 use crate::dataset::Dataset;
 use crate::tag::{self, Tag, tags};
 use crate::uid::transfer_syntax as ts;
-use std::io::{Cursor, Read, SeekFrom};
+use std::io::Cursor;
 
 /// Opens an object: reads its header, walks its pixel data and what follows, leaves the body in the source.
 pub fn open(mut source: Box<dyn Source>, limits: &Limits) -> Result<Object, ReadError> {
@@ -22,8 +23,8 @@ pub fn open(mut source: Box<dyn Source>, limits: &Limits) -> Result<Object, Read
     let mut notes = std::mem::take(&mut reader.notes);
     let start = reader.input.position();
     if syntax.deflated {
-        let inflated = inflate(&mut *source, start, limits)?;
-        source = Box::new(Cursor::new(inflated));
+        drop(reader);
+        source = Box::new(Inflated::open(source, start, limits.inflated_bytes_max)?);
         syntax.deflated = false;
         reader = Reader::new(Input::new(&mut *source)?, limits);
     }
@@ -153,50 +154,6 @@ fn value_of(encoding: Encoding, front: &[u8]) -> Option<(u64, u32)> {
     }
 }
 
-/// Inflates the rest of the source into memory (PS3.5 §A.5: RFC 1951 without a wrapper; zlib's is forgiven).
-fn inflate(source: &mut dyn Source, start: u64, limits: &Limits) -> Result<Vec<u8>, ReadError> {
-    source.seek(SeekFrom::Start(start))?;
-    let mut front = [0u8; 2];
-    let got = source.read(&mut front)?;
-    source.seek(SeekFrom::Start(start))?;
-    let zlib = got == 2 && front[0] & 0x0F == 8 && u16::from_be_bytes(front) % 31 == 0;
-    if zlib {
-        match inflated(&mut flate2::read::ZlibDecoder::new(&mut *source), limits) {
-            Err(ReadError::DeflateDamaged) => {
-                source.seek(SeekFrom::Start(start))?;
-            }
-            other => return other,
-        }
-    }
-    inflated(&mut flate2::read::DeflateDecoder::new(source), limits)
-}
-
-fn inflated(decoder: &mut dyn Read, limits: &Limits) -> Result<Vec<u8>, ReadError> {
-    let max = usize::try_from(limits.inflated_bytes_max).unwrap_or(usize::MAX);
-    let mut out = Vec::new();
-    let mut chunk = vec![0u8; 64 << 10];
-    loop {
-        match decoder.read(&mut chunk) {
-            Ok(0) => return Ok(out),
-            Ok(count) => {
-                if out.len() + count > max {
-                    return Err(ReadError::InflatedTooLarge);
-                }
-                if out.capacity() - out.len() < count {
-                    out.reserve_exact(out.len().max(chunk.len()).min(max - out.len()));
-                }
-                out.extend_from_slice(&chunk[..count]);
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => {
-                use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-                let damaged = matches!(e.kind(), InvalidData | InvalidInput | UnexpectedEof);
-                return Err(if damaged { ReadError::DeflateDamaged } else { ReadError::Io(e) });
-            }
-        }
-    }
-}
-
 /// Text to UTF-8, pixel layout against syntax, group 0002 against the data set.
 fn finish(
     mut meta: FileMeta,
@@ -250,15 +207,16 @@ fn reconcile(field: &mut String, dataset: &Dataset, tag: Tag, notes: &mut super:
 pub fn read_dataset(bytes: &[u8], transfer_syntax: &str, limits: &Limits) -> Result<Dataset, ReadError> {
     let uid = if transfer_syntax.is_empty() { ts::IMPLICIT_VR_LITTLE_ENDIAN } else { transfer_syntax };
     let syntax = Syntax::of(uid.trim_end_matches(['\0', ' ']));
-    let inflated;
-    let bytes = if syntax.deflated {
-        inflated = inflate(&mut Cursor::new(bytes), 0, limits)?;
-        &inflated[..]
+    let (mut plain, mut inflated);
+    let source: &mut dyn Source = if syntax.deflated {
+        let deflated = Box::new(Cursor::new(bytes.to_vec()));
+        inflated = Inflated::open(deflated, 0, limits.inflated_bytes_max)?;
+        &mut inflated
     } else {
-        bytes
+        plain = Cursor::new(bytes);
+        &mut plain
     };
-    let mut cursor = Cursor::new(bytes);
-    let mut reader = Reader::new(Input::new(&mut cursor)?, limits);
+    let mut reader = Reader::new(Input::new(source)?, limits);
     let mut parts = reader.read_parts(syntax.encoding, false)?;
     text::to_utf8(&mut parts.dataset, &mut parts.trailing, &mut reader.notes);
     Ok(parts.dataset)

@@ -43,17 +43,21 @@ pub(super) struct Parts {
     pub(super) trailing: Dataset,
 }
 
+/// How many elements may be moved, all together, to make room for others that came too late: a fraction of a second.
+const MOVES_MAX: u64 = 20_000_000;
+
 pub(super) struct Reader<'a> {
     pub(super) input: Input<'a>,
     pub(super) notes: Notes,
     limits: &'a Limits,
     header_bytes: u64,
     elements: u32,
+    moves: u64,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(input: Input<'a>, limits: &'a Limits) -> Self {
-        Self { input, notes: Notes::default(), limits, header_bytes: 0, elements: 0 }
+        Self { input, notes: Notes::default(), limits, header_bytes: 0, elements: 0, moves: 0 }
     }
 
     /// Reads a data set to the end of the source, leaving pixel data where it is if `pixels_apart`.
@@ -88,7 +92,7 @@ impl<'a> Reader<'a> {
                 note_signed(&element, &mut scope.signed);
                 let behind = parts.pixels.as_ref().is_some_and(|pixels| tag > pixels.tag);
                 let into = if behind { &mut parts.trailing } else { &mut parts.dataset };
-                self.keep(into, element, header.at);
+                self.keep(into, element, header.at)?;
             }
         }
         Ok(parts)
@@ -304,7 +308,7 @@ impl<'a> Reader<'a> {
                 self.drop_element(&header, scope)?;
             } else if let Some(element) = self.element(&header, scope)? {
                 note_signed(&element, &mut scope.signed);
-                self.keep(&mut into, element, header.at);
+                self.keep(&mut into, element, header.at)?;
             }
         }
         Ok(into)
@@ -433,12 +437,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Puts an element; of two with the same tag the first stays.
-    fn keep(&mut self, into: &mut Dataset, element: Element, at: u64) {
+    fn keep(&mut self, into: &mut Dataset, element: Element, at: u64) -> Result<()> {
         let tag = element.tag;
+        if into.iter().next_back().is_some_and(|last| last.tag >= tag) {
+            // An element out of its place moves those behind it: a level turned round would take the square of its length.
+            self.moves += into.len() as u64;
+            if self.moves > MOVES_MAX {
+                return Err(ReadError::TooManyElements { at });
+            }
+        }
         if let Some(first) = into.put(element) {
             self.notes.add(NoteKind::Repeated, Some(tag), at);
             into.put(first);
         }
+        Ok(())
     }
 }
 
