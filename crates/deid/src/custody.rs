@@ -35,11 +35,6 @@ impl<T> Sensitive<T> {
         &self.0
     }
 
-    /// Turns the value into another that stays behind the wall.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Sensitive<U> {
-        Sensitive(f(self.0))
-    }
-
     /// Reads the value inside this crate, which never lets it out uncleaned.
     pub(crate) fn inside(&self) -> &T {
         &self.0

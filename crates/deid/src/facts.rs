@@ -173,10 +173,20 @@ const NEEDLE_CHARS_MIN: usize = 3;
 /// As do fewer digits.
 const NEEDLE_DIGITS_MIN: usize = 4;
 
-/// The identifiers of the patient in this data set, at every depth, to be searched for in what goes out.
+/// More identifiers than any person has; the search for them costs memory and time.
+pub(crate) const NEEDLES_MAX: usize = 1_000;
+
+/// The identifiers of the patient in these data sets, at every depth, to be searched for in what goes out; `None` if there
+/// are too many to search for.
 ///
 /// What too many headers hold by chance, and what stands for nobody (UNKNOWN, 0000), is left out.
-pub(crate) fn needles(dataset: &Dataset, into: &mut Vec<Needle>) {
+pub(crate) fn needles<'a>(datasets: impl IntoIterator<Item = &'a Dataset>) -> Option<Vec<Needle>> {
+    let mut found = Vec::new();
+    datasets.into_iter().for_each(|dataset| collect_needles(dataset, &mut found));
+    (found.len() <= NEEDLES_MAX).then_some(found)
+}
+
+fn collect_needles(dataset: &Dataset, into: &mut Vec<Needle>) {
     for element in dataset {
         if let Some(kind) = needle_kind(element.tag) {
             for value in whole_or_each(element, kind) {
@@ -186,13 +196,13 @@ pub(crate) fn needles(dataset: &Dataset, into: &mut Vec<Needle>) {
                     kind
                 };
                 let needle = Needle::new(kind, value);
-                if is_telling(kind, value) && !into.contains(&needle) {
+                if is_telling(kind, value) && into.len() <= NEEDLES_MAX && !into.contains(&needle) {
                     into.push(needle);
                 }
             }
         }
         for item in element.items() {
-            needles(item, into);
+            collect_needles(item, into);
         }
     }
 }
@@ -267,15 +277,22 @@ mod tests {
     }
 
     #[test]
+    fn an_object_with_thousands_of_identifiers_is_nobodys() {
+        let ids = |n: u32| (0..n).map(|id| format!("ID{id:06}")).collect::<Vec<_>>().join("\\");
+        let of = |n| needles([&set(&[(OTHER_PATIENT_IDS, VR::LO, &ids(n))])]);
+        assert_eq!(of(1_000).map(|found| found.len()), Some(1_000));
+        assert!(of(1_001).is_none());
+    }
+
+    #[test]
     fn what_every_header_holds_is_no_needle() {
-        let mut found = Vec::new();
         let dataset = set(&[
             (tags::ACCESSION_NUMBER, VR::SH, "1"),
             (tags::PATIENT_NAME, VR::PN, "UNKNOWN"),
             (tags::PATIENT_ID, VR::LO, "0000000"),
             (tags::PATIENT_BIRTH_DATE, VR::DA, "19530412"),
         ]);
-        needles(&dataset, &mut found);
+        let found = needles([&dataset]).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].kind, NeedleKind::Date);
     }

@@ -5,7 +5,7 @@
 use crate::custody::Custody;
 use crate::facts::{self, Facts};
 use crate::pixels::{Declared, Judgement, PixelPolicy, PixelReason, Review};
-use crate::profile::Profile;
+use crate::profile::{Profile, is_well_known};
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::state::{Deidentified, Identifiable, PixelsCleaned, State, TagsCleaned};
 use crate::tags::Cleaner;
@@ -30,6 +30,7 @@ pub struct Instance<S: State> {
     facts: Facts,
     declared: Declared,
     needles: Vec<Needle>,
+    limits: Limits,
     cleaning: Option<Cleaning>,
     state: PhantomData<S>,
 }
@@ -50,6 +51,12 @@ pub enum Rejection {
     /// It lacks a UID without which it is no instance of anything (PS3.3 C.7.2.1, C.7.3.1, C.12.1).
     #[error("the object has no {0}")]
     Incomplete(&'static str),
+    /// Its transfer syntax is none of the standard's (PS3.6 Annex A): nobody knows what its bytes say, and the UID itself may identify.
+    #[error("the transfer syntax is none of the standard's")]
+    TransferSyntax,
+    /// More identifiers than one person has.
+    #[error("the object holds more than {} identifiers of its patient", facts::NEEDLES_MAX)]
+    TooManyIdentifiers,
 }
 
 impl Rejection {
@@ -58,6 +65,8 @@ impl Rejection {
         match self {
             Self::Unreadable(error) => error.code(),
             Self::Incomplete(_) => "incomplete",
+            Self::TransferSyntax => "transfer-syntax-unknown",
+            Self::TooManyIdentifiers => "too-many-identifiers",
         }
     }
 }
@@ -81,10 +90,10 @@ impl Instance<Identifiable> {
         let facts = Facts::of(&object);
         let mut declared = Declared::of(&object.dataset, &facts.sop_class, object.pixels.is_some());
         declared.note(&object.trailing);
-        let mut needles = Vec::new();
-        facts::needles(&object.dataset, &mut needles);
-        facts::needles(&object.trailing, &mut needles);
-        Ok(Self { object, facts, declared, needles, cleaning: None, state: PhantomData })
+        let needles = facts::needles([&object.dataset, &object.trailing]);
+        let needles = needles.ok_or(Rejection::TooManyIdentifiers)?;
+        let limits = limits.clone();
+        Ok(Self { object, facts, declared, needles, limits, cleaning: None, state: PhantomData })
     }
 
     /// What the object says of itself.
@@ -99,6 +108,9 @@ impl Instance<Identifiable> {
         subject: &Subject,
         pseudonymiser: &Pseudonymiser,
     ) -> Result<Instance<TagsCleaned>, Rejection> {
+        if !is_well_known(self.object.written_transfer_syntax()) {
+            return Err(Rejection::TransferSyntax);
+        }
         for (tag, name) in [
             (tags::SOP_CLASS_UID, "SOP Class UID"),
             (tags::SOP_INSTANCE_UID, "SOP Instance UID"),
@@ -151,7 +163,7 @@ impl Instance<PixelsCleaned> {
         let mut tee = Tee::new(out);
         self.object.write(&mut tee)?;
         let (hasher, head) = tee.into_parts();
-        let outgoing = verify::read_back(&head, self.object.pixels.is_some(), &Limits::default())?;
+        let outgoing = verify::read_back(&head, self.object.pixels.is_some(), &self.limits)?;
         let pseudonym = &cleaning.subject.pseudonym;
         let promises = Promises {
             profile: &cleaning.profile,
@@ -207,8 +219,8 @@ impl Instance<Deidentified> {
 
 impl<S: State> Instance<S> {
     fn into_state<T: State>(self) -> Instance<T> {
-        let Self { object, facts, declared, needles, cleaning, state: _ } = self;
-        Instance { object, facts, declared, needles, cleaning, state: PhantomData }
+        let Self { object, facts, declared, needles, limits, cleaning, state: _ } = self;
+        Instance { object, facts, declared, needles, limits, cleaning, state: PhantomData }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::profile::ForProcessing;
 use dicom::dataset::Dataset;
-use dicom::tag::{self, tags};
+use dicom::tag::{self, Tag, tags};
 use serde::Deserialize;
 use std::sync::LazyLock;
 
@@ -107,13 +107,14 @@ pub(crate) struct Declared {
 
 impl Declared {
     pub(crate) fn of(dataset: &Dataset, sop_class: &str, has_pixels: bool) -> Self {
-        let upper = |tag| dataset.text(tag).map(str::to_uppercase);
         let mut declared = Self {
             sop_class: sop_class.to_owned(),
-            modality: upper(tags::MODALITY).unwrap_or_default(),
-            image_type: dataset.texts(tags::IMAGE_TYPE).map(str::to_uppercase).collect(),
-            burned_in: upper(tags::BURNED_IN_ANNOTATION),
-            intent: upper(tags::PRESENTATION_INTENT_TYPE),
+            modality: declared(dataset, tags::MODALITY).unwrap_or_default(),
+            image_type: declared(dataset, tags::IMAGE_TYPE)
+                .map(|values| values.split('\\').map(|value| value.trim().to_owned()).collect())
+                .unwrap_or_default(),
+            burned_in: declared(dataset, tags::BURNED_IN_ANNOTATION),
+            intent: declared(dataset, tags::PRESENTATION_INTENT_TYPE),
             has_pixels,
             ..Self::default()
         };
@@ -134,6 +135,13 @@ impl Declared {
             }
         }
     }
+}
+
+/// What an attribute says, under whatever VR it was written: routers write UN (PS3.5 §6.2.2), and a declaration counts all
+/// the same. What is not text says something that nobody knows.
+fn declared(dataset: &Dataset, tag: Tag) -> Option<String> {
+    let text = String::from_utf8_lossy(dataset.get(tag)?.bytes());
+    Some(text.trim_matches([' ', '\0']).to_uppercase())
 }
 
 /// Which images pass unseen.
@@ -252,6 +260,38 @@ mod tests {
             (judge(sop_class::SECONDARY_CAPTURE, "OT", primary, &[]), R::ClassNotListed),
         ] {
             assert_eq!(judgement, Judgement::Doubt(vec![reason]));
+        }
+    }
+
+    #[test]
+    fn a_declaration_counts_whatever_its_vr() {
+        for (tag, value, expected) in [
+            (tags::BURNED_IN_ANNOTATION, "yes ", Judgement::Doubt(vec![PixelReason::BurnedInAnnotation])),
+            (
+                tags::BURNED_IN_ANNOTATION,
+                "\u{1}\u{2}",
+                Judgement::Doubt(vec![PixelReason::BurnedInAnnotation]),
+            ),
+            (tags::BURNED_IN_ANNOTATION, "NO", Judgement::Pass),
+            (
+                tags::PRESENTATION_INTENT_TYPE,
+                "FOR PROCESSING",
+                Judgement::Reject(vec![PixelReason::ForProcessing]),
+            ),
+            (tags::IMAGE_TYPE, "ORIGINAL\\SECONDARY", Judgement::Doubt(vec![PixelReason::NotPrimary])),
+        ] {
+            for vr in [VR::UN, VR::LO, VR::OB] {
+                let mut set = Dataset::new();
+                set.put_text(tags::MODALITY, VR::CS, "CT");
+                set.put_text(tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY");
+                set.put(Element::bytes_of(tag, vr, value));
+                let judged = PixelPolicy::new(ForProcessing::Reject).judge(&Declared::of(
+                    &set,
+                    sop_class::CT_IMAGE,
+                    true,
+                ));
+                assert_eq!(judged, expected, "{tag} {vr:?}");
+            }
         }
     }
 

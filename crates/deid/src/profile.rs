@@ -342,12 +342,12 @@ impl fmt::Debug for Profile {
 
 /// Whether the standard itself defines this UID, so that it identifies nobody (PS3.6 Annex A).
 ///
-/// A UID that only borrows the standard's root, with a date or a number behind it, is not one of its own: no component
-/// that NEMA has registered has more than four digits.
+/// A UID that only borrows the standard's root, with a date or a number behind it, is not one of its own.
 pub(crate) fn is_well_known(uid: &str) -> bool {
-    dicom::uid::is_well_known(uid)
-        && uid.split('.').count() <= 13
-        && uid.split('.').skip(4).all(|component| component.len() <= 4)
+    let is_context_group =
+        |number: &str| (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    data::well_known_uids().contains(uid)
+        || uid.strip_prefix("1.2.840.10008.6.1.").is_some_and(is_context_group)
 }
 
 /// The keyword of an attribute, for reports; its number where the dictionary has none.
@@ -429,7 +429,10 @@ mod tests {
     #[test]
     fn a_borrowed_root_is_not_well_known() {
         assert!(is_well_known("1.2.840.10008.5.1.4.1.1.481.10"));
+        assert!(is_well_known("1.2.840.10008.1.2.1") && is_well_known("1.2.840.10008.6.1.29"));
         assert!(!is_well_known("1.2.840.10008.19530412.9990000018"));
+        assert!(!is_well_known("1.2.840.10008.9990.0000.18.1"));
+        assert!(!is_well_known("1.2.840.10008.5.1.4.1.1.2.1234.12"));
         assert!(!is_well_known("1.2.3"));
     }
 }

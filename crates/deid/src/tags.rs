@@ -122,8 +122,7 @@ impl<'a> Cleaner<'a> {
             (_, VR::DA | VR::DT | VR::TM) => only_valid(vr, &bytes),
             (_, VR::SH) if tag == tags::TIMEZONE_OFFSET_FROM_UTC => utc_offset(tag, &bytes)?,
             (_, VR::AS) => self.ages(&bytes)?,
-            // Ten digits that are an NHS number are no measurement.
-            (_, VR::DS) if values_of(&bytes).any(|value| NhsNumber::parse(value).is_ok()) => return None,
+            (_, VR::DS | VR::IS) if values_of(&bytes).any(is_nhs_number) => return None,
             _ if values::is_valid(vr, &bytes) => bytes,
             _ => return None,
         };
@@ -259,6 +258,14 @@ fn read_as(listed: VR, element: Element) -> (VR, Option<Value>) {
 
 fn empty(tag: Tag, vr: VR) -> Element {
     if vr == VR::SQ { Element::items_of(tag, Vec::new()) } else { Element::bytes_of(tag, vr, Vec::new()) }
+}
+
+/// Ten digits that are an NHS number are no measurement, however the number is written.
+fn is_nhs_number(value: &str) -> bool {
+    let value = value.trim_matches([' ', '\0']);
+    let whole = value.parse::<f64>().ok().filter(|n| n.fract() == 0.0 && (1e9..1e10).contains(n));
+    let whole = whole.map(|n| format!("{n:.0}"));
+    [Some(value), whole.as_deref()].into_iter().flatten().any(|digits| NhsNumber::parse(digits).is_ok())
 }
 
 /// Each value of a multi-valued text.

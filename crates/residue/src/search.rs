@@ -39,6 +39,8 @@ const BASE64_CHARS_MIN: usize = 16;
 const SHORT_CHARS: usize = 4;
 /// Fewer digits stand in any number, date or UID by chance.
 const LONG_NUMBER_DIGITS: usize = 9;
+/// A measurement is hardly ever just such a number; parts of one are.
+const VALUE_DIGITS: usize = 7;
 /// Fewer bytes stand among binary numbers by chance.
 const BINARY_BYTES_MIN: usize = 6;
 
@@ -388,9 +390,12 @@ fn in_place(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
     let allowed = match (entry.rule, window.class) {
         (Rule::Binary, class) => matches!(class, Class::Opaque | Class::Numeric),
         (_, Class::Numeric) => hit.end - hit.start >= BINARY_BYTES_MIN,
-        (Rule::Digits, Class::Uid | Class::NumberText | Class::Date) => long_number,
+        (Rule::Digits, Class::NumberText) => {
+            long_number || (entry.chars >= VALUE_DIGITS && whole_value(hit, entry, window))
+        }
+        (Rule::Digits, Class::Uid | Class::Date) => long_number,
         (Rule::Date { .. }, Class::Date | Class::Uid) => false,
-        (Rule::Date { compact }, Class::NumberText) => !compact,
+        (Rule::Date { compact }, Class::NumberText) => !compact || whole_value(hit, entry, window),
         _ => true,
     };
     let designated = match entry.unit {
@@ -398,6 +403,13 @@ fn in_place(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
         _ => true,
     };
     allowed && designated
+}
+
+/// Whether a match is one of the values of its element, from end to end (PS3.5 §6.4).
+fn whole_value(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
+    let before = encodings::before(window.bytes, hit.start, entry.unit);
+    let after = encodings::after(window.bytes, hit.end, entry.unit);
+    before.is_none_or(|c| matches!(c, '\\' | ' ')) && after.is_none_or(|c| matches!(c, '\\' | ' ' | '\0'))
 }
 
 /// Whether a match counts by itself: what stands on either side of it must not belong to it.

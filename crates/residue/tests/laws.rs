@@ -240,6 +240,18 @@ fn the_birth_date_counts_where_no_shifted_date_can_stand() {
 }
 
 #[test]
+fn a_number_or_a_birth_date_that_is_a_whole_numeric_value_counts() {
+    let needles = [Needle::new(NeedleKind::Other, "4711234"), Needle::new(NeedleKind::Date, "19500302")];
+    let searcher = Searcher::new(&needles, Patterns::none());
+    let found = |vr, text: &str| {
+        let bytes = file(&[], EXPLICIT, &[], &element((0x0020, 0x0012), vr, text.as_bytes()));
+        searcher.search_bytes(&bytes, Form::Dicom).unwrap().len()
+    };
+    assert_eq!([found("IS", "4711234 "), found("DS", "1\\4711234\\2"), found("IS", "19500302")], [1; 3]);
+    assert_eq!([found("DS", "0.4711234"), found("DS", "-4711234.5"), found("DS", "1.19500302")], [0; 3]);
+}
+
+#[test]
 fn common_words_and_short_names_count_only_where_names_stand() {
     let searcher = Searcher::new(&[Needle::new(NeedleKind::Name, "Chest^Li")], Patterns::none());
     let found = |vr, text: &str| {

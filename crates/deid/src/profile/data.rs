@@ -2,7 +2,7 @@
 
 use super::Action;
 use dicom::tag::{self, Tag, VR};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// The edition of PS3.15 whose table is compiled in.
@@ -14,6 +14,7 @@ const TABLE: &str = include_str!("../../../../profiles/ps3.15-2024e.csv");
 const ADDITIONS: &str = include_str!("../../../../profiles/additions.csv");
 const TERMS: &str = include_str!("../../../../profiles/terms.csv");
 const CODES: &str = include_str!("../../../../profiles/codes.csv");
+const UIDS: &str = include_str!("../../../../profiles/well-known-uids.txt");
 
 /// A coding scheme, a code value, a code meaning (PS3.3 §8).
 pub(crate) type Code = (&'static str, &'static str, &'static str);
@@ -53,6 +54,13 @@ impl Pattern {
         let element = u16::try_from(self.value & 0xffff).ok()?;
         (self.mask == u32::MAX).then_some(Tag(group, element))
     }
+}
+
+/// The UIDs that the standard registers one by one (PS3.6 Annex A).
+pub(crate) fn well_known_uids() -> &'static HashSet<&'static str> {
+    static UIDS_READ: LazyLock<HashSet<&'static str>> =
+        LazyLock::new(|| UIDS.lines().filter(|line| !line.starts_with('#')).collect());
+    &UIDS_READ
 }
 
 fn number(tag: Tag) -> u32 {

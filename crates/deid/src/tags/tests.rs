@@ -105,7 +105,14 @@ fn coded_strings_keep_listed_terms_only() {
     assert!(out.get(tags::PATIENT_ORIENTATION).unwrap().is_empty());
     assert_eq!(out.text(tags::MODALITY), Some("CT"));
     assert_eq!(out.text(tags::MANUFACTURER), Some("SIEMENS"));
-    assert!(clean([text(tags::WINDOW_CENTER, VR::DS, "9990000018")]).get(tags::WINDOW_CENTER).is_none());
+    for number in ["9990000018", "9990000018.0", "9.990000018E9", "+9990000018", "40\\9990000018"] {
+        assert!(
+            clean([text(tags::WINDOW_CENTER, VR::DS, number)]).get(tags::WINDOW_CENTER).is_none(),
+            "{number}"
+        );
+    }
+    // The check digit is wrong: a number like any other.
+    assert!(clean([text(tags::WINDOW_CENTER, VR::DS, "9990000019")]).get(tags::WINDOW_CENTER).is_some());
     assert!(
         clean([text(tags::MANUFACTURER, VR::LO, "SENTINEL ANNA")])
             .get(tags::MANUFACTURER)
