@@ -2,8 +2,10 @@
 
 use super::error::{DbError, Fault};
 use super::{Conn, Db, Tx};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::Executor;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -92,7 +94,7 @@ async fn run_group(
     let mut tx = db.write().await?;
     if work.len() == 1 {
         for statements in work {
-            outcomes.push(statements(&mut tx).await);
+            outcomes.push(run_caught(&mut tx, statements).await);
         }
         if outcomes.iter().any(Result::is_err) {
             return tx.rollback().await;
@@ -108,12 +110,18 @@ async fn run_group(
 /// Runs one caller's statements so that their failure undoes them alone.
 async fn run_undoable(tx: &mut Tx, statements: Statements) -> Result<Result<(), DbError>, DbError> {
     savepoint(tx, "SAVEPOINT one_caller").await?;
-    let outcome = statements(tx).await;
+    let outcome = run_caught(tx, statements).await;
     if outcome.is_err() {
         savepoint(tx, "ROLLBACK TO SAVEPOINT one_caller").await?;
     }
     savepoint(tx, "RELEASE SAVEPOINT one_caller").await?;
     Ok(outcome)
+}
+
+/// A caller's panic is that caller's failure: the others, and those that come later, go on.
+async fn run_caught(tx: &mut Tx, statements: Statements) -> Result<(), DbError> {
+    let caught = AssertUnwindSafe(async { statements(tx).await }).catch_unwind().await;
+    caught.unwrap_or_else(|_| Err(DbError::Bug { doing: "group commit".into(), detail: "a panic".into() }))
 }
 
 async fn savepoint(tx: &mut Tx, word: &'static str) -> Result<(), DbError> {

@@ -201,3 +201,25 @@ async fn a_group_is_committed_together_and_a_failing_caller_fails_alone() {
         assert_eq!(count(&test.db).await, 180);
     }
 }
+
+#[tokio::test]
+async fn a_callers_panic_is_its_own_failure() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let group = GroupCommit::start(test.db.clone(), Duration::from_millis(5), 64);
+        let submit = |id: &'static str, panics: bool| {
+            group.submit(move |tx| {
+                Box::pin(async move {
+                    insert(tx, id).await?;
+                    assert!(!panics, "planted");
+                    Ok(())
+                })
+            })
+        };
+        // In one group, and each alone afterwards.
+        let told = tokio::join!(submit("a", false), submit("b", true), submit("c", false));
+        assert!(told.0.is_ok() && matches!(told.1, Err(DbError::Bug { .. })) && told.2.is_ok());
+        assert!(submit("d", true).await.is_err());
+        submit("e", false).await.unwrap();
+        assert_eq!(count(&test.db).await, 3);
+    }
+}
