@@ -56,7 +56,11 @@ pub(super) async fn ask_gates(
         match code {
             Some(code) => fallen.push(Fallen { item, state: "held", code }),
             None if is_vouched_for(hub, &item) => open.push(item),
-            None => fallen.push(Fallen { item, state: "quarantined", code: CLEARANCE_BROKEN }),
+            None => {
+                // A record is made again from its row; of an instance a person must see what changed it.
+                let state = if item.kind == "clinical" { "held" } else { "quarantined" };
+                fallen.push(Fallen { item, state, code: CLEARANCE_BROKEN });
+            }
         }
     }
     Ok((open, fallen))

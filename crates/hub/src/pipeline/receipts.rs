@@ -7,6 +7,7 @@ use platform::audit::{self, Details};
 use platform::objects::ObjectError;
 use std::collections::{BTreeMap, HashMap};
 use submission::digest::Digest;
+use submission::manifest::Manifest;
 use submission::paths::ReceiptPath;
 use submission::receipt::{Receipt, Verdict};
 use submission::signed::Signed;
@@ -79,11 +80,51 @@ fn believe(
     if !is_ours {
         return Err("receipt-of-another-manifest");
     }
+    let manifest = consignment.manifest.as_deref().unwrap_or_default();
+    let manifest =
+        Signed::<Manifest>::from_json(manifest.as_bytes()).and_then(|signed| signed.verify(&hub.own_keys));
+    // A restored hub has the digest only, and that agrees.
+    if manifest.is_ok_and(|manifest| manifest.audit_root != receipt.audit_root) {
+        return Err("receipt-of-another-audit");
+    }
     let outcomes: HashMap<String, Digest> =
         receipt.outcomes.iter().map(|o| (o.path.item.to_string(), o.sha256)).collect();
     let is_answered =
         |item: &Item| outcomes.get(&item.name).is_some_and(|sha256| sha256.to_string() == item.digest);
     if items.iter().all(is_answered) { Ok(receipt) } else { Err("receipt-incomplete") }
+}
+
+/// What the national house countersigned with one receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Countersigned {
+    /// The project.
+    pub project: String,
+    /// The consignment's sequence number.
+    pub sequence: i64,
+    /// Whether the audit root in it still follows from this hub's rows: its past was not rewritten since.
+    pub stands: bool,
+}
+
+/// Holds the audit against every receipt in the inboxes. The hub could rewrite its own rows; it cannot rewrite these.
+pub async fn countersigned(hub: &Hub) -> Result<Vec<Countersigned>, HubError> {
+    let mut all = Vec::new();
+    for served in &hub.projects {
+        let project = &served.project.name;
+        for consignment in hub.store.consignments_in(project, "receipted").await? {
+            let bytes = look(hub, served, &consignment).await?.unwrap_or_default();
+            let receipt =
+                Signed::<Receipt>::from_json(&bytes).and_then(|signed| signed.verify(&served.receipt_keys));
+            let stands = match receipt {
+                Ok(receipt) => {
+                    let mut reader = hub.store.db().read().await?;
+                    audit::verify_mark(&mut reader, receipt.audit_root.as_bytes()).await?
+                }
+                Err(_) => false,
+            };
+            all.push(Countersigned { project: project.clone(), sequence: consignment.sequence, stands });
+        }
+    }
+    Ok(all)
 }
 
 /// One transaction: every row, the consignment, the audit. Then the bytes are not needed here any more.

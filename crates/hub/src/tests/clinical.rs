@@ -8,12 +8,12 @@ use crate::store::{CohortRow, NewSheet, new_id};
 use deid::custody::Sensitive;
 use platform::jobs::{self, Job, Outcome};
 use std::time::Duration;
-use submission::clinical::DataRecord;
+use submission::clinical::{DataRecord, StatusRecord, SwabStatus};
 use submission::names::Day;
 
 const ANNA: &str = "9990000018";
 
-async fn row(house: &House, person: &str) -> String {
+async fn row(house: &House, person: &str, arm: &str) -> String {
     let (hub, now) = (&house.hub, house.clock.now_());
     let sheet =
         NewSheet { project: "nccid", trust: "RX1", digest: "d", rows_good: 1, rows_bad: 0, actor: "test" };
@@ -23,7 +23,7 @@ async fn row(house: &House, person: &str) -> String {
         project: "nccid".into(),
         trust: "RX1".into(),
         person: person.into(),
-        arm: "positive".into(),
+        arm: arm.into(),
         anchor: "a".into(),
         state: "waiting".into(),
         reason: None,
@@ -50,7 +50,7 @@ async fn work(house: &House) -> Option<Outcome> {
 async fn a_record_leaves_in_the_form_of_its_arm_with_its_date_moved() {
     let house = House::new().await;
     let anna = house.person(ANNA).await;
-    let id = row(&house, &anna).await;
+    let id = row(&house, &anna, "positive").await;
     assert_eq!(work(&house).await, Some(Outcome::Finished));
     night(&house.hub).await.unwrap();
     let bucket: Vec<String> = house.bucket().await.into_keys().collect();
@@ -72,7 +72,7 @@ async fn a_record_of_somebody_opted_out_is_held_and_goes_on_when_they_may_be_use
     let house = House::new().await;
     let anna = house.person(ANNA).await;
     house.mark(&anna, "national", false).await;
-    let id = row(&house, &anna).await;
+    let id = row(&house, &anna, "positive").await;
     assert_eq!(work(&house).await, Some(Outcome::Finished));
     let record = house.hub.store.clinical(&id).await.unwrap().unwrap();
     assert_eq!((record.state.as_str(), record.reason.as_deref()), ("held", Some("opted-out")));
@@ -81,4 +81,34 @@ async fn a_record_of_somebody_opted_out_is_held_and_goes_on_when_they_may_be_use
     assert_eq!(night(&house.hub).await.unwrap().freed, 1);
     assert_eq!(work(&house).await, Some(Outcome::Finished));
     assert_eq!(house.hub.store.clinical(&id).await.unwrap().unwrap().state, "cleared");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_negative_record_is_a_status() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    row(&house, &anna, "negative").await;
+    assert_eq!(work(&house).await, Some(Outcome::Finished));
+    night(&house.hub).await.unwrap();
+    let bucket: Vec<String> = house.bucket().await.into_keys().collect();
+    let record = StatusRecord::from_json(&house.served().inbox.get(&bucket[0]).await.unwrap()).unwrap();
+    assert_eq!(bucket[0], format!("raw-example/2026-11-01/data/{}_status.json", record.pseudonym));
+    assert_eq!(record.swab_status, SwabStatus::Negative);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_clearance_was_changed_is_held_and_stops_nothing_else() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let one = house.cleared("royal", &anna, 1, b"one").await;
+    let id = row(&house, &anna, "positive").await;
+    assert_eq!(work(&house).await, Some(Outcome::Finished));
+    let mut tx = house.hub.store.write().await.unwrap();
+    let changed = platform::db::sql("/* change */ UPDATE clinical SET bytes = bytes + 1 WHERE id = $1");
+    changed.bind(&id).run(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(night(&house.hub).await.unwrap().sent, 1);
+    assert_eq!(house.state(&one).await.0, "sent");
+    let record = house.hub.store.clinical(&id).await.unwrap().unwrap();
+    assert_eq!((record.state.as_str(), record.reason.as_deref()), ("held", Some("clearance-broken")));
 }

@@ -238,6 +238,11 @@ impl House {
 
     /// Somebody answers.
     pub(crate) async fn answer_as(&self, signer: &Signer, refused: &[&str]) {
+        self.answer_with(signer, refused, None).await;
+    }
+
+    /// Somebody answers, and countersigns this audit root, or the manifest's.
+    pub(crate) async fn answer_with(&self, signer: &Signer, refused: &[&str], audit_root: Option<Digest>) {
         for (digest, manifest) in self.manifests().await {
             let path = ReceiptPath { hub: manifest.hub.clone(), sequence: manifest.sequence }.to_string();
             let outcome = |entry: &submission::manifest::Entry| {
@@ -253,7 +258,7 @@ impl House {
                 sequence: manifest.sequence,
                 manifest: digest,
                 outcomes: manifest.entries.iter().map(outcome).collect(),
-                audit_root: manifest.audit_root,
+                audit_root: audit_root.unwrap_or(manifest.audit_root),
                 at_us: 0,
             };
             let signed = Signed::sign(&receipt, signer).unwrap().to_json().unwrap();

@@ -4,7 +4,7 @@ use super::{HOUR, House, names};
 use crate::pipeline::consign::consign;
 use crate::pipeline::nightly::night;
 use crate::pipeline::outgoing::OUTBOX_MISSING;
-use crate::pipeline::receipts::receipts;
+use crate::pipeline::receipts::{countersigned, receipts};
 use crate::pipeline::transfer::{Transferred, transfer};
 use submission::digest::Digest;
 use submission::names::Slug;
@@ -300,4 +300,32 @@ async fn a_night_cut_off_at_every_wait_ends_as_an_undisturbed_one() {
     let mut reader = house.hub.store.db().read().await.unwrap();
     let chain = platform::audit::verify(&mut reader, "RX1").await.unwrap();
     assert!(matches!(chain, platform::audit::Verdict::Whole { .. }), "{chain:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_past_that_was_rewritten_does_not_lead_to_what_the_national_house_countersigned() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    house.cleared("royal", &anna, 1, b"one").await;
+    night(&house.hub).await.unwrap();
+    house.answer(&[]).await;
+    night(&house.hub).await.unwrap();
+    let standing = countersigned(&house.hub).await.unwrap();
+    assert_eq!(standing.iter().map(|c| (c.sequence, c.stands)).collect::<Vec<_>>(), [(1, true)]);
+    let mut tx = house.hub.store.write().await.unwrap();
+    let rewritten = platform::db::sql("/* rewrite */ UPDATE audit_rows SET hash = $1 WHERE chain = $2");
+    rewritten.bind(vec![0_u8; 32]).bind("RX1").run(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!countersigned(&house.hub).await.unwrap()[0].stands);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_for_another_audit_is_not_believed() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    house.cleared("royal", &anna, 1, b"one").await;
+    night(&house.hub).await.unwrap();
+    house.answer_with(&house.national, &[], Some(Digest::of(b"another"))).await;
+    let found = receipts(&house.hub, house.served()).await.unwrap();
+    assert_eq!(found.not_believed, [(1, "receipt-of-another-audit")]);
 }

@@ -163,8 +163,9 @@ impl Store {
 
     /// A person wants a manifest looked at again: it is forgotten, so the next run finds it anew.
     pub async fn forget_manifest(tx: &mut Tx, project: &str, path: &str) -> Result<bool, DbError> {
+        // A rejected one as well: where it was the next of its sequence, everything behind it waits for it.
         let changed = sql("/* forget manifest */ DELETE FROM manifests_refused
-            WHERE project = $1 AND path = $2 AND state = 'quarantined'")
+            WHERE project = $1 AND path = $2 AND state IN ('quarantined', 'rejected')")
         .bind(project)
         .bind(path)
         .run(tx)

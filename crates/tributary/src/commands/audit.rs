@@ -1,7 +1,11 @@
 //! `tributary audit`: walks the chains of either house.
 
+use ::deid::custody::Custody;
 use anyhow::{Context, Result};
+use hub::context::Hub;
+use hub::pipeline::receipts::countersigned;
 use platform::audit::{Verdict, roots, verify};
+use platform::clock::SystemClock;
 use platform::db::Db;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +14,8 @@ use std::process::ExitCode;
 pub(crate) enum Command {
     /// Walk every chain of a house from its beginning: whether a row was changed, taken out or put in
     ///
-    /// Exit status: 0 every chain is whole, 1 one is not.
+    /// A hub's chains are also held against the roots that the national house countersigned in its receipts, so that a hub
+    /// which rewrote its past as a whole is found out. Exit status: 0 everything follows, 1 something does not.
     Verify {
         /// The configuration of a hub or of a national house
         #[arg(long, value_name = "FILE", default_value = "hub.toml")]
@@ -21,11 +26,23 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn run(command: &Command) -> Result<ExitCode> {
+pub(crate) async fn run(command: &Command, custody: Custody) -> Result<ExitCode> {
     let Command::Verify { config, chain } = command;
-    let db = Db::open(&database(config)?).await?;
-    let mut reader = db.read().await?;
+    let as_hub = hub::config::Config::load(config);
     let mut is_whole = true;
+    let db = match as_hub {
+        Ok(hub) => {
+            let hub = Hub::open(hub, SystemClock::shared(), custody).await?;
+            is_whole &= receipts(&hub).await?;
+            hub.store.db().clone()
+        }
+        Err(fault) => match national::config::Config::load(config) {
+            Ok(national) => Db::open(national.database_url.expose()).await?,
+            // Which house it was meant for shows in the file; the hub's faults are the likelier ones.
+            Err(_) => return Err(fault).with_context(|| config.display().to_string()),
+        },
+    };
+    let mut reader = db.read().await?;
     for root in roots(&mut reader).await? {
         if chain.as_ref().is_some_and(|wanted| *wanted != root.chain) {
             continue;
@@ -44,15 +61,17 @@ pub(crate) async fn run(command: &Command) -> Result<ExitCode> {
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The database of whichever house the file configures.
-fn database(config: &std::path::Path) -> Result<String> {
-    let as_hub = hub::config::Config::load(config);
-    if let Ok(hub) = as_hub {
-        return Ok(hub.database_url.as_str().to_owned());
+/// Whether every root that was countersigned still follows from the rows.
+async fn receipts(hub: &Hub) -> Result<bool> {
+    let all = countersigned(hub).await?;
+    for fallen in all.iter().filter(|receipt| !receipt.stands) {
+        println!(
+            "{} receipt {}: BROKEN: the root that was countersigned does not follow from these rows, or the receipt is gone \
+             (a hub that was restored has lost the rows behind its backup)",
+            fallen.project, fallen.sequence
+        );
     }
-    match national::config::Config::load(config) {
-        Ok(national) => Ok(national.database_url.expose().to_owned()),
-        // Which house it was meant for shows in the file; the hub's faults are the likelier ones.
-        Err(_) => as_hub.map(|_| String::new()).with_context(|| config.display().to_string()),
-    }
+    let standing = all.iter().filter(|receipt| receipt.stands).count();
+    println!("receipts: {standing} of {} countersigned roots follow from these rows", all.len());
+    Ok(standing == all.len())
 }

@@ -78,7 +78,7 @@ pub(crate) fn run(cli: Cli, custody: Custody) -> Result<ExitCode> {
         Command::Hub(args) => runtime()?.block_on(hub::run(args, custody)),
         Command::National(args) => runtime()?.block_on(national::run(args)),
         Command::Keys(command) => keys::run(&command),
-        Command::Audit(command) => runtime()?.block_on(audit::run(&command)),
+        Command::Audit(command) => runtime()?.block_on(audit::run(&command, custody)),
         Command::Bench(command) => runtime()?.block_on(bench::run(&command)),
     }
 }
