@@ -91,13 +91,15 @@ pub struct Listen {
     pub ae_title: AeTitle,
     /// Address and port.
     pub address: SocketAddr,
-    /// Present: TLS, with client certificates required when `client_ca` is given.
+    /// Present: TLS, with client certificates required when `client_ca` is given; on this address, unless it has its own.
     pub tls: Option<ListenTls>,
 }
 
 /// TLS of our own listener.
 #[derive(Debug, Clone)]
 pub struct ListenTls {
+    /// Its own address and port, so that archives with and without TLS can both reach us.
+    pub address: Option<SocketAddr>,
     /// Our certificate chain, PEM.
     pub certificate: PathBuf,
     /// Its private key, PEM.

@@ -38,8 +38,6 @@ pub struct Project {
     pub modalities: BTreeMap<String, String>,
     /// Which part of the body is collected.
     pub body_parts: BodyParts,
-    /// Which Presentation Intent Type (0008,0068) is collected.
-    pub presentation_intent: PresentationIntent,
     /// How long after the end of a closed window archives are still asked, for studies that arrive late.
     pub settle_days: u32,
     /// How long an object that nobody asked for is kept, sealed.
@@ -48,8 +46,6 @@ pub struct Project {
     pub second_identifier: SecondIdentifier,
     /// Whether the national data opt-out applies.
     pub national_opt_out: NationalOptOut,
-    /// Partition and ages.
-    pub release: Release,
     /// The section `[deidentification]`, read by the de-identification engine.
     pub deidentification: toml::Table,
 }
@@ -160,30 +156,6 @@ impl DateForm {
     }
 }
 
-/// Presentation Intent Type (0008,0068), PS3.3 §C.8.11.1.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PresentationIntent {
-    /// FOR PRESENTATION, or not stated.
-    ForPresentation,
-    /// FOR PROCESSING, or not stated.
-    ForProcessing,
-    /// Both.
-    Any,
-}
-
-impl PresentationIntent {
-    /// Whether an instance that states `value` (absent where it does not) is collected.
-    pub fn admits(self, value: Option<&str>) -> bool {
-        let value = value.map(str::trim).unwrap_or_default();
-        match self {
-            Self::ForPresentation => value != "FOR PROCESSING",
-            Self::ForProcessing => value != "FOR PRESENTATION",
-            Self::Any => true,
-        }
-    }
-}
-
 /// What must agree, beside the number asked with, before a person's studies are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecondIdentifier {
@@ -230,16 +202,6 @@ pub enum NationalOptOut {
         /// Who decided, and why.
         reason: String,
     },
-}
-
-/// What governs releases.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Release {
-    /// Of a hundred people, how many go to training; the rest are kept for validation.
-    pub training_percent: u32,
-    /// Younger people are withheld: too few to hide among.
-    pub age_years_min: u32,
 }
 
 impl Project {
@@ -308,16 +270,11 @@ mod tests {
     }
 
     #[test]
-    fn nccid_collects_radiographs_ct_and_mr_for_presentation() {
+    fn nccid_collects_radiographs_ct_and_mr() {
         let nccid = Project::named("nccid").unwrap();
         let folders = ["CR", "DX", "CT", "MR"].map(|m| nccid.folder_of(m).unwrap());
         assert_eq!(folders, ["xray", "xray", "ct", "mri"]);
         assert_eq!(nccid.folder_of("US"), None);
-        assert!(
-            nccid.presentation_intent.admits(None)
-                && nccid.presentation_intent.admits(Some("FOR PRESENTATION"))
-        );
-        assert!(!nccid.presentation_intent.admits(Some("FOR PROCESSING ")));
     }
 
     #[test]

@@ -30,8 +30,24 @@ pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// The configuration of a hub with one source, `royal`, that stores as `STORESCU`; `more` is appended to `[listen]`.
-fn config(dir: &Path, port: u16, listen: &str) -> Config {
+/// What is particular to a hub: lines of its `[listen]` section and of its one source.
+pub struct Particular {
+    /// After the address.
+    pub listen: String,
+    /// Who stores, and how.
+    pub source: String,
+}
+
+impl Default for Particular {
+    fn default() -> Self {
+        let source = r#"store_from = [{ ae_title = "STORESCU", host = "127.0.0.1" }]"#.into();
+        Self { listen: String::new(), source }
+    }
+}
+
+/// The configuration of a hub with one source, `royal`.
+fn config(dir: &Path, port: u16, particular: &Particular) -> Config {
+    let Particular { listen, source } = particular;
     let text = format!(
         r#"
 [hub]
@@ -58,7 +74,7 @@ host = "127.0.0.1"
 port = 104
 nhs_number_in = "patient-id"
 trust = "RX1"
-store_from = [{{ ae_title = "STORESCU", host = "127.0.0.1" }}]
+{source}
 [[trusts]]
 ods = "RX1"
 name = "Royal Example"
@@ -78,11 +94,11 @@ impl Rig {
 
     /// A hub with these lines in its `[listen]` section.
     pub async fn with_listen(listen: &str) -> Self {
-        Self::build(|_| listen.to_owned()).await
+        Self::build(|_| Particular { listen: listen.to_owned(), ..Particular::default() }).await
     }
 
-    /// A hub whose `[listen]` section is made from its folder.
-    pub async fn build(listen: impl FnOnce(&Path) -> String) -> Self {
+    /// A hub whose particulars are made from its folder.
+    pub async fn build(particular: impl FnOnce(&Path) -> Particular) -> Self {
         let dir = TempDir::new();
         let keys = dir.path().join("keys");
         SecretKey::create(&keys.join("sealing.key"), KeyKind::HubStorage).unwrap();
@@ -90,9 +106,9 @@ impl Rig {
         SecretKey::create(&keys.join("nccid.key"), KeyKind::Project).unwrap();
         let national = SecretKey::generate(KeyKind::NationalSigning).unwrap().public().unwrap();
         std::fs::write(keys.join("national.pub"), national.to_string()).unwrap();
-        let listen = listen(dir.path());
+        let particular = particular(dir.path());
         let port = free_port();
-        let config = config(dir.path(), port, &listen);
+        let config = config(dir.path(), port, &particular);
         let hub = Hub::open(config, SystemClock::shared(), deid::custody::Custody::mint()).await.unwrap();
         let mut rig = Self { hub: Arc::new(hub), port, acceptor: None, dir };
         rig.listen(Peers::Configured);

@@ -2,9 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is the test")]
 
 use dicom::tag::tags;
-use journeys::{Rig, a_ct_file, has, run};
+use journeys::{Particular, Rig, a_ct_file, has, run};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use std::path::Path;
+use submission::digest::Digest;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn storescu_pushes_every_transfer_syntax_and_each_is_kept_as_sent() {
@@ -102,8 +103,8 @@ async fn pynetdicom_pushes_and_a_second_copy_is_no_harm() {
     assert_eq!(rig.received().await.len(), 3);
 }
 
-/// A certificate authority and two peers under it, and a stranger, as PEM files.
-fn certificates(dir: &Path) {
+/// A certificate authority and three peers under it, and a stranger, as PEM files; the fingerprint of `peer`.
+fn certificates(dir: &Path) -> String {
     let authority = |name: &str| {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -112,15 +113,20 @@ fn certificates(dir: &Path) {
     };
     let (ours, strangers) = (authority("Region CA"), authority("Stranger CA"));
     std::fs::write(dir.join("ca.pem"), ours.pem()).unwrap();
-    for (name, issuer) in [("hub", &ours), ("peer", &ours), ("stranger", &strangers)] {
+    let mut pinned = String::new();
+    for (name, issuer) in [("hub", &ours), ("peer", &ours), ("other", &ours), ("stranger", &strangers)] {
         let mut params = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, issuer).unwrap();
+        if name == "peer" {
+            pinned = Digest::of(certificate.der()).to_string();
+        }
         std::fs::write(dir.join(format!("{name}.pem")), certificate.pem()).unwrap();
         std::fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
     }
+    pinned
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,31 +135,31 @@ async fn echoscu_over_mutual_tls_and_a_strangers_certificate_is_refused() {
         return;
     }
     let rig = Rig::build(|dir| {
-        certificates(dir);
-        "[listen.tls]\ncertificate = \"hub.pem\"\nkey = \"hub.key\"\nclient_ca = \"ca.pem\"".into()
+        let pinned = certificates(dir);
+        Particular {
+            listen: "[listen.tls]\ncertificate = \"hub.pem\"\nkey = \"hub.key\"\nclient_ca = \"ca.pem\"".into(),
+            source: format!(
+                "tls = {{ ca = \"ca.pem\" }}\nstore_from = [{{ ae_title = \"STORESCU\", host = \"127.0.0.1\" }}, \
+                 {{ ae_title = \"PINNED\", certificate_sha256 = \"{pinned}\" }}]"
+            ),
+        }
     })
     .await;
     let (port, at) = (rig.port.to_string(), |name: &str| rig.dir().join(name).to_str().unwrap().to_owned());
-    for (who, good) in [("peer", true), ("stranger", false)] {
+    // Who belongs to the region gets in; under a title that is pinned to a certificate, its owner alone.
+    for (who, calling, good) in [
+        ("peer", "STORESCU", true),
+        ("other", "STORESCU", true),
+        ("stranger", "STORESCU", false),
+        ("peer", "PINNED", true),
+        ("other", "PINNED", false),
+    ] {
         let (key, certificate, ca) = (at(&format!("{who}.key")), at(&format!("{who}.pem")), at("ca.pem"));
-        let echo = run(
-            "echoscu",
-            &[
-                "-aet",
-                "STORESCU",
-                "-aec",
-                "TRIBUTARY",
-                "+tls",
-                &key,
-                &certificate,
-                "+cf",
-                &ca,
-                "127.0.0.1",
-                &port,
-            ],
-        )
-        .await;
-        assert_eq!(echo.status.success(), good, "{who}: {}", String::from_utf8_lossy(&echo.stderr));
+        let titles = ["-aet", calling, "-aec", "TRIBUTARY"];
+        let tls = ["+tls", &key, &certificate, "+cf", &ca];
+        let echo = run("echoscu", &[&titles[..], &tls, &["127.0.0.1", &port]].concat()).await;
+        let said = String::from_utf8_lossy(&echo.stderr);
+        assert_eq!(echo.status.success(), good, "{who} as {calling}: {said}");
     }
     let plain =
         run("echoscu", &["-aet", "STORESCU", "-aec", "TRIBUTARY", "-ta", "3", "127.0.0.1", &port]).await;

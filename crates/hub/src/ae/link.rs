@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use submission::digest::Digest;
 
 /// What one read takes at most: a few PDUs of the usual size.
 const READ_BYTES: usize = 256 * 1024;
@@ -39,6 +40,16 @@ impl Link {
     /// Whether the peer had to show what the TLS configuration asks for.
     pub(super) fn is_tls(&self) -> bool {
         !matches!(self, Self::Plain(_))
+    }
+
+    /// What identifies the certificate that the peer showed: the SHA-256 of its DER form.
+    pub(super) fn certificate(&self) -> Option<Digest> {
+        let shown = match self {
+            Self::Plain(_) => None,
+            Self::Accepted(tls) => tls.conn.peer_certificates(),
+            Self::Called(tls) => tls.conn.peer_certificates(),
+        };
+        shown?.first().map(|certificate| Digest::of(certificate))
     }
 
     /// The peer's address.

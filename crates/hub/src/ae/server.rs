@@ -12,9 +12,10 @@ use platform::clock::Clock;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use submission::digest::Digest;
 
 /// Who may send to us.
 #[derive(Debug, Clone)]
@@ -28,6 +29,11 @@ pub enum Peers {
 /// A listening application entity. Dropped, it stops: open associations are aborted.
 pub struct Acceptor {
     shared: Arc<Shared>,
+    doors: Vec<Door>,
+}
+
+/// One address that is listened on.
+struct Door {
     address: SocketAddr,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,59 +43,89 @@ struct Shared {
     peers: Peers,
     receiver: Receiver,
     clock: Arc<dyn Clock>,
-    tls: Option<Arc<rustls::ServerConfig>>,
     stop: AtomicBool,
     live: Mutex<HashMap<IpAddr, u32>>,
+    connections: AtomicU32,
 }
 
+/// Connections beyond the associations that may be open: their peers are told why they are refused (PS3.8 §9.3.4).
+const REFUSALS_MAX: u32 = 16;
+
 impl Acceptor {
-    /// Listens on the configured address.
+    /// Listens on the configured address, and for TLS on its own where it has one (2762 is registered for it).
     pub fn listen(
         config: Arc<Config>,
         peers: Peers,
         receiver: Receiver,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
-        let tls = config.listen.tls.as_ref().map(tls::acceptor).transpose().map_err(io::Error::other)?;
-        let listener = TcpListener::bind(config.listen.address)?;
-        let address = listener.local_addr()?;
-        let live = Mutex::default();
-        let shared =
-            Arc::new(Shared { config, peers, receiver, clock, tls, stop: AtomicBool::new(false), live });
-        let accepting = Arc::clone(&shared);
-        let thread =
-            thread::Builder::new().name("ae-accept".into()).spawn(move || accept(&listener, &accepting))?;
-        Ok(Self { shared, address, thread: Some(thread) })
+        let listen = &config.listen;
+        let tls = listen.tls.as_ref().map(tls::acceptor).transpose().map_err(io::Error::other)?;
+        let secure = listen.tls.as_ref().and_then(|tls| tls.address);
+        let doors = match (tls, secure) {
+            (Some(tls), Some(secure)) => vec![(listen.address, None), (secure, Some(tls))],
+            (tls, _) => vec![(listen.address, tls)],
+        };
+        let shared = Arc::new(Shared {
+            config: Arc::clone(&config),
+            peers,
+            receiver,
+            clock,
+            stop: AtomicBool::new(false),
+            live: Mutex::default(),
+            connections: AtomicU32::new(0),
+        });
+        let mut this = Self { shared, doors: Vec::new() };
+        for (address, tls) in doors {
+            let listener = TcpListener::bind(address)?;
+            let address = listener.local_addr()?;
+            let shared = Arc::clone(&this.shared);
+            let thread = thread::Builder::new()
+                .name("ae-accept".into())
+                .spawn(move || accept(&listener, tls.as_ref(), &shared))?;
+            this.doors.push(Door { address, thread: Some(thread) });
+        }
+        Ok(this)
     }
 
-    /// Where it listens.
+    /// Where it listens; the address without TLS, where there are two.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        // `listen` opens one at least.
+        self.doors.first().map_or(self.shared.config.listen.address, |door| door.address)
     }
 }
 
 impl Drop for Acceptor {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
-        // Wakes the accepting thread.
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        for door in &mut self.doors {
+            // Wakes the accepting thread.
+            let _ = TcpStream::connect(door.address);
+            if let Some(thread) = door.thread.take() {
+                let _ = thread.join();
+            }
         }
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept(listener: &TcpListener, tls: Option<&Arc<rustls::ServerConfig>>, shared: &Arc<Shared>) {
+    let connections_max =
+        shared.config.limits.associations_max.saturating_mul(2).saturating_add(REFUSALS_MAX);
     for stream in listener.incoming() {
         if shared.stop.load(Ordering::Relaxed) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        let shared = Arc::clone(shared);
+        let Some(open) = Open::count(shared, connections_max) else {
+            tracing::warn!(connections_max, "connection closed: too many are open");
+            continue;
+        };
+        let (shared, tls) = (Arc::clone(shared), tls.cloned());
         let spawned = thread::Builder::new().name("association".into()).spawn(move || {
-            if let Err(error) = serve(stream, &shared) {
+            if let Err(error) = serve(stream, tls, &shared) {
                 tracing::info!(%error, "connection ended before an association");
             }
+            drop(open);
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread for a connection");
@@ -98,11 +134,11 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 /// One connection, from its first byte to its last.
-fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
+fn serve(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>, shared: &Shared) -> io::Result<()> {
     Link::tune(&stream)?;
     let limits = &shared.config.limits;
-    let mut link = match &shared.tls {
-        Some(tls) => tls::accept(stream, Arc::clone(tls))?,
+    let mut link = match tls {
+        Some(tls) => tls::accept(stream, tls, shared.clock.as_ref())?,
         None => Link::Plain(stream),
     };
     let peer = link.peer()?;
@@ -110,7 +146,8 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let timers = timers(limits.idle_s, limits.idle_s, limits.idle_s);
     let mut association =
         Association::accept(pdu_limits(limits.pdu_bytes_max), timers, shared.clock.elapsed());
-    let mut desk = Desk { shared, peer, is_tls: link.is_tls(), has_place: place.is_some(), storing: None };
+    let (is_tls, certificate) = (link.is_tls(), link.certificate());
+    let mut desk = Desk { shared, peer, is_tls, certificate, has_place: place.is_some(), storing: None };
     let mut provider = Provider::new();
     drive(
         &mut link,
@@ -164,6 +201,7 @@ struct Desk<'a> {
     shared: &'a Shared,
     peer: IpAddr,
     is_tls: bool,
+    certificate: Option<Digest>,
     has_place: bool,
     storing: Option<Storing>,
 }
@@ -183,7 +221,7 @@ impl Desk<'_> {
                 match config.sources.iter().find(|source| self.may_store(source, calling)) {
                     Some(source) => source.name.as_str(),
                     None => {
-                        tracing::warn!(peer = %self.peer, calling, "association refused: no source's store_from names this AE title and address");
+                        tracing::warn!(peer = %self.peer, calling, "association refused: no source's store_from names this AE title, address and certificate");
                         return Decision::Reject(Rejection::UNKNOWN_CALLING_AE);
                     }
                 }
@@ -204,6 +242,7 @@ impl Desk<'_> {
         (self.is_tls || source.tls.is_none())
             && source.store_from.iter().any(|peer| {
                 peer.ae_title.as_str() == calling
+                    && peer.certificate.is_none_or(|pinned| self.certificate == Some(pinned))
                     && peer.host.as_deref().is_none_or(|host| resolves_to(host, self.peer))
             })
     }
@@ -212,6 +251,26 @@ impl Desk<'_> {
 /// Whether a host name or address is this peer.
 fn resolves_to(host: &str, peer: IpAddr) -> bool {
     (host, 0).to_socket_addrs().is_ok_and(|mut addresses| addresses.any(|a| a.ip().to_canonical() == peer))
+}
+
+/// A connection that is open: each has a thread, so their number is limited before anything is read.
+struct Open(Arc<Shared>);
+
+impl Open {
+    /// Only the accepting thread counts up.
+    fn count(shared: &Arc<Shared>, connections_max: u32) -> Option<Self> {
+        if shared.connections.load(Ordering::Relaxed) >= connections_max {
+            return None;
+        }
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        Some(Self(Arc::clone(shared)))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A place among the associations that may be open at once.

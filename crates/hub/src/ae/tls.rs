@@ -2,6 +2,7 @@
 
 use super::link::Link;
 use crate::config::{Config, ListenTls, SourceTls};
+use platform::clock::Clock;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject;
@@ -72,11 +73,22 @@ pub(super) fn caller(tls: &SourceTls) -> Result<Arc<ClientConfig>, TlsFault> {
 }
 
 /// The handshake of a peer that calls us.
-pub(super) fn accept(mut tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<Link> {
-    tcp.set_read_timeout(Some(HANDSHAKE_S_MAX))?;
+pub(super) fn accept(mut tcp: TcpStream, config: Arc<ServerConfig>, clock: &dyn Clock) -> io::Result<Link> {
     let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
+    let until = clock.elapsed() + HANDSHAKE_S_MAX;
     while connection.is_handshaking() {
-        connection.complete_io(&mut tcp)?;
+        // However slowly the bytes drip, the whole handshake has one end.
+        let left = until.checked_sub(clock.elapsed()).filter(|left| !left.is_zero());
+        tcp.set_read_timeout(Some(left.ok_or(io::ErrorKind::TimedOut)?))?;
+        if connection.read_tls(&mut tcp)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let processed = connection.process_new_packets().map_err(io::Error::other);
+        // The next flight, or the alert that says what we do not accept.
+        while connection.wants_write() {
+            connection.write_tls(&mut tcp)?;
+        }
+        processed?;
     }
     Ok(Link::Accepted(Box::new(StreamOwned::new(connection, tcp))))
 }

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use platform::config::SecretFile;
 use platform::objects::{ObjectsConfig, S3Config};
+use submission::digest::Digest;
 
 use super::raw::{
     Limits, RawConfig, RawDatabase, RawDocument, RawHours, RawListen, RawProject, RawRule, RawSource,
@@ -213,11 +214,17 @@ impl Checker<'_> {
     }
 
     fn listen(&mut self, raw: RawListen) -> Listen {
-        let address = raw.address.parse().unwrap_or_else(|_| {
-            self.note("listen.address", "an IP address and a port, as 0.0.0.0:11112");
-            std::net::SocketAddr::from(([127, 0, 0, 1], 11112))
-        });
+        let mut address = |key: &str, text: &str| {
+            text.parse().unwrap_or_else(|_| {
+                self.note(key, "an IP address and a port, as 0.0.0.0:11112");
+                std::net::SocketAddr::from(([127, 0, 0, 1], 11112))
+            })
+        };
+        let tls_address = raw.tls.as_ref().and_then(|tls| tls.address.as_deref());
+        let tls_address = tls_address.map(|text| address("listen.tls.address", text));
+        let address = address("listen.address", &raw.address);
         let tls = raw.tls.map(|t| ListenTls {
+            address: tls_address,
             certificate: self.path(t.certificate),
             key: self.path(t.key),
             client_ca: t.client_ca.map(|p| self.path(p)),
@@ -248,16 +255,10 @@ impl Checker<'_> {
         self.source_in_itself(&key, &raw);
         let ae_title = self.ae_title(&format!("{key}.ae_title"), &raw.ae_title);
         let levels = raw.query_levels.unwrap_or_else(|| vec![Level::Study, Level::Series, Level::Image]);
-        if levels.is_empty() {
-            self.note(format!("{key}.query_levels"), "at least one of study, series, image");
-        }
-        if raw.nhs_number_in == NhsNumberIn::None
-            && raw.issuer.is_none()
-            && raw.attribution.iter().all(|r| r.issuer_of_patient_id.is_none())
-        {
+        if !levels.contains(&Level::Study) {
             self.note(
-                format!("{key}.issuer"),
-                "needed where nhs_number_in = \"none\": no one could be asked for",
+                format!("{key}.query_levels"),
+                "study, and series and image where the archive answers there too (PS3.4 §C.6.2.1)",
             );
         }
         let or_ours = |check: &mut Self, name: &str, text: Option<String>| match text {
@@ -272,10 +273,12 @@ impl Checker<'_> {
             .map(|p| StorePeer {
                 ae_title: self.ae_title(&format!("{key}.store_from"), &p.ae_title),
                 host: p.host,
+                certificate: self.fingerprint(&key, p.certificate_sha256),
             })
             .collect();
         if store_from.is_empty() {
-            store_from.push(StorePeer { ae_title: ae_title.clone(), host: Some(raw.host.clone()) });
+            let host = Some(raw.host.clone());
+            store_from.push(StorePeer { ae_title: ae_title.clone(), host, certificate: None });
         }
         let pause_file = data_dir.join("pause").join(&raw.name);
         Source {
@@ -287,7 +290,6 @@ impl Checker<'_> {
             query_levels: levels,
             retrieve: raw.retrieve,
             move_destination,
-            charset_hint: raw.charset_hint,
             nhs_number_in: raw.nhs_number_in,
             issuer: raw.issuer,
             studies_per_hour: raw.studies_per_hour,
@@ -300,6 +302,16 @@ impl Checker<'_> {
             contact: raw.contact,
             name: raw.name,
         }
+    }
+
+    /// As `openssl x509 -fingerprint -sha256` prints it: pairs of hexadecimal digits, with or without colons.
+    fn fingerprint(&mut self, key: &str, text: Option<String>) -> Option<Digest> {
+        let digest = Digest::parse(&text?.replace(':', "").to_ascii_lowercase());
+        if digest.is_err() {
+            let key = format!("{key}.store_from.certificate_sha256");
+            self.note(key, "the SHA-256 of the certificate: 64 hexadecimal digits");
+        }
+        digest.ok()
     }
 
     fn source_in_itself(&mut self, key: &str, raw: &RawSource) {
@@ -405,8 +417,36 @@ impl Checker<'_> {
         }
     }
 
+    /// Who stores is whose: a peer that two sources name could be either's.
+    fn peers(&mut self, config: &Config) {
+        let mut taken = BTreeSet::new();
+        for source in &config.sources {
+            let key = format!("sources.{}.store_from", source.name);
+            for peer in &source.store_from {
+                if !taken.insert((&peer.ae_title, &peer.host, peer.certificate.map(|c| *c.as_bytes()))) {
+                    self.note(&key, format!("{} at this host is another source's too", peer.ae_title));
+                }
+                if peer.certificate.is_some() && source.tls.is_none() {
+                    self.note(&key, "certificate_sha256 needs the source's tls");
+                }
+            }
+            let own_door = config.listen.tls.as_ref().is_none_or(|tls| tls.address.is_some());
+            if source.tls.is_none() && !own_door {
+                self.note(&key, "it calls without TLS: give TLS an address of its own (listen.tls.address)");
+            }
+            let shown = config.listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+            if source.tls.is_some() && config.listen.tls.is_some() && !shown {
+                self.note(
+                    "listen.tls.client_ca",
+                    format!("{} calls over TLS: who signs its certificate?", source.name),
+                );
+            }
+        }
+    }
+
     /// What one section says of another must be there, and once.
     fn references(&mut self, config: &Config) {
+        self.peers(config);
         let mut names = BTreeSet::new();
         for source in &config.sources {
             if !names.insert(source.name.as_str()) {
@@ -431,6 +471,16 @@ impl Checker<'_> {
         for entry in &config.projects {
             if !projects.insert(entry.project.as_str()) {
                 self.note("projects", format!("{} is listed twice", entry.project));
+            }
+        }
+        let mut inboxes = BTreeSet::new();
+        for entry in &config.projects {
+            let endpoint = entry.inbox.s3.as_ref().map(|s3| s3.endpoint.as_deref());
+            if !inboxes.insert((entry.inbox.url.trim_end_matches('/'), endpoint)) {
+                self.note(
+                    "projects.inbox",
+                    format!("{} is another project's too: each has its own", entry.inbox.url),
+                );
             }
         }
         for (i, number) in config.placeholders.iter().enumerate() {

@@ -74,6 +74,7 @@ pub(super) struct RawListen {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawListenTls {
+    pub(super) address: Option<String>,
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
     pub(super) client_ca: Option<PathBuf>,
@@ -184,7 +185,6 @@ pub(super) struct RawSource {
     #[serde(default)]
     pub(super) retrieve: super::Retrieve,
     pub(super) move_destination: Option<String>,
-    pub(super) charset_hint: Option<String>,
     pub(super) nhs_number_in: super::NhsNumberIn,
     pub(super) issuer: Option<String>,
     #[serde(default = "studies_per_hour")]
@@ -217,6 +217,7 @@ fn one() -> u32 {
 pub(super) struct RawStorePeer {
     pub(super) ae_title: String,
     pub(super) host: Option<String>,
+    pub(super) certificate_sha256: Option<String>,
 }
 
 #[derive(Deserialize)]

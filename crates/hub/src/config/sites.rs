@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
+use submission::digest::Digest;
 
 use super::{AeTitle, Hours};
 
@@ -30,8 +31,6 @@ pub struct Source {
     pub retrieve: Retrieve,
     /// The AE title that it knows us as, for C-MOVE.
     pub move_destination: AeTitle,
-    /// A character set (PS3.3 §C.12.1.1.2) for data sets that name none although they need one.
-    pub charset_hint: Option<String>,
     /// How an NHS number is found there.
     pub nhs_number_in: NhsNumberIn,
     /// Who issues its patient ids when a data set does not say.
@@ -70,6 +69,8 @@ pub struct StorePeer {
     pub ae_title: AeTitle,
     /// The host (name or address) that it calls from; absent: any, which only TLS client certificates make safe.
     pub host: Option<String>,
+    /// The SHA-256 of the certificate that it shows (DER), so that a peer of the same authority cannot call in its name.
+    pub certificate: Option<Digest>,
 }
 
 /// TLS towards an archive.

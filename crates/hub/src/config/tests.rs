@@ -24,7 +24,7 @@ fn the_full_sample_has_thirteen_trusts_behind_nine_archives() {
     let regional = config.source("regional").unwrap();
     assert_eq!(regional.attribution.len(), 5);
     assert_eq!(regional.store_from.len(), 2);
-    assert_eq!(config.source("elder").unwrap().query_levels, [Level::Series]);
+    assert_eq!(config.source("elder").unwrap().query_levels, [Level::Study, Level::Series]);
     assert_eq!(config.trust("RB8").unwrap().dpia.as_ref().unwrap().id, "DPIA-RB8");
 }
 
@@ -40,6 +40,7 @@ fn the_minimal_sample_gets_its_defaults() {
     let itself = StorePeer {
         ae_title: AeTitle::parse("ROYAL_PACS").unwrap(),
         host: Some("pacs.royal.example".into()),
+        certificate: None,
     };
     assert_eq!(source.store_from, [itself], "an archive stores as itself unless told otherwise");
     assert_eq!(source.retrieve, Retrieve::Auto);
@@ -91,6 +92,35 @@ fn an_s3_inbox_needs_its_service_and_a_folder_does_not() {
     let config = parse(FULL).unwrap();
     let s3 = config.projects[0].inbox.s3.as_ref().unwrap();
     assert_eq!(s3.secret_access_key_file.path(), Path::new("/etc/tributary/keys/s3-secret"));
+}
+
+#[test]
+fn a_peer_or_an_inbox_that_two_could_own_is_refused() {
+    let source = MINIMAL.split_once("[[sources]]").unwrap().1.split("[[").next().unwrap();
+    let twin = format!("{MINIMAL}\n[[sources]]{}", source.replace("\"royal\"", "\"twin\""));
+    assert_eq!(faults_of(&twin)[0].key, "sources.twin.store_from");
+    let project = MINIMAL.split_once("[[projects]]").unwrap().1.split("\n[[").next().unwrap();
+    let second = format!("{MINIMAL}\n[[projects]]{}", project.replace("\"nccid\"", "\"mammography\""));
+    assert_eq!(faults_of(&second)[0].key, "projects.inbox");
+}
+
+#[test]
+fn a_certificate_is_pinned_by_its_fingerprint() {
+    let config = parse(FULL).unwrap();
+    let birch = config.sources.iter().find(|source| source.name == "birch").unwrap();
+    assert_eq!(birch.store_from[0].certificate.unwrap().as_bytes()[..3], [0x3b, 0x1c, 0x6f]);
+    let short = FULL.replace("certificate_sha256 = \"3b:", "certificate_sha256 = \"");
+    assert_eq!(faults_of(&short)[0].key, "sources[2].store_from.certificate_sha256");
+    let open = FULL.replace("\nclient_ca", "\n# client_ca");
+    assert_eq!(faults_of(&open)[0].key, "listen.tls.client_ca");
+}
+
+#[test]
+fn archives_without_tls_need_a_door_of_their_own() {
+    let one_door = FULL.replace("address = \"0.0.0.0:2762\"", "");
+    let faults = faults_of(&one_door);
+    assert_eq!(faults.len(), 8, "eight of the nine archives call without TLS: {faults:?}");
+    assert!(faults.iter().all(|fault| fault.what.contains("listen.tls.address")));
 }
 
 #[test]

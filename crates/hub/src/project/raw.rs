@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Anchor, Arm, BodyParts, ClinicalField, ClinicalForm, DateForm, FieldValue, Identifier, NationalOptOut,
-    PresentationIntent, Project, Reach, Release, SecondIdentifier,
+    Project, Reach, SecondIdentifier,
 };
 use crate::config::{ConfigError, Fault};
 
@@ -22,7 +22,6 @@ pub(super) struct RawProject {
     images: RawImages,
     identity: RawIdentity,
     opt_out: RawOptOut,
-    release: Release,
     #[serde(default)]
     deidentification: toml::Table,
 }
@@ -51,7 +50,6 @@ struct RawReach {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawImages {
-    presentation_intent: PresentationIntent,
     settle_days: u32,
     modalities: BTreeMap<String, String>,
     body_parts: RawBodyParts,
@@ -138,9 +136,6 @@ pub(super) fn meant(raw: RawProject) -> Result<Project, ConfigError> {
     if raw.arms.is_empty() || raw.images.modalities.is_empty() {
         note("arms", "at least one arm, and one modality in images.modalities");
     }
-    if raw.release.training_percent > 100 {
-        note("release.training_percent", "0 to 100");
-    }
     let arms = raw.arms.into_iter().map(|a| arm(a, &raw.anchors, &mut note)).collect();
     let second_identifier =
         match (raw.identity.second_identifier.not_needed, raw.identity.second_identifier.any_of) {
@@ -170,12 +165,10 @@ pub(super) fn meant(raw: RawProject) -> Result<Project, ConfigError> {
         arms,
         modalities: raw.images.modalities,
         body_parts: BodyParts::new(parts.wanted, parts.elsewhere, parts.wanted_words, parts.elsewhere_words),
-        presentation_intent: raw.images.presentation_intent,
         settle_days: raw.images.settle_days,
         unrequested_days_max: raw.unrequested_days_max,
         second_identifier,
         national_opt_out,
-        release: raw.release,
         deidentification: raw.deidentification,
     };
     same_value_twice(&project, &mut note);
