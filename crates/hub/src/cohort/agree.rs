@@ -1,44 +1,45 @@
 //! Rows of one sheet that speak of the same person must agree; what does not agree is told, and none of it goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deid::custody::Custody;
 
 use super::problem::{Code, Problem};
 use super::{LocalId, Row};
 
-/// Removes rows that contradict each other or repeat one another, and tells why.
+/// Other rows that a problem names: as many as are shown, and one more.
+const OTHER_ROWS_MAX: usize = 6;
+
+/// Removes rows that contradict each other or repeat one another, and tells why. A person has one identity in the whole sheet,
+/// and at each trust one arm and one date.
 pub(super) fn check(rows: &mut Vec<Row>, custody: &Custody) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut dropped = BTreeSet::new();
+    let mut drop_all = |group: &[usize], code, problems: &mut Vec<Problem>, rows: &[Row]| {
+        for index in group {
+            let others = group.iter().filter(|other| *other != index).take(OTHER_ROWS_MAX);
+            let other_rows = others.map(|other| rows[*other].number).collect();
+            problems.push(Problem { row: rows[*index].number, column: None, code, other_rows });
+            dropped.insert(*index);
+        }
+    };
+    let mut repeated = Vec::new();
     for group in people(rows, custody) {
-        let members: Vec<&Row> = group.iter().map(|i| &rows[*i]).collect();
-        let numbers: Vec<u32> = members.iter().map(|r| r.number).collect();
-        if let Some(code) = conflict(&members, custody) {
-            for (index, row) in group.iter().zip(&numbers) {
-                let other_rows = numbers.iter().copied().filter(|n| n != row).collect();
-                problems.push(Problem { row: *row, column: None, code, other_rows });
-                dropped.insert(*index);
-            }
+        if let Some(code) = two_people(&group, rows, custody) {
+            drop_all(&group, code, &mut problems, rows);
             continue;
         }
-        let mut seen: Vec<(Vec<String>, u32)> = Vec::new();
-        for (index, row) in group.iter().zip(&members) {
-            let keys = tokens(row, custody);
-            match seen.iter().find(|(earlier, _)| keys.iter().all(|k| earlier.contains(k))) {
-                Some((_, first)) => {
-                    let other_rows = vec![*first];
-                    problems.push(Problem {
-                        row: row.number,
-                        column: None,
-                        code: Code::Duplicate,
-                        other_rows,
-                    });
-                    dropped.insert(*index);
-                }
-                None => seen.push((keys, row.number)),
+        for group in by_trust(&group, rows) {
+            match two_rows(&group, rows, custody) {
+                Some(code) => drop_all(&group, code, &mut problems, rows),
+                None => repeated.extend(repeats(&group, rows, custody)),
             }
         }
+    }
+    for (index, first) in repeated {
+        let (row, other_rows) = (rows[index].number, vec![first]);
+        problems.push(Problem { row, column: None, code: Code::Duplicate, other_rows });
+        dropped.insert(index);
     }
     let mut index = 0;
     rows.retain(|_| {
@@ -46,6 +47,36 @@ pub(super) fn check(rows: &mut Vec<Row>, custody: &Custody) -> Vec<Problem> {
         !dropped.contains(&(index - 1))
     });
     problems
+}
+
+/// The rows of one person, each trust's by themselves.
+fn by_trust(group: &[usize], rows: &[Row]) -> Vec<Vec<usize>> {
+    let mut trusts: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+    for index in group {
+        let trust = rows[*index].trust.as_ref().map(|trust| trust.trim().to_lowercase());
+        trusts.entry(trust).or_default().push(*index);
+    }
+    trusts.into_values().collect()
+}
+
+/// Rows all of whose identifiers stand in one earlier row: (its index, the number of the earlier one).
+fn repeats(group: &[usize], rows: &[Row], custody: &Custody) -> Vec<(usize, u32)> {
+    let mut seen: HashMap<Vec<String>, u32> = HashMap::new();
+    let mut repeats = Vec::new();
+    for index in group {
+        let row = &rows[*index];
+        let keys = tokens(row, custody);
+        match seen.get(&keys) {
+            Some(first) => repeats.push((*index, *first)),
+            None => {
+                for key in &keys {
+                    seen.entry(vec![key.clone()]).or_insert(row.number);
+                }
+                seen.insert(keys, row.number);
+            }
+        }
+    }
+    repeats
 }
 
 /// Groups of two and more rows that share an identifier, directly or through a third row.
@@ -87,27 +118,30 @@ fn tokens(row: &Row, custody: &Custody) -> Vec<String> {
     nhs.into_iter().chain(local).collect()
 }
 
-fn conflict(members: &[&Row], custody: &Custody) -> Option<Code> {
-    let several = |count: usize| count > 1;
+/// What shows that rows of one identifier speak of two people.
+fn two_people(group: &[usize], rows: &[Row], custody: &Custody) -> Option<Code> {
+    let rows = || group.iter().map(|index| &rows[*index]);
     let numbers: BTreeSet<_> =
-        members.iter().filter_map(|r| r.nhs_number.as_ref()).map(|n| n.expose(custody)).collect();
-    if several(numbers.len()) {
-        return Some(Code::IdentityConflict);
-    }
+        rows().filter_map(|r| r.nhs_number.as_ref()).map(|n| n.expose(custody)).collect();
     let births: BTreeSet<_> =
-        members.iter().filter_map(|r| r.date_of_birth.as_ref()).map(|d| d.expose(custody)).collect();
-    if several(births.len()) {
-        return Some(Code::BirthDateConflict);
-    }
-    let sexes: BTreeSet<_> =
-        members.iter().filter_map(|r| r.sex.as_ref()).map(|s| s.expose(custody)).collect();
-    if several(sexes.len()) {
-        return Some(Code::SexConflict);
-    }
-    let arms: BTreeSet<_> = members.iter().map(|r| r.arm.as_str()).collect();
-    if several(arms.len()) {
+        rows().filter_map(|r| r.date_of_birth.as_ref()).map(|d| d.expose(custody)).collect();
+    let sexes: BTreeSet<_> = rows().filter_map(|r| r.sex.as_ref()).map(|s| s.expose(custody)).collect();
+    [
+        (numbers.len(), Code::IdentityConflict),
+        (births.len(), Code::BirthDateConflict),
+        (sexes.len(), Code::SexConflict),
+    ]
+    .into_iter()
+    .find_map(|(n, code)| (n > 1).then_some(code))
+}
+
+/// What a person's rows at one trust disagree in.
+fn two_rows(group: &[usize], rows: &[Row], custody: &Custody) -> Option<Code> {
+    let rows = || group.iter().map(|index| &rows[*index]);
+    let arms: BTreeSet<_> = rows().map(|r| r.arm.as_str()).collect();
+    if arms.len() > 1 {
         return Some(Code::ArmConflict);
     }
-    let anchors: BTreeSet<_> = members.iter().map(|r| r.anchor.expose(custody)).collect();
-    several(anchors.len()).then_some(Code::DateConflict)
+    let anchors: BTreeSet<_> = rows().map(|r| r.anchor.expose(custody)).collect();
+    (anchors.len() > 1).then_some(Code::DateConflict)
 }

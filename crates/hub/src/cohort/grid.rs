@@ -228,10 +228,14 @@ fn cell(data: &Data) -> Cell {
 
 fn delimited(bytes: &[u8], sheet_rows_max: u32) -> Result<Vec<Line>, Unreadable> {
     let text = text_of(bytes)?;
+    let delimiter = delimiter(&text);
+    if let Some(row) = quote_left_open(text.as_bytes(), delimiter) {
+        return Err(Unreadable::Quote { row });
+    }
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
-        .delimiter(delimiter(&text))
+        .delimiter(delimiter)
         .from_reader(text.as_bytes());
     let mut lines = Vec::new();
     let mut counter = RowCounter { text: text.as_bytes(), at: 0, row: 1 };
@@ -251,6 +255,37 @@ fn delimited(bytes: &[u8], sheet_rows_max: u32) -> Result<Vec<Line>, Unreadable>
         }
     }
     Ok(lines)
+}
+
+/// The row of the first cell whose quotes do not enclose it whole (RFC 4180 §2): the reader would take what follows, rows too,
+/// for its text.
+fn quote_left_open(text: &[u8], delimiter: u8) -> Option<u32> {
+    let is_end = |byte: Option<&u8>| byte.is_none_or(|b| *b == delimiter || matches!(b, b'\r' | b'\n'));
+    let mut counter = RowCounter { text, at: 0, row: 1 };
+    let (mut at, mut begins_cell) = (0, true);
+    while let Some(byte) = text.get(at) {
+        if *byte != b'"' || !begins_cell {
+            begins_cell = is_end(Some(byte));
+            at += 1;
+            continue;
+        }
+        let opened = at;
+        loop {
+            let length = text[at + 1..].iter().position(|b| *b == b'"');
+            let Some(length) = length else { return Some(counter.row_at(opened)) };
+            at += length + 2;
+            // Two quotes are one within the cell.
+            if text.get(at) != Some(&b'"') {
+                break;
+            }
+        }
+        let blanks = text[at..].iter().take_while(|b| **b == b' ').count();
+        at += blanks;
+        if !is_end(text.get(at)) {
+            return Some(counter.row_at(opened));
+        }
+    }
+    None
 }
 
 /// Counts rows as a spreadsheet program does: the reader skips empty ones, and counts a line feed after the record it ends.
@@ -324,6 +359,15 @@ mod tests {
         assert_eq!(delimiter("a;b;c\n1,5;2,5;3"), b';');
         assert_eq!(delimiter("a\tb\n\"x,y,z,u\"\t1"), b'\t');
         assert_eq!(delimiter("alone"), b',');
+    }
+
+    #[test]
+    fn a_quote_that_would_swallow_rows_is_named_by_its_row() {
+        let rows = |text: &str| quote_left_open(text.as_bytes(), b',');
+        assert_eq!(rows("a,b\n1,\"x\n2,y\n"), Some(2));
+        assert_eq!(rows("a,b\n1,\"x\n2,\"y\"\n"), Some(2), "closed by the quote of a later cell");
+        assert_eq!(rows("a,b\r\n\"1\",\"x\r\ny \"\"z\"\"\" \r\n2,5\" nail\n=\"3\",w"), None);
+        assert!(matches!(delimited(b"a,b\n1,x\n2,\"y\n3,z\n", 9), Err(Unreadable::Quote { row: 3 })));
     }
 
     #[test]

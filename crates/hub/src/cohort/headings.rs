@@ -84,7 +84,6 @@ const FIELDS: [(&str, Field, &[&str]); 9] = [
             "casenotenumber",
             "rnumber",
             "knumber",
-            "trustid",
             "pid",
         ],
     ),

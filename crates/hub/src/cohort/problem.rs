@@ -140,6 +140,14 @@ pub enum Unreadable {
     /// Not a sheet.
     #[error("sheet-unreadable: this is no sheet that can be read: save it as .xlsx, .ods or .csv")]
     NotASheet,
+    /// A quote that is not closed where its cell ends would swallow the rows below it.
+    #[error(
+        "sheet-quote: row {row}: a cell begins with a quote that nothing closes, or that closes before the cell ends; mend it, or save the sheet as .xlsx"
+    )]
+    Quote {
+        /// The row in which the cell begins.
+        row: u32,
+    },
     /// Begins like a workbook, but cannot be read.
     #[error(
         "sheet-damaged: the workbook is damaged or protected by a password: save it again, without a password, as .xlsx, .ods or .csv"

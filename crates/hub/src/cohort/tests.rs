@@ -554,3 +554,35 @@ mod laws {
         }
     }
 }
+
+#[test]
+fn a_person_may_stand_at_two_trusts_and_twice_at_one_only_in_agreement() {
+    let head = "NHS Number,Hospital Number,Issuer,Trust ID,Trust,DOB,Status,Swab Date";
+    let row = |n: u32, trust: &str, status: &str, date: &str| {
+        format!("{},M{n},{trust}-PAS,77,{trust},1950-01-02,{status},{date}", nhs(n))
+    };
+    let sheet = read(
+        [
+            head.to_owned(),
+            row(1, "RX1", "positive", "2020-03-15"),
+            row(1, "RX2", "negative", "2020-04-01"),
+            row(1, "rx2", "negative", "2020-04-01"),
+            row(2, "RX1", "positive", "2020-03-15"),
+            row(2, "RX1", "positive", "2020-03-16"),
+            row(2, "RX2", "positive", "2020-03-17"),
+        ]
+        .join("\n"),
+    );
+    assert_eq!(codes(&sheet), [(4, "duplicate"), (5, "date-conflict"), (6, "date-conflict")]);
+    assert_eq!(sheet.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [2, 3, 7]);
+    assert_eq!(sheet.rows[0].local_id.as_ref().unwrap().issuer, "RX1-PAS");
+}
+
+#[test]
+fn a_number_on_every_row_of_a_long_sheet_is_told_in_few_words() {
+    let rows: Vec<String> = (0..900).map(|n| format!("{},1950-01-02,{},2020-03-15", nhs(1), n % 2)).collect();
+    let sheet = read(format!("{HEAD}\n{}", rows.join("\n")));
+    assert_eq!((sheet.rows.len(), sheet.problems.len()), (0, 900));
+    assert!(sheet.problems.iter().all(|p| p.code == Code::ArmConflict && p.other_rows.len() < 10));
+    assert!(sheet.problems[0].to_string().ends_with("(see rows 3, 4, 5, 6, 7, …)"));
+}
