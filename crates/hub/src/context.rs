@@ -7,6 +7,7 @@ use crate::project::Project;
 use crate::spool::{Spool, SpoolError};
 use crate::store::Store;
 use crate::trusts::Governance;
+use chrono::NaiveDate;
 use deid::custody::Custody;
 use deid::pixels::PixelPolicy;
 use deid::profile::{Profile, ProfileError, Settings};
@@ -177,7 +178,13 @@ impl Hub {
 
     /// The gates of a project.
     pub fn gates<'a>(&'a self, served: &'a Served) -> Gates<'a> {
-        Gates { governance: &self.governance, linkage: &self.linkage, project: &served.project }
+        let (governance, linkage, project) = (&self.governance, &self.linkage, &served.project);
+        Gates { governance, linkage, project, zone: self.config.transfer.zone() }
+    }
+
+    /// The calendar day, by the hub's own clock on the wall.
+    pub fn today(&self) -> NaiveDate {
+        self.clock.now().to_utc().with_timezone(&self.config.transfer.zone()).date_naive()
     }
 }
 

@@ -7,9 +7,11 @@ use crate::linkage::{Identity, RowDetail, TokenKind};
 use crate::sources::{where_to_ask, worker_of};
 use crate::store::{CohortRow, NewSheet, Study};
 use deid::custody::Sensitive;
+use platform::audit::{self, Details};
 use platform::clock::Timestamp;
 use platform::db::Tx;
 use platform::jobs::{self, Job};
+use std::collections::BTreeSet;
 
 /// What became of a sheet's good rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,10 +32,13 @@ struct Known<'s> {
     reason: Option<&'static str>,
     /// An earlier sheet gave another date.
     is_corrected: bool,
+    /// An earlier sheet of the trust said otherwise who the person is.
+    is_person_corrected: bool,
 }
 
 /// Enrols the good rows of a sheet for a trust. The same sheet twice changes nothing; a date that a later sheet corrects is
-/// asked for anew, and the row's clinical record is renewed.
+/// asked for anew, and the row's clinical record is renewed. A row that was held, or whose person the sheet corrects, is asked
+/// for again; what was pushed before anybody asked for it is looked at again.
 pub async fn enrol(
     hub: &Hub,
     served: &Served,
@@ -66,9 +71,15 @@ pub async fn enrol(
         let mut tx = hub.store.write().await?;
         for known in some {
             take(hub, served, &mut tx, &sheet_id, known, now).await?;
+            if known.is_person_corrected {
+                let details = Details::new().id("person", &known.wanted.person)?.id("sheet", &sheet_id)?;
+                audit::append(&mut tx, &known.wanted.trust, actor, "identity corrected", &details, now)
+                    .await?;
+            }
         }
         tx.commit().await?;
     }
+    look_again(hub, served, &sheet_id, &rows).await?;
     for known in &rows {
         match known.reason {
             Some(reason) => enrolled.held.push((known.row.number, reason)),
@@ -87,8 +98,8 @@ async fn know<'s>(
     now: Timestamp,
 ) -> Result<Known<'s>, HubError> {
     let facts = Sensitive::new(identity(row, hub));
-    let person = hub.linkage.register(&facts, &hub.custody, now).await?;
     let trust = row.trust.as_deref().and_then(|named| hub.governance.find(named)).map_or(trust, |t| &t.ods);
+    let person = hub.linkage.register(&facts, trust, &hub.custody, now).await?;
     let detail = RowDetail { anchor: row.anchor.expose(&hub.custody).format("%Y%m%d").to_string() };
     let anchor = hub.linkage.token(TokenKind::Anchor, &format!("{} {}", person.person, detail.anchor));
     let project = &served.project.name;
@@ -110,7 +121,8 @@ async fn know<'s>(
     let conflict = person.conflict.is_some().then_some("identity-conflict");
     let no_source = sources_of(hub, row, trust).is_empty().then_some("no-source");
     let is_corrected = earlier.is_some_and(|earlier| earlier.anchor != wanted.anchor);
-    Ok(Known { row, wanted, reason: conflict.or(no_source), is_corrected })
+    let (reason, is_person_corrected) = (conflict.or(no_source), person.is_corrected);
+    Ok(Known { row, wanted, reason, is_corrected, is_person_corrected })
 }
 
 /// The row and the work that follows from it.
@@ -123,20 +135,37 @@ async fn take(
     now: Timestamp,
 ) -> Result<(), HubError> {
     let kept = hub.store.row_imported(tx, sheet, &known.wanted).await?;
-    if let Some(reason) = known.reason {
-        hub.store.row_held(tx, &kept.id, reason).await?;
+    match known.reason {
+        Some(reason) => hub.store.row_held(tx, &kept.id, reason).await?,
+        None if kept.state == "held" => hub.store.row_waits(tx, &kept.id).await?,
+        None => {}
     }
     for source in sources_of(hub, known.row, &kept.trust) {
         let job = query_job(&kept.id, &source.name, 0);
         jobs::enqueue(tx, &job, now).await?;
-        if known.is_corrected {
+        if known.is_corrected || known.is_person_corrected || kept.state == "held" {
             let again = query_job(&kept.id, &source.name, day_number(now));
-            jobs::enqueue(tx, &Job { key: format!("{}:{}", again.key, kept.anchor), ..again }, now).await?;
+            jobs::enqueue(tx, &Job { key: format!("{}:{sheet}", again.key), ..again }, now).await?;
         }
     }
     if served.project.arm(&kept.arm).is_some_and(|arm| arm.clinical.is_some()) {
         hub.store.clinical_received(tx, &kept, now).await?;
         jobs::enqueue(tx, &Job::now("clinical", &kept.id), now).await?;
+    }
+    Ok(())
+}
+
+/// What was pushed before anybody asked for it is judged once more, now that a sheet of its trust has come.
+async fn look_again(hub: &Hub, served: &Served, sheet: &str, rows: &[Known<'_>]) -> Result<(), HubError> {
+    let trusts: BTreeSet<&str> = rows.iter().map(|known| known.wanted.trust.as_str()).collect();
+    for trust in trusts {
+        let mut jobs = Vec::new();
+        for spool in hub.store.unrequested(&served.project.name, trust).await? {
+            jobs.push(Job { key: format!("{spool}:{sheet}"), ..Job::now("deidentify", &spool) });
+        }
+        let mut tx = hub.store.write().await?;
+        jobs::enqueue_all(&mut tx, &jobs, hub.clock.now()).await?;
+        tx.commit().await?;
     }
     Ok(())
 }

@@ -3,8 +3,9 @@
 
 use crate::linkage::{Linkage, LinkageError};
 use crate::optouts::{self, Checked};
-use crate::project::Project;
+use crate::project::{NationalOptOut, Project};
 use crate::trusts::Governance;
+use chrono_tz::Tz;
 use platform::clock::Timestamp;
 
 /// Why not; the reason code of what is held.
@@ -24,6 +25,8 @@ pub struct Gates<'a> {
     pub linkage: &'a Linkage,
     /// The project, with its opt-out policy.
     pub project: &'a Project,
+    /// Whose calendar days count.
+    pub zone: Tz,
 }
 
 impl Gates<'_> {
@@ -34,7 +37,7 @@ impl Gates<'_> {
         person: &str,
         now: Timestamp,
     ) -> Result<Option<Shut>, LinkageError> {
-        let today = now.date();
+        let today = now.to_utc().with_timezone(&self.zone).date_naive();
         if let Err(lapse) = self.governance.permits(trust, today) {
             return Ok(Some(Shut { code: lapse.which.code(), is_lapse: true }));
         }
@@ -47,10 +50,20 @@ impl Gates<'_> {
         let national = marks
             .iter()
             .find(|mark| mark.kind == "national")
-            .map(|mark| Checked { returned: mark.permitted, date: mark.checked.date() });
+            .map(|mark| Checked { returned: mark.permitted, date: mark.checked });
         let has_number = self.linkage.has_nhs_number(person).await?;
         let permitted =
             optouts::permits(&self.project.national_opt_out, has_number, national, objects, today);
         Ok(permitted.err().map(|withheld| Shut { code: withheld.code(), is_lapse: false }))
+    }
+
+    /// Whether a list speaks against a person: an objection at the trust, or a national opt-out that the project heeds. Asked of
+    /// those whom an object names beside the person that it belongs to.
+    pub async fn forbids(&self, trust: &str, person: &str) -> Result<bool, LinkageError> {
+        let marks = self.linkage.opt_outs(person).await?;
+        let newest = |kind: &str| marks.iter().find(|mark| mark.kind == kind);
+        let forbidden = |kind: &str| newest(kind).is_some_and(|mark| !mark.permitted);
+        let heeded = matches!(self.project.national_opt_out, NationalOptOut::Applies { .. });
+        Ok(forbidden(&format!("local:{trust}")) || heeded && forbidden("national"))
     }
 }

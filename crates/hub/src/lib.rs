@@ -14,6 +14,7 @@ pub mod gates;
 pub mod spool;
 pub mod context;
 pub mod patient;
+pub mod identify;
 pub mod enrol;
 pub mod pipeline;
 pub mod objections;

@@ -5,6 +5,7 @@
 
 mod people;
 
+use chrono::NaiveDate;
 use data_encoding::HEXLOWER;
 use deid::custody::{Custody, Sensitive};
 use deid::identity::NhsNumber;
@@ -16,7 +17,10 @@ use serde::{Deserialize, Serialize};
 
 pub use people::{Handle, Registered};
 
-const MIGRATIONS: &[Migration] = &[Migration { name: "linkage-1", ddl: include_str!("linkage_0001.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "linkage-1", ddl: include_str!("linkage_0001.sql") },
+    Migration { name: "linkage-2", ddl: include_str!("linkage_0002.sql") },
+];
 
 /// The linkage failed. No variant holds a value.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +81,8 @@ pub struct OptOutMark {
     pub kind: String,
     /// Whether the person's data may be used, as far as this check goes.
     pub permitted: bool,
-    /// When it was checked.
-    pub checked: Timestamp,
+    /// The day of the answer.
+    pub checked: NaiveDate,
 }
 
 /// What a token stands for: tokens of different kinds never meet.
@@ -210,8 +214,8 @@ impl Linkage {
             .map_err(|_| LinkageError::Form)
     }
 
-    /// Marks what an opt-out check or a local objection list said of people. The newer answer holds; of two of one moment,
-    /// the one that forbids.
+    /// Marks what an opt-out check or a local objection list said of people. The answer of the later day holds; of two of one
+    /// day, the one that forbids.
     pub async fn mark_opt_outs(&self, marks: &[(String, OptOutMark)]) -> Result<()> {
         let mut tx = self.db.write().await?;
         for (person, mark) in marks {
@@ -222,7 +226,7 @@ impl Linkage {
             .bind(person)
             .bind(&mark.kind)
             .bind(mark.permitted)
-            .bind(mark.checked)
+            .bind(Timestamp::from_date(mark.checked))
             .run(&mut tx)
             .await?;
         }
@@ -240,7 +244,7 @@ impl Linkage {
                     Ok(OptOutMark {
                         kind: row.get("kind")?,
                         permitted: row.get("permitted")?,
-                        checked: row.get("checked_us")?,
+                        checked: row.get::<Timestamp>("checked_us")?.date(),
                     })
                 })
                 .await?;

@@ -4,11 +4,11 @@ use crate::cohort::{PeopleList, Problem, Unreadable, read_people};
 use crate::context::{Hub, HubError};
 use crate::linkage::{Identity, OptOutMark};
 use crate::pipeline::review::{ReviewError, retry_row};
+use chrono::NaiveDate;
 use deid::custody::Sensitive;
 use deid::identity::PersonKey;
 use platform::audit::{self, Details};
-use platform::clock::Timestamp;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A list could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ pub async fn check_taken(
     hub: &Hub,
     submitted: &[u8],
     returned: &[u8],
-    checked: Timestamp,
+    checked: NaiveDate,
     actor: &str,
 ) -> Result<CheckTaken, ListError> {
     let submitted = strict(hub, submitted, "the list submitted")?;
@@ -137,7 +137,8 @@ pub async fn objections_taken(
     let now = hub.clock.now();
     let PeopleList { people, problems } = read(hub, list, issuer, "the list of objections")?;
     let mut marks = Vec::new();
-    for (_, key) in &people {
+    // Each id of a line by itself: whether a number and a local id are one person's, a sheet says, not a list of objections.
+    for key in people.iter().flat_map(|(_, keys)| keys) {
         let facts = match key {
             PersonKey::Nhs(number) => {
                 Identity { nhs_number: Some(number.expose(&hub.custody).digits()), ..Identity::default() }
@@ -147,23 +148,28 @@ pub async fn objections_taken(
                 ..Identity::default()
             },
         };
-        let registered = hub.linkage.register(&Sensitive::new(facts), &hub.custody, now).await?;
-        let mark = OptOutMark { kind: format!("local:{trust}"), permitted: false, checked: now };
+        let registered = hub.linkage.register(&Sensitive::new(facts), trust, &hub.custody, now).await?;
+        let mark = OptOutMark { kind: format!("local:{trust}"), permitted: false, checked: hub.today() };
         marks.push((registered.person, mark));
     }
     hub.linkage.mark_opt_outs(&marks).await?;
-    let details = Details::new().number("people", i64::try_from(marks.len()).unwrap_or(i64::MAX));
+    let details = Details::new().number("people", i64::try_from(people.len()).unwrap_or(i64::MAX));
     record(hub, trust, actor, "objections taken", &details).await?;
-    Ok((marks.len(), problems))
+    Ok((people.len(), problems))
 }
 
 /// A list in which every line counts.
 fn strict(hub: &Hub, bytes: &[u8], list: &'static str) -> Result<HashSet<PersonKey>, ListError> {
     let read = read(hub, bytes, None, list)?;
-    if let Some(problem) = read.problems.into_iter().next() {
+    let mut numbers: HashMap<u32, PersonKey> = HashMap::new();
+    for (row, keys) in read.people {
+        numbers.extend(keys.into_iter().find(|key| matches!(key, PersonKey::Nhs(_))).map(|key| (row, key)));
+    }
+    // The checking service knows numbers only: what else is wrong with a line that gives one does no harm.
+    if let Some(problem) = read.problems.into_iter().find(|problem| !numbers.contains_key(&problem.row)) {
         return Err(ListError::Line { list, problem });
     }
-    Ok(read.people.into_iter().map(|(_, key)| key).collect())
+    Ok(numbers.into_values().collect())
 }
 
 fn read(hub: &Hub, bytes: &[u8], issuer: Option<&str>, list: &'static str) -> Result<PeopleList, ListError> {

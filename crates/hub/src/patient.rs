@@ -45,6 +45,17 @@ impl Claimed {
         }
     }
 
+    /// Without what reads as a number that stands for nobody at this hub, wherever it stands.
+    pub fn without(mut self, placeholders: &[String]) -> Self {
+        let is_nobody = |id: &str| {
+            let digits: String = id.chars().filter(char::is_ascii_digit).collect();
+            NhsNumber::parse(id).is_ok() && placeholders.contains(&digits)
+        };
+        self.patient_id = self.patient_id.filter(|(id, _)| !is_nobody(id));
+        self.other_ids.retain(|(id, _)| !is_nobody(id));
+        self
+    }
+
     /// The NHS numbers that stand where this archive keeps them. Elsewhere ten digits are a local id: one in eleven of those
     /// passes Modulus 11 as well.
     pub fn nhs_numbers(&self, source: &Source) -> Vec<NhsNumber> {

@@ -11,6 +11,7 @@ use crate::pipeline::nightly::{Night, night, take_receipts};
 use crate::pipeline::receipts::{destroy_spent, sweep_outbox};
 use crate::pipeline::receive::Receiver;
 use crate::pipeline::{clinical, deidentify};
+use crate::retrieve::manners::Rate;
 use crate::retrieve::{fetch, query};
 use crate::sources::worker_of;
 use crate::spool::SpoolError;
@@ -22,12 +23,12 @@ use platform::jobs::{self, Driver, DriverConfig, Lease, Outcome};
 use platform::objects::ObjectError;
 use platform::seal::SealError;
 use platform::shutdown::Shutdown;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use submission::paths::raw_root;
 use tokio::task::JoinSet;
@@ -250,17 +251,7 @@ fn alert(night: &Night) {
 async fn ask(hub: &Arc<Hub>, client: &Client, rate: &Rate, lease: &Lease) -> Outcome {
     let done = match lease.kind.as_str() {
         "query" => query::step(hub, client, lease).await,
-        "retrieve" => {
-            let taken = match rate.take(hub.clock.now()) {
-                Ok(taken) => taken,
-                Err(at) => return Outcome::RetryLater { at: Some(at), code: "studies-per-hour" },
-            };
-            let done = fetch::step(hub, client, lease).await;
-            if matches!(done, Ok(Outcome::RetryLater { code: "paused-or-outside-window", .. })) {
-                rate.give_back(taken);
-            }
-            done
-        }
+        "retrieve" => fetch::step(hub, client, rate, lease).await,
         _ => Ok(Outcome::GiveUp { code: "unknown-kind" }),
     };
     settled(lease, done)
@@ -326,44 +317,6 @@ fn of_database(error: &DbError) -> Outcome {
     Outcome::GiveUp { code: "bug-database" }
 }
 
-/// How many studies an archive was asked for within the last hour.
-struct Rate {
-    studies_per_hour: usize,
-    taken: Mutex<VecDeque<Timestamp>>,
-}
-
-impl Rate {
-    fn new(studies_per_hour: u32) -> Self {
-        Self {
-            studies_per_hour: usize::try_from(studies_per_hour.max(1)).unwrap_or(usize::MAX),
-            taken: Mutex::default(),
-        }
-    }
-
-    /// A place in this hour, or when one comes free.
-    fn take(&self, now: Timestamp) -> Result<Timestamp, Timestamp> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        while taken.front().is_some_and(|at| at.plus(HOUR) <= now) {
-            taken.pop_front();
-        }
-        match taken.front() {
-            Some(first) if taken.len() >= self.studies_per_hour => Err(first.plus(HOUR)),
-            _ => {
-                taken.push_back(now);
-                Ok(now)
-            }
-        }
-    }
-
-    /// Nothing was asked after all.
-    fn give_back(&self, place: Timestamp) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = taken.iter().rposition(|at| *at == place) {
-            taken.remove(at);
-        }
-    }
-}
-
 /// What an interrupted process left behind: leases that nobody works on, files and objects that no row names.
 async fn tidy_up(hub: &Hub) -> Result<(), HubError> {
     let now = hub.clock.now();
@@ -395,18 +348,6 @@ async fn tidy_up(hub: &Hub) -> Result<(), HubError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_archive_gives_so_many_studies_an_hour_and_no_more() {
-        let rate = Rate::new(2);
-        let at = |s: u64| Timestamp::from_micros(0).plus(Duration::from_secs(s));
-        assert!(rate.take(at(0)).is_ok() && rate.take(at(10)).is_ok());
-        assert_eq!(rate.take(at(20)), Err(at(3600)));
-        rate.give_back(at(10));
-        assert!(rate.take(at(20)).is_ok());
-        assert_eq!(rate.take(at(3599)), Err(at(3600)));
-        assert!(rate.take(at(3600)).is_ok());
-    }
 
     #[test]
     fn the_world_is_waited_for_and_a_bug_is_not() {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-
 use crate::config::{NhsNumberIn, Rule, Source};
 
 /// What an object, or an answer to a query, tells about its origin.
@@ -74,11 +72,6 @@ impl Source {
     /// Whether a local id of that issuer may be asked here. A local id is asked only of its issuer.
     pub fn knows_local_ids_of(&self, issuer: &str) -> bool {
         self.issuers().into_iter().any(|i| same(i, issuer))
-    }
-
-    /// Whether it may be asked now: inside its window and not paused. `pause_file_exists` is looked up by the caller.
-    pub fn may_be_asked(&self, at: DateTime<Utc>, pause_file_exists: bool) -> bool {
-        !self.paused && !pause_file_exists && self.query_window.is_open(at)
     }
 
     /// Whether an application entity with this calling title may store this archive's objects. The caller compares `host`
@@ -186,15 +179,5 @@ mod tests {
         assert!(names(false, Some("ELSEWHERE")).is_empty());
         assert!(!names(true, None).contains(&"hazel".to_owned()), "hazel holds no NHS numbers");
         assert_eq!(names(true, Some("RB5-PAS")).len(), 9);
-    }
-
-    #[test]
-    fn a_pause_by_configuration_or_by_file_closes_an_open_window() {
-        let config = config();
-        let night = "2026-01-10T22:00:00Z".parse().unwrap();
-        let regional = config.source("regional").unwrap();
-        assert!(regional.may_be_asked(night, false) && !regional.may_be_asked(night, true));
-        assert!(!regional.may_be_asked("2026-01-10T12:00:00Z".parse().unwrap(), false));
-        assert!(!config.source("willow").unwrap().may_be_asked(night, false));
     }
 }

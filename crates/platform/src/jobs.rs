@@ -33,6 +33,10 @@ pub const SCHEMA: Migration = Migration {
     CREATE INDEX jobs_state ON jobs (state, kind);",
 };
 
+/// Finds what is owed by what it is given; see [`owe`].
+pub const PAYLOADS: Migration =
+    Migration { name: "jobs-2", ddl: "CREATE INDEX jobs_payload ON jobs (payload) WHERE state <> 'done';" };
+
 /// A claim may name so many kinds.
 const KINDS_MAX: usize = 12;
 /// Rows in one insert.
@@ -119,6 +123,18 @@ pub async fn enqueue_all(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<u6
         new += insert.run(tx).await?;
     }
     Ok(new)
+}
+
+/// Owes a job, unless one of its kind with the same payload is owed already: that one is due now, even if it was parked, unless
+/// somebody holds it.
+pub async fn owe(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), DbError> {
+    let owed = sql("/* owe job */ UPDATE jobs SET state = 'open',
+            due_us = CASE WHEN lease_token IS NOT NULL OR due_us < $3 THEN due_us ELSE $3 END
+        WHERE payload = $2 AND state <> 'done' AND kind = $1");
+    if owed.bind(job.kind).bind(&job.payload).bind(now).run(tx).await? == 0 {
+        enqueue(tx, job, now).await?;
+    }
+    Ok(())
 }
 
 /// Claims up to `count` due jobs of these kinds that this host can do, earliest due first, until `now + lease`.

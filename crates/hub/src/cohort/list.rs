@@ -6,7 +6,7 @@
 use deid::custody::Sensitive;
 use deid::identity::PersonKey;
 
-use super::grid::{self, Line};
+use super::grid::{self, Cell, Line};
 use super::headings::{self, Columns, Field};
 use super::problem::{Code, Problem, Unreadable};
 use super::values;
@@ -14,8 +14,8 @@ use super::values;
 /// A list of people, and what could not be read of it.
 #[derive(Debug, Default)]
 pub struct PeopleList {
-    /// Who stands in it, with the number of the row.
-    pub people: Vec<(u32, PersonKey)>,
+    /// Who stands in it: the number of the row, and every identifier that it gives.
+    pub people: Vec<(u32, Vec<PersonKey>)>,
     /// What is to be mended.
     pub problems: Vec<Problem>,
 }
@@ -58,24 +58,35 @@ fn person(
         Field::NhsNumber
     };
     let local_field = if columns.heading(&Field::LocalId).is_some() { Field::LocalId } else { Field::Id };
-    match values::nhs_number(columns.cell(line, &number_field), placeholders) {
-        Ok(Some(number)) => {
-            list.people.push((line.number, PersonKey::Nhs(Sensitive::new(number))));
-            return;
+    let mut keys = Vec::new();
+    let is_numbered = match values::nhs_number(columns.cell(line, &number_field), placeholders) {
+        Ok(number) => {
+            keys.extend(number.map(|number| PersonKey::Nhs(Sensitive::new(number))));
+            !keys.is_empty()
         }
-        Ok(None) => {}
-        Err(code) => return note(Some(&number_field), code),
-    }
-    let id = match values::local_id(columns.cell(line, &local_field)) {
-        Ok(Some(id)) => id,
-        Ok(None) => return note(None, Code::NoIdentity),
-        Err(code) => return note(Some(&local_field), code),
+        Err(code) => {
+            note(Some(&number_field), code);
+            true
+        }
     };
-    match values::text(columns.cell(line, &Field::Issuer)).or_else(|| issuer.map(str::to_owned)) {
-        Some(issuer) => {
-            list.people.push((line.number, PersonKey::Local { issuer, id: Sensitive::new(id) }));
+    // A column that is merely `ID` is the number's, or the local id's, not both.
+    let local = if local_field == number_field { &Cell::Empty } else { columns.cell(line, &local_field) };
+    match values::local_id(local) {
+        Ok(Some(id)) => {
+            let stated = values::text(columns.cell(line, &Field::Issuer));
+            match stated.or_else(|| issuer.map(str::to_owned)) {
+                Some(issuer) => keys.push(PersonKey::Local { issuer, id: Sensitive::new(id) }),
+                // An `ID` beside a number may be the number of the line.
+                None if is_numbered && local_field == Field::Id => {}
+                None => note(Some(&local_field), Code::IssuerMissing),
+            }
         }
-        None => note(Some(&local_field), Code::IssuerMissing),
+        Ok(None) if !is_numbered => note(None, Code::NoIdentity),
+        Ok(None) => {}
+        Err(code) => note(Some(&local_field), code),
+    }
+    if !keys.is_empty() {
+        list.people.push((line.number, keys));
     }
 }
 
@@ -106,7 +117,15 @@ mod tests {
     #[test]
     fn who_objects_may_be_known_by_local_id_only() {
         let list = read(&format!("NHS Number,MRN,Issuer\n{},,\n,A12345,RX1\n,A12345,\n", nhs(1)));
-        assert!(matches!(&list.people[1].1, PersonKey::Local { issuer, .. } if issuer == "RX1"));
+        assert!(matches!(&list.people[1].1[..], [PersonKey::Local { issuer, .. }] if issuer == "RX1"));
         assert_eq!(list.problems[0].code, Code::IssuerMissing);
+    }
+
+    #[test]
+    fn a_line_gives_every_identifier_that_stands_in_it() {
+        let list = read(&format!("NHS Number,MRN,Issuer\n{},A12345,RX1\n9990000019,A99,RX1\n", nhs(1)));
+        assert!(matches!(&list.people[0].1[..], [PersonKey::Nhs(_), PersonKey::Local { .. }]));
+        assert!(matches!(&list.people[1].1[..], [PersonKey::Local { .. }]));
+        assert_eq!(list.problems[0].code, Code::NhsCheckDigit);
     }
 }

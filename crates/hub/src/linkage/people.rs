@@ -7,6 +7,7 @@ use deid::identity::{NhsNumber, PersonKey};
 use deid::pseudonym::{Pseudonymiser, Subject};
 use platform::clock::Timestamp;
 use platform::db::{Conn, Row, Tx, sql};
+use std::collections::{BTreeMap, BTreeSet};
 use submission::pseudonym::Pseudonym;
 
 /// A person as registered.
@@ -14,8 +15,10 @@ use submission::pseudonym::Pseudonym;
 pub struct Registered {
     /// Handle of the person.
     pub person: String,
-    /// A code once conflicting birth dates, sexes or numbers were seen: everything of this person is held.
+    /// A code while birth dates or sexes conflict, or once numbers did: everything of this person is held.
     pub conflict: Option<String>,
+    /// Whether what was registered now corrects what the same trust had said before.
+    pub is_corrected: bool,
 }
 
 /// One handle of a person.
@@ -23,7 +26,7 @@ pub struct Registered {
 pub struct Handle {
     /// The handle.
     pub id: String,
-    /// A code once conflicting facts were seen.
+    /// A code while what is said of them conflicts.
     pub conflict: Option<String>,
     /// Whether it is known by NHS number.
     pub has_number: bool,
@@ -47,17 +50,33 @@ impl Person {
     }
 }
 
-/// Conflicting birth dates or sexes under one identifier, or one local id under two NHS numbers.
+/// Trusts say different birth dates or sexes of one person. Undone as soon as they agree.
 const CONFLICT: &str = "identity-conflict";
+/// One local id stood under two NHS numbers: pseudonyms may have been given, and nothing undoes it.
+const CONFLICT_OF_IDS: &str = "identity-conflict-of-ids";
+
+/// What the trusts say of a person.
+struct Said {
+    births: BTreeSet<String>,
+    sexes: BTreeSet<String>,
+    /// By the trust that spoke last.
+    family_name: Option<String>,
+    is_corrected: bool,
+}
+
+fn differ(a: &Option<String>, b: &Option<String>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a != b)
+}
 
 impl Linkage {
-    /// Registers what a sheet or an archive says of a person and returns the handle; the same facts twice change nothing.
+    /// Registers what a trust says of a person and returns the handle; the same facts twice change nothing.
     ///
-    /// The NHS number decides; a local id only at its issuer. Facts that contradict what is known mark a conflict, they never
-    /// overwrite and never merge two people.
+    /// The NHS number decides; a local id only at its issuer. A trust may correct the birth date, sex or name that it gave
+    /// itself; what contradicts another trust is a conflict for as long as both stand. Two people never merge.
     pub async fn register(
         &self,
         facts: &Sensitive<Identity>,
+        said_by: &str,
         custody: &Custody,
         at: Timestamp,
     ) -> Result<Registered> {
@@ -76,14 +95,16 @@ impl Linkage {
             };
         }
         let person = match (by_number, by_local) {
-            (Some(person), Some(local)) if local.id != person.id => {
-                self.one_person_two_handles(&mut tx, &person, &local, facts).await?;
+            (Some(mut person), Some(local)) if local.id != person.id => {
+                if !self.one_person_two_handles(&mut tx, &person, &local, facts).await? {
+                    person.conflict = Some(CONFLICT_OF_IDS.into());
+                }
                 person
             }
             (Some(person), _) | (None, Some(person)) => person,
             (None, None) => self.new_person(&mut tx, at).await?,
         };
-        let registered = self.learn(&mut tx, person, facts, number.as_ref()).await?;
+        let registered = self.learn(&mut tx, person, facts, number.as_ref(), said_by).await?;
         tx.commit().await?;
         Ok(registered)
     }
@@ -99,7 +120,11 @@ impl Linkage {
                 self.by_local_token(&mut reader, &self.local_token(issuer, id.expose(custody))).await?
             }
         };
-        Ok(found.map(|person| Registered { person: person.id, conflict: person.conflict }))
+        Ok(found.map(|person| Registered {
+            person: person.id,
+            conflict: person.conflict,
+            is_corrected: false,
+        }))
     }
 
     /// What is known of a person.
@@ -263,73 +288,87 @@ impl Linkage {
 
     /// A number known at one trust shows that a local handle is the same person: the handle follows, its pseudonyms stay.
     ///
-    /// Only if the birth dates of both are known and equal. A mistyped local id must not make two people one.
+    /// Only if the birth dates of both are known and equal, or of the other nothing is known but its id, as from a list of
+    /// objections. A mistyped local id must not make two people one. `false`: they conflict.
     async fn one_person_two_handles(
         &self,
         tx: &mut Tx,
         person: &Person,
         local: &Person,
         facts: &Identity,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (known, other) = (self.open_identity(person)?, self.open_identity(local)?);
         let birth = known.birth_date.or_else(|| facts.birth_date.clone());
-        let differs = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
-        let agree = birth.is_some()
-            && birth == other.birth_date
-            && !differs(&known.sex, &other.sex)
-            && !differs(&facts.sex, &other.sex);
+        let is_id_only = other.birth_date.is_none() && other.sex.is_none() && other.family_name.is_none();
+        let agree = (is_id_only || birth.is_some() && birth == other.birth_date)
+            && !differ(&known.sex, &other.sex)
+            && !differ(&facts.sex, &other.sex);
         if other.nhs_number.is_some() || !agree {
             // Nobody can say which of the two is meant.
-            self.mark_conflict(tx, &local.id).await?;
-            return self.mark_conflict(tx, &person.id).await;
+            self.mark_conflict(tx, &local.id, Some(CONFLICT_OF_IDS)).await?;
+            self.mark_conflict(tx, &person.id, Some(CONFLICT_OF_IDS)).await?;
+            return Ok(false);
         }
         sql("/* linkage: same person */ UPDATE person SET same_as = $2, late_number = 1 WHERE id = $1")
             .bind(&local.id)
             .bind(&person.id)
             .run(tx)
             .await?;
-        Ok(())
+        Ok(true)
     }
 
-    async fn mark_conflict(&self, tx: &mut Tx, person: &str) -> Result<()> {
+    async fn mark_conflict(&self, tx: &mut Tx, person: &str, code: Option<&str>) -> Result<()> {
         sql("/* linkage: conflict */ UPDATE person SET conflict = $2 WHERE id = $1")
             .bind(person)
-            .bind(CONFLICT)
+            .bind(code)
             .run(tx)
             .await?;
         Ok(())
     }
 
-    /// Adds new facts to a person; contradicting ones mark a conflict.
+    /// Adds what a trust says of a person. Where that contradicts what stands, its ids are not taken: they may be another's.
     async fn learn(
         &self,
         tx: &mut Tx,
         person: Person,
         facts: &Identity,
         number: Option<&NhsNumber>,
+        said_by: &str,
     ) -> Result<Registered> {
         let mut known = self.open_identity(&person)?;
-        let disagree =
-            |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
         let digits = number.map(NhsNumber::digits);
-        let conflict = disagree(&known.birth_date, &facts.birth_date)
-            || disagree(&known.sex, &facts.sex)
-            || disagree(&known.nhs_number, &digits);
-        if conflict {
-            self.mark_conflict(tx, &person.id).await?;
-            return Ok(Registered { person: person.id, conflict: Some(CONFLICT.into()) });
+        if differ(&known.nhs_number, &digits) {
+            self.mark_conflict(tx, &person.id, Some(CONFLICT_OF_IDS)).await?;
+            let conflict = Some(CONFLICT_OF_IDS.into());
+            return Ok(Registered { person: person.id, conflict, is_corrected: false });
         }
         let before = known.clone();
+        let said = self.say(tx, &person.id, said_by, facts).await?;
+        let conflict = match person.conflict.as_deref() {
+            Some(CONFLICT_OF_IDS) => Some(CONFLICT_OF_IDS),
+            _ => (said.births.len() > 1 || said.sexes.len() > 1).then_some(CONFLICT),
+        };
+        if conflict != person.conflict.as_deref() {
+            self.mark_conflict(tx, &person.id, conflict).await?;
+        }
+        let registered = |person: Person| Registered {
+            person: person.id,
+            conflict: conflict.map(str::to_owned),
+            is_corrected: said.is_corrected,
+        };
+        if conflict == Some(CONFLICT) {
+            return Ok(registered(person));
+        }
+        known.birth_date = said.births.first().cloned().or(known.birth_date);
+        known.sex = said.sexes.first().cloned().or(known.sex);
+        known.family_name = said.family_name.clone().or(known.family_name);
         known.nhs_number = known.nhs_number.or(digits);
-        known.birth_date = known.birth_date.or_else(|| facts.birth_date.clone());
-        known.sex = known.sex.or_else(|| facts.sex.clone());
         for pair in &facts.local_ids {
             if !known.local_ids.contains(pair) {
                 known.local_ids.push(pair.clone());
             }
             self.link_local(tx, &person.id, pair).await?;
         }
-        known.family_name = known.family_name.or_else(|| facts.family_name.clone());
         if known != before {
             let late =
                 before.nhs_number.is_none() && known.nhs_number.is_some() && before != Identity::default();
@@ -342,7 +381,51 @@ impl Linkage {
             .run(tx)
             .await?;
         }
-        Ok(Registered { person: person.id, conflict: person.conflict })
+        Ok(registered(person))
+    }
+
+    /// Notes what a trust says of a person, in the place of what it said before, and tells what all of them say.
+    async fn say(&self, tx: &mut Tx, person: &str, said_by: &str, facts: &Identity) -> Result<Said> {
+        let rows = sql("/* linkage: statements */ SELECT said_by, facts FROM statement WHERE person = $1 ORDER BY said_by")
+            .bind(person)
+            .all(tx, |row| Ok((row.get::<String>("said_by")?, row.get::<Vec<u8>>("facts")?)))
+            .await?;
+        let mut statements = BTreeMap::new();
+        for (by, sealed) in rows {
+            let plain = self.sealing.open_column("statement", &format!("{person}/{by}"), "facts", &sealed)?;
+            let stated: Identity = serde_json::from_slice(&plain).map_err(|_| LinkageError::Form)?;
+            statements.insert(by, stated);
+        }
+        let own = statements.entry(said_by.to_owned()).or_default();
+        let is_corrected = differ(&own.birth_date, &facts.birth_date)
+            || differ(&own.sex, &facts.sex)
+            || differ(&own.family_name, &facts.family_name);
+        let newest = Identity {
+            birth_date: facts.birth_date.clone().or(own.birth_date.take()),
+            sex: facts.sex.clone().or(own.sex.take()),
+            family_name: facts.family_name.clone().or(own.family_name.take()),
+            ..Identity::default()
+        };
+        let family_name = newest.family_name.clone();
+        if newest != Identity::default() {
+            let plain = serde_json::to_vec(&newest).map_err(|_| LinkageError::Form)?;
+            let sealed =
+                self.sealing.seal_column("statement", &format!("{person}/{said_by}"), "facts", &plain)?;
+            sql("/* linkage: say */ INSERT INTO statement (person, said_by, facts) VALUES ($1, $2, $3)
+                 ON CONFLICT (person, said_by) DO UPDATE SET facts = excluded.facts")
+            .bind(person)
+            .bind(said_by)
+            .bind(sealed)
+            .run(tx)
+            .await?;
+        }
+        *own = newest;
+        Ok(Said {
+            births: statements.values().filter_map(|s| s.birth_date.clone()).collect(),
+            sexes: statements.values().filter_map(|s| s.sex.clone()).collect(),
+            family_name,
+            is_corrected,
+        })
     }
 
     async fn link_local(&self, tx: &mut Tx, person: &str, (issuer, id): &(String, String)) -> Result<()> {

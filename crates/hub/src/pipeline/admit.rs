@@ -4,6 +4,7 @@
 
 use crate::config::Source;
 use crate::context::{Hub, HubError, Served};
+use crate::identify::{AMBIGUOUS, named, objection_to};
 use crate::linkage::TokenKind;
 use crate::patient::{Claimed, family_names};
 use crate::project::Judgement;
@@ -13,7 +14,6 @@ use crate::windows::DateWindow;
 use chrono::NaiveDate;
 use deid::custody::{Custody, Sensitive};
 use deid::facts::Facts;
-use deid::identity::PersonKey;
 
 /// Where an object belongs in one project.
 pub struct Admission<'h> {
@@ -60,10 +60,10 @@ async fn judge<'h>(
     let custody = &hub.custody;
     let study_token = hub.linkage.token(TokenKind::Study, facts.study_uid.expose(custody));
     let studies = hub.store.studies_of_token(&object.source, &study_token).await?;
+    let study = studies.into_iter().find(|study| study.project == served.project.name);
+    let is_rejected = study.as_ref().is_some_and(Study::is_rejected);
     // A study in doubt vouches for nothing: what comes of it is judged as if it had been pushed.
-    let study = studies.into_iter().find(|study| {
-        study.project == served.project.name && !matches!(study.state.as_str(), "held" | "excluded")
-    });
+    let study = study.filter(|study| !matches!(study.state.as_str(), "held" | "excluded"));
     let mut admission =
         Admission { served, trust: study.as_ref().map(|s| s.trust.clone()), person: None, study, held: None };
     let Some(source) = hub.config.source(&object.source) else {
@@ -78,25 +78,36 @@ async fn judge<'h>(
         (Err(Unattributed::NoRule), Some(_)) => {}
         (Err(unattributed), _) => admission.held = Some(unattributed.code()),
     }
-    let person = match identify(hub, source, facts).await? {
-        Ok(person) => person,
-        Err(code) => {
-            admission.held = Some(code);
+    let claimed = claimed(facts, custody).without(&hub.config.placeholders);
+    let found = identify(hub, served, source, &claimed, admission.trust.as_deref()).await?;
+    let (person, by_number) = match found {
+        Ok(found) => found,
+        Err((person, code)) => {
+            admission.person = person;
+            // What was asked for is never unrequested: the archive's object and its answer differ.
+            let is_asked = admission.study.is_some() && code == "unrequested";
+            admission.held = Some(if is_asked { "identity-unconfirmed" } else { code });
             return Ok(admission);
         }
     };
     if let Some(study) = &admission.study
         && !hub.linkage.is_same_person(&study.person, &person).await?
     {
-        admission.held = Some("identity-conflict");
+        admission.held = Some(AMBIGUOUS);
         return Ok(admission);
     }
     admission.person = Some(person.clone());
     if admission.held.is_some() {
         return Ok(admission);
     }
-    if !confirmed(hub, served, source, &person, facts).await? {
+    let rule = &served.project.second_identifier;
+    let known = hub.linkage.identity(&person).await?;
+    if !known.is_some_and(|known| claimed.confirms(known.expose(custody), rule, source, by_number)) {
         admission.held = Some("identity-unconfirmed");
+        return Ok(admission);
+    }
+    if is_rejected {
+        admission.held = Some("study-rejected");
         return Ok(admission);
     }
     admission.held = wanted(hub, served, &admission, &person, facts).await?;
@@ -138,50 +149,31 @@ fn claimed(facts: &Facts, custody: &Custody) -> Claimed {
     }
 }
 
-/// The one person that the object's identifiers name: the NHS number wherever it stands, else a local id at its issuer.
+/// The one person whom the object's identifiers name, and whether by NHS number; each of them is looked up.
 async fn identify(
-    hub: &Hub,
-    source: &Source,
-    facts: &Facts,
-) -> Result<Result<String, &'static str>, HubError> {
-    let claimed = claimed(facts, &hub.custody);
-    let mut keys: Vec<PersonKey> =
-        claimed.nhs_numbers(source).into_iter().map(|n| PersonKey::Nhs(Sensitive::new(n))).collect();
-    if keys.len() > 1 {
-        return Ok(Err("identity-conflict"));
-    }
-    if keys.is_empty() {
-        let local = claimed.local_ids(source).into_iter();
-        keys.extend(local.map(|(issuer, id)| PersonKey::Local { issuer, id: Sensitive::new(id) }));
-    }
-    if keys.is_empty() {
-        return Ok(Err("identity-unknown"));
-    }
-    let mut found = None;
-    for key in &keys {
-        match (hub.linkage.find(key, &hub.custody).await?, &found) {
-            (Some(registered), _) if registered.conflict.is_some() => return Ok(Err("identity-conflict")),
-            (Some(registered), Some(other)) if registered.person != *other => {
-                return Ok(Err("identity-conflict"));
-            }
-            (Some(registered), _) => found = Some(registered.person),
-            (None, _) => {}
-        }
-    }
-    Ok(found.ok_or("unrequested"))
-}
-
-async fn confirmed(
     hub: &Hub,
     served: &Served,
     source: &Source,
-    person: &str,
-    facts: &Facts,
-) -> Result<bool, HubError> {
-    let Some(known) = hub.linkage.identity(person).await? else { return Ok(false) };
-    let claimed = claimed(facts, &hub.custody);
-    let by_number = !claimed.nhs_numbers(source).is_empty();
-    Ok(claimed.confirms(known.expose(&hub.custody), &served.project.second_identifier, source, by_number))
+    claimed: &Claimed,
+    trust: Option<&str>,
+) -> Result<Result<(String, bool), (Option<String>, &'static str)>, HubError> {
+    let numbers = claimed.nhs_numbers(source).len();
+    if numbers > 1 {
+        return Ok(Err((None, AMBIGUOUS)));
+    }
+    if numbers == 0 && claimed.local_ids(source).is_empty() {
+        return Ok(Err((None, "identity-unknown")));
+    }
+    let named = named(hub, source, claimed).await?;
+    if let Some(named) = named.iter().find(|named| named.registered.conflict.is_some()) {
+        return Ok(Err((Some(named.registered.person.clone()), "identity-conflict")));
+    }
+    let Some(first) = named.first() else { return Ok(Err((None, "unrequested"))) };
+    let person = &first.registered.person;
+    Ok(match objection_to(hub, served, &named, person, trust).await? {
+        Some(code) => Err((None, code)),
+        None => Ok((person.clone(), first.by_number)),
+    })
 }
 
 /// Whether a live row of the project wants this object; else the reason why not.
@@ -210,7 +202,11 @@ async fn wanted(
             return Ok(if admission.study.is_some() { None } else { pushed(served, facts) });
         }
     }
-    Ok(Some(if any && admission.study.is_some() { "outside-window" } else { "unrequested" }))
+    Ok(Some(match (&admission.study, any) {
+        (Some(_), true) => "outside-window",
+        (Some(_), false) => "row-withdrawn",
+        (None, _) => "unrequested",
+    }))
 }
 
 /// A pushed object was never judged by its study, so it is judged by itself.

@@ -123,6 +123,9 @@ pub(crate) async fn again(
         }
     };
     let job = Job { key: format!("{payload}:{}", new_id()), payload, host, ..Job::now(kind, "") };
+    if kind == "retrieve" {
+        return Ok(jobs::owe(tx, &job, now).await?);
+    }
     jobs::enqueue(tx, &job, now).await?;
     Ok(())
 }

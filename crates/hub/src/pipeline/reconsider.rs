@@ -47,7 +47,7 @@ pub async fn reconsider(hub: &Hub, served: &Served) -> Result<usize, HubError> {
         if is_open_again(&gates, study.reason.as_deref(), &study.trust, &study.person, now).await? {
             let mut tx = hub.store.write().await?;
             hub.store.study_is(&mut tx, &study.id, "found", None, now).await?;
-            jobs::enqueue(&mut tx, &retrieve_job(&study, &new_id()), now).await?;
+            jobs::owe(&mut tx, &retrieve_job(&study, &new_id()), now).await?;
             tx.commit().await?;
             freed += 1;
         }
@@ -67,8 +67,10 @@ async fn is_open_again(
 }
 
 /// The codes of [`crate::gates`].
-pub(super) fn is_of_a_gate(code: &str) -> bool {
-    matches!(code, "objected" | "opted-out") || code.starts_with("lapsed-") || code.starts_with("opt-out-")
+pub(crate) fn is_of_a_gate(code: &str) -> bool {
+    matches!(code, "objected" | "opted-out" | "identity-conflict")
+        || code.starts_with("lapsed-")
+        || code.starts_with("opt-out-")
 }
 
 async fn go_on(

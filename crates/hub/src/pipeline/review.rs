@@ -9,7 +9,7 @@ use super::reconsider::is_of_a_gate;
 use crate::context::{Hub, HubError};
 use crate::enrol::{day_number, query_job, retrieve_job};
 use crate::sources::where_to_ask;
-use crate::store::{Decided, Decision, Instance};
+use crate::store::{Clinical, Decided, Decision, Instance, Study};
 use dicom::dataset::Dataset;
 use dicom::part10::{self, Limits, Source};
 use dicom::tag::{Tag, VR, entry};
@@ -255,6 +255,10 @@ pub fn remedy(code: &str) -> &'static str {
         _ if code.starts_with("residue") => {
             "report it: the profile must change before it is retried; or reject it"
         }
+        "withheld-under-other-id" => {
+            "a list speaks against another id that it states: it goes no further; reject it"
+        }
+        "spool-object-lost" => "its sealed file is gone or damaged: whoever pushed it must push it again",
         "study-short" => "ask the archive why it does not send all; it is retried by itself",
         _ => "mend the cause, then retry it; or reject it",
     }
@@ -311,18 +315,45 @@ pub async fn reject(hub: &Hub, id: &str, actor: &str, code: &str) -> Result<()> 
         return Ok(());
     }
     if let Some(study) = hub.store.study(id).await? {
-        let (mut tx, now, _) = decide(hub, id, &study.trust, "reject", actor, Some(code)).await?;
-        hub.store.study_is(&mut tx, id, "excluded", Some(code), now).await?;
-        return Ok(tx.commit().await?);
+        return reject_study(hub, &study, actor, code).await;
     }
-    let Some(record) = hub.store.clinical(id).await? else {
-        return Err(ReviewError::Unknown(id.to_owned()));
-    };
-    if !matches!(record.state.as_str(), "held" | "refused") {
-        return Err(ReviewError::NothingToDo { state: record.state, what: "reject" });
+    reject_row(hub, id, actor, code).await
+}
+
+/// The study is excluded for good. What of it has not been cleared by then goes no further.
+async fn reject_study(hub: &Hub, study: &Study, actor: &str, code: &str) -> Result<()> {
+    if !matches!(study.state.as_str(), "held" | "short") {
+        return Err(ReviewError::NothingToDo { state: study.state.clone(), what: "reject" });
     }
-    let (mut tx, now, _) = decide(hub, id, &record.trust, "reject", actor, Some(code)).await?;
-    hub.store.item_is(&mut tx, "clinical", id, "rejected", Some(code), now).await?;
+    let (mut tx, now, _) = decide(hub, &study.id, &study.trust, "reject", actor, Some(code)).await?;
+    hub.store.study_is(&mut tx, &study.id, "excluded", Some(code), now).await?;
+    for row in hub.store.instances_of_study(&study.id).await? {
+        if matches!(row.state.as_str(), "missing" | "received" | "held" | "quarantined" | "refused") {
+            hub.store.instance_is(&mut tx, &row.id, "rejected", Some(code), now).await?;
+        }
+    }
+    tx.commit().await?;
+    destroy_spent(hub).await?;
+    Ok(())
+}
+
+/// A row and its clinical record have one handle. A held row is withdrawn and its record with it; of a row that is asked for,
+/// the record alone is rejected.
+async fn reject_row(hub: &Hub, id: &str, actor: &str, code: &str) -> Result<()> {
+    let row = hub.store.row(id).await?.ok_or_else(|| ReviewError::Unknown(id.to_owned()))?;
+    let record = hub.store.clinical(id).await?;
+    let is_rejected = |record: &Clinical| matches!(record.state.as_str(), "received" | "held" | "refused");
+    let is_held = record.as_ref().is_some_and(|record| matches!(record.state.as_str(), "held" | "refused"));
+    if row.state != "held" && !is_held {
+        return Err(ReviewError::NothingToDo { state: row.state, what: "reject" });
+    }
+    let (mut tx, now, _) = decide(hub, id, &row.trust, "reject", actor, Some(code)).await?;
+    if row.state == "held" {
+        hub.store.row_withdrawn(&mut tx, id, code).await?;
+    }
+    if record.is_some_and(|record| is_rejected(&record)) {
+        hub.store.item_is(&mut tx, "clinical", id, "rejected", Some(code), now).await?;
+    }
     Ok(tx.commit().await?)
 }
 
@@ -355,7 +386,7 @@ async fn instance_again(hub: &Hub, row: &Instance, kind: &'static str, actor: &s
 }
 
 /// A study that came short or met a gate is fetched again; one that was judged by its description is judged again.
-async fn retry_study(hub: &Hub, study: &crate::store::Study, actor: &str) -> Result<()> {
+async fn retry_study(hub: &Hub, study: &Study, actor: &str) -> Result<()> {
     if !matches!(study.state.as_str(), "held" | "short" | "excluded") {
         return Err(ReviewError::NothingToDo { state: study.state.clone(), what: "retry" });
     }
@@ -365,10 +396,14 @@ async fn retry_study(hub: &Hub, study: &crate::store::Study, actor: &str) -> Res
         hub.store.study_is(&mut tx, &study.id, "found", None, now).await?;
         retrieve_job(study, &decision)
     } else {
+        if study.state == "excluded" {
+            // Asked for anew: whether it is wanted, its archive's answer tells.
+            hub.store.study_is(&mut tx, &study.id, "excluded", None, now).await?;
+        }
         let job = query_job(&study.cohort_row, &study.source, day_number(now));
         Job { key: format!("{}:{decision}", job.key), ..job }
     };
-    jobs::enqueue(&mut tx, &job, now).await?;
+    jobs::owe(&mut tx, &job, now).await?;
     Ok(tx.commit().await?)
 }
 

@@ -5,7 +5,9 @@ use crate::ae::{AeError, Client, Holding, Retrieved};
 use crate::config::{Level, Retrieve, Source};
 use crate::context::{Hub, HubError};
 use crate::linkage::TokenKind;
-use crate::retrieve::query;
+use crate::pipeline::reconsider::is_of_a_gate;
+use crate::retrieve::manners::{Rate, put_off};
+use crate::retrieve::query::{self, is_whole};
 use crate::store::Study;
 use dicom::dataset::Dataset;
 use dicom::tag::{VR, tags};
@@ -19,7 +21,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 const SETTLE_CHECKS: u32 = 4;
 
 /// One step: the payload is the study.
-pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, HubError> {
+pub async fn step(hub: &Hub, client: &Client, rate: &Rate, lease: &Lease) -> Result<Outcome, HubError> {
     let Some(study) = hub.store.study(&lease.payload).await? else {
         return Ok(Outcome::GiveUp { code: "no-such-study" });
     };
@@ -27,20 +29,25 @@ pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, 
         return Ok(Outcome::RetryLater { at: None, code: "not-configured" });
     };
     let now = hub.clock.now();
+    // A person, or a later answer of the archive, has decided otherwise since this was owed.
+    let is_in_doubt = study.state == "held" && !study.reason.as_deref().is_some_and(is_of_a_gate);
+    if is_in_doubt || study.state == "excluded" {
+        return settle(hub, lease, &study, &study.state, study.reason.as_deref()).await;
+    }
+    if !is_asked_for(hub, &study).await? {
+        return settle(hub, lease, &study, "excluded", Some("row-withdrawn")).await;
+    }
     if let Some(shut) = hub.gates(served).shut(&study.trust, &study.person, now).await? {
         return settle(hub, lease, &study, "held", Some(shut.code)).await;
     }
-    if hub.store.paused(&source.name).await?
-        || hub.store.paused(&study.trust).await?
-        || !source.may_be_asked(now.to_utc(), source.pause_file.exists())
-    {
-        return Ok(Outcome::RetryLater {
-            at: Some(now.plus(Duration::from_secs(300))),
-            code: "paused-or-outside-window",
-        });
+    if let Some(later) = put_off(hub, source, &study.trust, now).await? {
+        return Ok(later);
     }
     if is_whole(hub, &study, study.expected).await? {
         return settle(hub, lease, &study, "retrieved", None).await;
+    }
+    if let Err(at) = rate.take(now) {
+        return Ok(Outcome::RetryLater { at: Some(at), code: "studies-per-hour" });
     }
     let mut tx = hub.store.write().await?;
     hub.store.study_is(&mut tx, &study.id, "retrieving", None, now).await?;
@@ -183,14 +190,14 @@ const COMMON_CLASSES: &[&str] = &[
     "1.2.840.10008.5.1.4.1.1.11.1",
 ];
 
-/// Whether all that was expected has arrived: by name where the archive lists instances, else by its counts.
-async fn is_whole(hub: &Hub, study: &Study, expected: Option<i64>) -> Result<bool, HubError> {
-    let arrived = hub.store.arrived(study).await?;
-    if arrived.missing > 0 {
-        return Ok(false);
+/// Whether a live row of the study's trust still names its person: the one that asked for it may have been given up.
+async fn is_asked_for(hub: &Hub, study: &Study) -> Result<bool, HubError> {
+    let asked = hub.store.row(&study.cohort_row).await?;
+    if asked.is_some_and(|row| row.state != "withdrawn") {
+        return Ok(true);
     }
-    let is_listed = study.plan.as_deref().is_some_and(|plan| plan != "[]");
-    Ok(arrived.listed > 0 && (is_listed || expected.is_some_and(|expected| arrived.listed >= expected)))
+    let rows = hub.store.rows_of_person(&study.person).await?;
+    Ok(rows.iter().any(|row| row.project == study.project && row.trust == study.trust))
 }
 
 async fn short(hub: &Hub, study: &Study) -> Result<(), HubError> {

@@ -4,17 +4,20 @@ use crate::ae::{AeError, Client};
 use crate::config::{Level, NhsNumberIn, Source};
 use crate::context::{Hub, HubError, Served};
 use crate::enrol::{next_round, query_job, retrieve_job};
+use crate::identify::{named, objection_to};
 use crate::linkage::{Identity, TokenKind};
 use crate::patient::{Claimed, OTHER_PATIENT_IDS};
 use crate::project::Judgement;
-use crate::sources::Origin;
-use crate::store::{CohortRow, NewStudy};
+use crate::retrieve::manners::put_off;
+use crate::sources::{Origin, Unattributed};
+use crate::store::{CohortRow, NewStudy, Study};
 use crate::windows::DateWindow;
 use chrono::NaiveDate;
 use deid::custody::Sensitive;
 use dicom::dataset::{Dataset, Element};
 use dicom::tag::{Tag, VR, entry, tags};
 use platform::jobs::{self, Job, Lease, Outcome};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Return keys at study level (PS3.4 Table C.6-5 and optional ones).
@@ -45,6 +48,7 @@ const SERIES_KEYS: &[Tag] = &[
     tags::PROTOCOL_NAME,
     tags::NUMBER_OF_SERIES_RELATED_INSTANCES,
     tags::INSTITUTION_NAME,
+    tags::INSTITUTION_CODE_SEQUENCE,
 ];
 /// Return keys at image level.
 const IMAGE_KEYS: &[Tag] =
@@ -58,6 +62,14 @@ struct Wanted {
     instances: Vec<String>,
     plan: String,
     held: Option<&'static str>,
+}
+
+/// What an archive answered about a row.
+#[derive(Default)]
+struct Answered {
+    wanted: Vec<Wanted>,
+    /// Studies of the person that the project does not want.
+    others: Vec<String>,
 }
 
 /// One step: the payload names row, source and round.
@@ -80,20 +92,14 @@ pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, 
         let next = query_job(&row.id, &source.name, next_round(round, now));
         return finish(hub, lease, &row, Some(shut.code), Some(next)).await;
     }
-    if hub.store.paused(&source.name).await?
-        || hub.store.paused(&row.trust).await?
-        || !source.may_be_asked(now.to_utc(), source.pause_file.exists())
-    {
-        return Ok(Outcome::RetryLater {
-            at: Some(now.plus(Duration::from_secs(300))),
-            code: "paused-or-outside-window",
-        });
+    if let Some(later) = put_off(hub, source, &row.trust, now).await? {
+        return Ok(later);
     }
     let Some((window, identity)) = what_to_ask(hub, served, &row).await? else {
         return Ok(Outcome::GiveUp { code: "row-without-detail" });
     };
     match ask(hub, client, served, source, &row, &window, &identity).await? {
-        Ok(wanted) => found(hub, lease, served, source, &row, &window, wanted, round).await,
+        Ok(answered) => found(hub, lease, served, source, &row, &window, answered, round).await,
         Err(error) => {
             tracing::warn!(source = %source.name, row = %row.id, %error, "query failed; asked again later");
             Ok(Outcome::RetryLater { at: None, code: "archive-unreachable" })
@@ -165,8 +171,8 @@ async fn ask(
     row: &CohortRow,
     window: &DateWindow,
     identity: &Sensitive<Identity>,
-) -> Result<Result<Vec<Wanted>, AeError>, HubError> {
-    let mut wanted: Vec<Wanted> = Vec::new();
+) -> Result<Result<Answered, AeError>, HubError> {
+    let mut answered = Answered::default();
     for (key, value, by_number) in questions(source, identity.expose(&hub.custody)) {
         let mut keys = return_keys(STUDY_KEYS);
         keys.put_text(key, vr_of(key), &value);
@@ -177,31 +183,35 @@ async fn ask(
         };
         for answer in answers {
             let Some(uid) = answer.text(tags::STUDY_INSTANCE_UID).map(str::to_owned) else { continue };
-            if !in_window(&answer, window) {
+            let date = study_date(&answer);
+            if date.is_some_and(|date| !window.contains(date)) {
                 continue;
             }
             let token = hub.linkage.remember_study(&Sensitive::new(uid.clone()), &hub.custody).await?;
-            if wanted.iter().any(|study| study.token == token) {
+            if answered.wanted.iter().any(|study| study.token == token) {
                 continue;
             }
-            let claimed = Claimed::of_answer(&answer);
-            let confirmed = claimed.confirms(
-                identity.expose(&hub.custody),
-                &served.project.second_identifier,
-                source,
-                by_number,
-            );
-            match look_at(hub, client, served, source, row, &answer, &uid, token, confirmed).await {
-                Ok(Some(study)) => wanted.push(study),
-                Ok(None) => {}
+            let claimed = Claimed::of_answer(&answer).without(&hub.config.placeholders);
+            let rule = &served.project.second_identifier;
+            let doubt = if claimed.confirms(identity.expose(&hub.custody), rule, source, by_number) {
+                let named = named(hub, source, &claimed).await?;
+                let objection = objection_to(hub, served, &named, &row.person, Some(&row.trust)).await?;
+                objection.or_else(|| date.is_none().then_some("no-study-date"))
+            } else {
+                Some("identity-unconfirmed")
+            };
+            match look_at(hub, client, served, source, row, &answer, &uid, token.clone(), doubt).await {
+                Ok(Some(study)) => answered.wanted.push(study),
+                Ok(None) => answered.others.push(token),
                 Err(error) => return Ok(Err(error)),
             }
         }
     }
-    Ok(Ok(wanted))
+    Ok(Ok(answered))
 }
 
-/// Whether a study of a confirmed person is collected, and what the archive says it holds. `None`: not this project's.
+/// Whether a study is collected, and what the archive says it holds; held where there is a doubt whose it is. `None`: not this
+/// project's.
 #[expect(clippy::too_many_arguments, reason = "one study's circumstances, each of another kind")]
 async fn look_at(
     hub: &Hub,
@@ -212,9 +222,10 @@ async fn look_at(
     answer: &Dataset,
     uid: &str,
     token: String,
-    confirmed: bool,
+    doubt: Option<&'static str>,
 ) -> Result<Option<Wanted>, AeError> {
     let expected = answer.integer(tags::NUMBER_OF_STUDY_RELATED_INSTANCES);
+    let asks_series = source.query_levels.contains(&Level::Series);
     let mut study = Wanted {
         token,
         trust: row.trust.clone(),
@@ -223,14 +234,22 @@ async fn look_at(
         plan: "[]".into(),
         held: None,
     };
-    match source.attribute(&origin_of(answer)) {
-        Ok(trust) if trust == row.trust => {}
+    let mut series = None;
+    let attributed = match source.attribute(&origin_of(answer)) {
+        // The institution is told of series (PS3.3 C.7.5.1), and not every archive tells it of the study.
+        Err(Unattributed::NoRule) if doubt.is_none() && asks_series => {
+            let found = series_of(client, source, uid).await?;
+            let told = attribute_by_series(source, answer, &found);
+            series = Some(found);
+            told
+        }
+        told => told,
+    };
+    match attributed {
+        Ok(trust) if trust == row.trust => study.held = doubt,
         // Another trust's study: its own sheet asks for it, under its own papers.
         Ok(_) => return Ok(None),
-        Err(unattributed) => study.held = Some(unattributed.code()),
-    }
-    if !confirmed {
-        study.held = Some("identity-unconfirmed");
+        Err(unattributed) => study.held = doubt.or(Some(unattributed.code())),
     }
     let modalities: Vec<&str> = answer.texts(tags::MODALITIES_IN_STUDY).filter(|m| !m.is_empty()).collect();
     if !modalities.is_empty() && !modalities.iter().any(|m| served.project.folder_of(m).is_some()) {
@@ -242,25 +261,14 @@ async fn look_at(
     let parts = &served.project.body_parts;
     let mut judgement = parts.judge([], answer.text(tags::STUDY_DESCRIPTION));
     let mut series_uids = Vec::new();
-    if (judgement == Judgement::Unknown || modalities.is_empty())
-        && source.query_levels.contains(&Level::Series)
-    {
-        let mut keys = return_keys(SERIES_KEYS);
-        keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
-        let series = find(client, source, Level::Series, keys).await?;
-        let collected =
-            |s: &Dataset| s.text(tags::MODALITY).is_none_or(|m| served.project.folder_of(m).is_some());
-        if !series.is_empty() && !series.iter().any(collected) {
-            return Ok(None);
-        }
+    if (judgement == Judgement::Unknown || modalities.is_empty()) && asks_series {
+        let series = match series {
+            Some(series) => series,
+            None => series_of(client, source, uid).await?,
+        };
+        let Some(of_series) = judge_series(served, &series) else { return Ok(None) };
         if judgement == Judgement::Unknown {
-            judgement = Judgement::of_series(series.iter().filter(|s| collected(s)).map(|s| {
-                let descriptions = [tags::SERIES_DESCRIPTION, tags::PROTOCOL_NAME];
-                parts.judge(
-                    s.texts(tags::BODY_PART_EXAMINED),
-                    descriptions.into_iter().filter_map(|t| s.text(t)),
-                )
-            }));
+            judgement = of_series;
         }
         series_uids =
             series.iter().filter_map(|s| s.text(tags::SERIES_INSTANCE_UID).map(str::to_owned)).collect();
@@ -271,6 +279,49 @@ async fn look_at(
         Judgement::Wanted => list_instances(hub, client, source, uid, &series_uids, &mut study).await?,
     }
     Ok(Some(study))
+}
+
+/// What the series of a collected modality show; `None`: there are series, and none is of such a modality.
+fn judge_series(served: &Served, series: &[Dataset]) -> Option<Judgement> {
+    let collected =
+        |s: &&Dataset| s.text(tags::MODALITY).is_none_or(|m| served.project.folder_of(m).is_some());
+    if !series.is_empty() && !series.iter().any(|s| collected(&s)) {
+        return None;
+    }
+    let parts = &served.project.body_parts;
+    Some(Judgement::of_series(series.iter().filter(collected).map(|s| {
+        let descriptions = [tags::SERIES_DESCRIPTION, tags::PROTOCOL_NAME];
+        parts.judge(s.texts(tags::BODY_PART_EXAMINED), descriptions.into_iter().filter_map(|t| s.text(t)))
+    })))
+}
+
+async fn series_of(client: &Client, source: &Source, uid: &str) -> Result<Vec<Dataset>, AeError> {
+    let mut keys = return_keys(SERIES_KEYS);
+    keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
+    find(client, source, Level::Series, keys).await
+}
+
+/// The trust that the series of a study name: those that name any must name the same.
+fn attribute_by_series<'s>(
+    source: &'s Source,
+    answer: &Dataset,
+    series: &[Dataset],
+) -> Result<&'s str, Unattributed> {
+    let mut told = Err(Unattributed::NoRule);
+    for one in series {
+        let (of_study, of_series) = (origin_of(answer), origin_of(one));
+        let origin = Origin {
+            institution_name: of_series.institution_name.or(of_study.institution_name),
+            institution_code: of_series.institution_code.or(of_study.institution_code),
+            ..of_study
+        };
+        match (source.attribute(&origin), told) {
+            (Err(Unattributed::NoRule), _) => {}
+            (Ok(trust), Ok(other)) if trust != other => return Err(Unattributed::Conflict),
+            (found, _) => told = Ok(found?),
+        }
+    }
+    told
 }
 
 /// What an answer tells about whose study it is.
@@ -297,7 +348,7 @@ async fn list_instances(
     if !source.query_levels.contains(&Level::Image) {
         return Ok(());
     }
-    let mut holdings = std::collections::BTreeSet::new();
+    let mut holdings = BTreeSet::new();
     for image in images(client, source, uid, series).await? {
         study.instances.push(hub.linkage.token(TokenKind::Instance, &image.instance));
         if let Some(class) = image.class {
@@ -362,12 +413,16 @@ async fn found(
     source: &Source,
     row: &CohortRow,
     window: &DateWindow,
-    wanted: Vec<Wanted>,
+    answered: Answered,
     round: u64,
 ) -> Result<Outcome, HubError> {
     let now = hub.clock.now();
+    let mut asked = Vec::new();
     let mut tx = hub.store.write().await?;
-    for wanted in &wanted {
+    for token in &answered.others {
+        hub.store.study_not_wanted(&mut tx, row, &source.name, token, now).await?;
+    }
+    for wanted in &answered.wanted {
         let new = NewStudy {
             row,
             source: &source.name,
@@ -376,13 +431,19 @@ async fn found(
             expected: wanted.expected,
         };
         let study = hub.store.study_found(&mut tx, &new, now).await?;
+        if study.is_rejected() {
+            continue;
+        }
         if let Some(reason) = wanted.held {
             hub.store.study_is(&mut tx, &study.id, "held", Some(reason), now).await?;
             continue;
         }
+        if matches!(study.state.as_str(), "held" | "excluded") {
+            hub.store.study_is(&mut tx, &study.id, "found", None, now).await?;
+        }
         hub.store.study_planned(&mut tx, &study.id, &wanted.plan).await?;
         hub.store.instances_expected(&mut tx, &study, &wanted.instances, now).await?;
-        jobs::enqueue(&mut tx, &retrieve_job(&study, &lease.key), now).await?;
+        asked.push(study.id);
     }
     let due = window.is_due(
         Some(now.date()),
@@ -396,18 +457,35 @@ async fn found(
     }
     hub.store.row_asked(&mut tx, &row.id, now).await?;
     tx.commit().await?;
-    look_again(hub, lease, row, round).await
+    owe(hub, lease, row, &asked, round).await
 }
 
-/// What came before it was asked for is judged again, now that it is; with that the query is done.
-async fn look_again(hub: &Hub, lease: &Lease, row: &CohortRow, round: u64) -> Result<Outcome, HubError> {
+/// What has not arrived is fetched; what came before it was asked for is judged again, now that it is. With that the query is
+/// done.
+async fn owe(
+    hub: &Hub,
+    lease: &Lease,
+    row: &CohortRow,
+    asked: &[String],
+    round: u64,
+) -> Result<Outcome, HubError> {
     let now = hub.clock.now();
-    let mut again: std::collections::BTreeSet<String> =
+    let mut again: BTreeSet<String> =
         hub.store.wanted_now(&row.project, &row.person, "").await?.into_iter().collect();
     for study in hub.store.studies_of_row(&row.id).await? {
         again.extend(hub.store.wanted_now(&row.project, &row.person, &study.id).await?);
     }
+    let mut fetched = Vec::new();
+    for id in asked {
+        let Some(study) = hub.store.study(id).await? else { continue };
+        if !is_whole(hub, &study, study.expected).await? {
+            fetched.push(retrieve_job(&study, &lease.key));
+        }
+    }
     let mut tx = hub.store.write().await?;
+    for job in fetched {
+        jobs::owe(&mut tx, &job, now).await?;
+    }
     for spool in again {
         let job = Job { key: format!("{spool}:{}:{round}", row.id), ..Job::now("deidentify", &spool) };
         jobs::enqueue(&mut tx, &job, now).await?;
@@ -431,10 +509,19 @@ async fn find(
         .unwrap_or(Err(AeError::Ended))
 }
 
-/// A study without a date is looked at when it has arrived: an archive's range match may have let it through by mistake.
-fn in_window(answer: &Dataset, window: &DateWindow) -> bool {
-    let Some(date) = answer.text(tags::STUDY_DATE) else { return false };
-    NaiveDate::parse_from_str(date, "%Y%m%d").is_ok_and(|date| window.contains(date))
+/// Whether all that was expected has arrived: by name where the archive lists instances, else by its counts.
+pub(super) async fn is_whole(hub: &Hub, study: &Study, expected: Option<i64>) -> Result<bool, HubError> {
+    let arrived = hub.store.arrived(study).await?;
+    if arrived.missing > 0 {
+        return Ok(false);
+    }
+    let is_listed = study.plan.as_deref().is_some_and(|plan| plan != "[]");
+    Ok(arrived.listed > 0 && (is_listed || expected.is_some_and(|expected| arrived.listed >= expected)))
+}
+
+/// The day of a study, where the archive tells one.
+fn study_date(answer: &Dataset) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(answer.text(tags::STUDY_DATE)?.trim(), "%Y%m%d").ok()
 }
 
 fn return_keys(wanted: &[Tag]) -> Dataset {
@@ -454,4 +541,42 @@ fn return_keys(wanted: &[Tag]) -> Dataset {
 
 fn vr_of(tag: Tag) -> VR {
     entry(tag).map_or(VR::LO, |entry| entry.vr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn series(institution: &str) -> Dataset {
+        let mut series = Dataset::new();
+        series.put_text(tags::INSTITUTION_NAME, VR::LO, institution);
+        series
+    }
+
+    #[test]
+    fn the_series_tell_whose_a_study_is_where_the_study_does_not() {
+        let text = include_str!("../../../../docs/samples/hub.toml");
+        let config = Config::parse(text, std::path::Path::new("/")).unwrap();
+        let regional = config.source("regional").unwrap();
+        let told = |names: &[&str]| {
+            let series: Vec<Dataset> = names.iter().map(|name| series(name)).collect();
+            attribute_by_series(regional, &Dataset::new(), &series).map(str::to_owned)
+        };
+        assert_eq!(told(&["", "St Elsewhere Hospital"]), Ok("RA3".into()));
+        assert_eq!(told(&["St Elsewhere Hospital", "St Elsewhere Hospital"]), Ok("RA3".into()));
+        assert_eq!(told(&["Nowhere"]), Err(Unattributed::NoRule));
+        assert_eq!(told(&[]), Err(Unattributed::NoRule));
+    }
+
+    #[test]
+    fn a_study_date_is_a_day_or_none() {
+        let answered = |text: &str| {
+            let mut answer = Dataset::new();
+            answer.put_text(tags::STUDY_DATE, VR::DA, text);
+            study_date(&answer)
+        };
+        assert_eq!(answered("20200401"), NaiveDate::from_ymd_opt(2020, 4, 1));
+        assert_eq!((answered(""), answered("2020"), study_date(&Dataset::new())), (None, None, None));
+    }
 }

@@ -105,6 +105,11 @@ impl CohortRow {
 }
 
 impl Study {
+    /// Whether a person has given it up: nothing asks for it again.
+    pub fn is_rejected(&self) -> bool {
+        self.state == "excluded" && self.reason.is_some()
+    }
+
     fn read(row: &Row) -> std::result::Result<Self, DbError> {
         Ok(Self {
             id: row.get("id")?,
@@ -226,6 +231,16 @@ impl Store {
         Ok(())
     }
 
+    /// A person has given the row up: nothing is asked for it, and no sheet brings it back.
+    pub async fn row_withdrawn(&self, tx: &mut Tx, id: &str, reason: &str) -> Result<()> {
+        sql("UPDATE cohort_row SET state = 'withdrawn', reason = $2 WHERE id = $1")
+            .bind(id)
+            .bind(reason)
+            .run(tx)
+            .await?;
+        Ok(())
+    }
+
     /// A person wants the row asked for again.
     pub async fn row_waits(&self, tx: &mut Tx, id: &str) -> Result<()> {
         sql("UPDATE cohort_row SET state = 'waiting', reason = NULL WHERE id = $1 AND state <> 'withdrawn'")
@@ -235,13 +250,17 @@ impl Store {
         Ok(())
     }
 
-    /// Records a study that C-FIND found; one already known keeps its state and takes the newer count.
+    /// Records a study that C-FIND found; one already known keeps its state and takes the newer count. One that is held, or
+    /// was not wanted, may have been attributed by rules that have been mended since: it is the asking row's now.
     pub async fn study_found(&self, tx: &mut Tx, new: &NewStudy<'_>, at: Timestamp) -> Result<Study> {
         let study = sql(
             "INSERT INTO study (id, cohort_row, project, source, trust, person, token, state, expected, attempts, found_us, updated_us)
              VALUES ($1, $2, $3, $4, $5, $6, $7, 'found', $8, 0, $9, $9)
              ON CONFLICT (project, source, token) DO UPDATE
-               SET expected = CASE WHEN excluded.expected IS NULL THEN study.expected
+               SET cohort_row = CASE WHEN study.state = 'held' OR (study.state = 'excluded' AND study.reason IS NULL) THEN excluded.cohort_row ELSE study.cohort_row END,
+                   trust = CASE WHEN study.state = 'held' OR (study.state = 'excluded' AND study.reason IS NULL) THEN excluded.trust ELSE study.trust END,
+                   person = CASE WHEN study.state = 'held' OR (study.state = 'excluded' AND study.reason IS NULL) THEN excluded.person ELSE study.person END,
+                   expected = CASE WHEN excluded.expected IS NULL THEN study.expected
                                    WHEN study.expected IS NULL OR study.expected < excluded.expected THEN excluded.expected
                                    ELSE study.expected END
              RETURNING *",
@@ -258,6 +277,26 @@ impl Store {
         .one(tx, Study::read)
         .await?;
         Ok(study)
+    }
+
+    /// A held study of the row turned out to be none that the project wants: maps or rules were mended.
+    pub async fn study_not_wanted(
+        &self,
+        tx: &mut Tx,
+        row: &CohortRow,
+        source: &str,
+        token: &str,
+        at: Timestamp,
+    ) -> Result<()> {
+        sql("UPDATE study SET state = 'excluded', reason = NULL, updated_us = $4
+             WHERE cohort_row = $1 AND source = $2 AND token = $3 AND state = 'held'")
+        .bind(&row.id)
+        .bind(source)
+        .bind(token)
+        .bind(at)
+        .run(tx)
+        .await?;
+        Ok(())
     }
 
     /// A study by its handle.

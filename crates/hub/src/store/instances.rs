@@ -184,10 +184,10 @@ impl Store {
             .await
     }
 
-    /// Instances held for a reason since before a moment.
+    /// Instances held for a reason whose object was received before a moment.
     pub async fn held_since(&self, project: &str, reason: &str, before: Timestamp) -> Result<Vec<Instance>> {
-        let query = sql("/* store: held since */ SELECT * FROM instance
-             WHERE project = $1 AND state = 'held' AND reason = $2 AND updated_us < $3 ORDER BY id");
+        let query = sql("/* store: held since */ SELECT i.* FROM instance i JOIN spool s ON s.id = i.spool
+             WHERE i.project = $1 AND i.state = 'held' AND i.reason = $2 AND s.received_us < $3 ORDER BY i.id");
         let query = query.bind(project).bind(reason).bind(before);
         query.all(&mut self.db.read().await?, Instance::read).await
     }
@@ -198,7 +198,8 @@ impl Store {
         Ok(())
     }
 
-    /// The source says the study holds these instances: those not known yet are `missing`.
+    /// The source says the study holds these instances: those not known yet are `missing`, and so are those that came too early,
+    /// unasked, and were destroyed. What came unasked and waits belongs to the study from now on.
     pub async fn instances_expected(
         &self,
         tx: &mut Tx,
@@ -209,7 +210,14 @@ impl Store {
         for token in tokens {
             sql("INSERT INTO instance (id, project, source, trust, study, person, token, state, updated_us)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, 'missing', $8)
-                 ON CONFLICT (project, source, token) DO UPDATE SET study = excluded.study")
+                 ON CONFLICT (project, source, token) DO UPDATE SET study = excluded.study,
+                   trust = COALESCE(instance.trust, excluded.trust), person = COALESCE(instance.person, excluded.person),
+                   state = CASE WHEN instance.state = 'rejected' AND instance.reason = 'unrequested-expired'
+                     THEN 'missing' ELSE instance.state END,
+                   reason = CASE WHEN instance.state = 'rejected' AND instance.reason = 'unrequested-expired'
+                     THEN NULL ELSE instance.reason END,
+                   spool = CASE WHEN instance.state = 'rejected' AND instance.reason = 'unrequested-expired'
+                     THEN NULL ELSE instance.spool END")
             .bind(new_id())
             .bind(&study.project)
             .bind(&study.source)
@@ -318,12 +326,29 @@ impl Store {
         Ok(())
     }
 
+    /// Spool objects that came unasked, of people or trusts that nobody here knew, and that a sheet of this trust may claim.
+    pub async fn unrequested(&self, project: &str, trust: &str) -> Result<Vec<String>> {
+        self.all(
+            "SELECT i.spool AS id FROM instance i JOIN spool s ON s.id = i.spool
+              WHERE i.project = $1 AND (i.trust = $2 OR i.trust IS NULL)
+                AND i.state = 'held' AND i.reason = 'unrequested' AND s.destroyed_us IS NULL",
+            &[project, trust],
+            |row| row.get("id"),
+        )
+        .await
+    }
+
     /// Spool objects to be looked at once more because a row or a study now asks for what they hold: objects of this person
-    /// that came unasked, and objects of this study that stand in the spool for another project.
+    /// held for what a sheet may have mended, objects of this study that came unasked, and those that stand in the spool for
+    /// another project.
     pub async fn wanted_now(&self, project: &str, person: &str, study: &str) -> Result<Vec<String>> {
         self.all(
             "SELECT i.spool AS id FROM instance i JOIN spool s ON s.id = i.spool
-              WHERE i.project = $1 AND i.person = $2 AND i.state = 'held' AND i.reason = 'unrequested' AND s.destroyed_us IS NULL
+              WHERE i.project = $1 AND i.person = $2 AND i.state = 'held' AND s.destroyed_us IS NULL
+                AND i.reason IN ('unrequested', 'identity-unconfirmed', 'outside-window')
+             UNION
+             SELECT i.spool FROM instance i JOIN spool s ON s.id = i.spool
+              WHERE i.study = $3 AND i.state = 'held' AND i.reason = 'unrequested' AND s.destroyed_us IS NULL
              UNION
              SELECT s.id FROM instance i JOIN spool s ON s.source = i.source AND s.token = i.token
               WHERE i.study = $3 AND i.state = 'missing' AND s.destroyed_us IS NULL",

@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     platform::jobs::SCHEMA,
     platform::audit::SCHEMA,
     Migration { name: "hub-1", ddl: include_str!("0001_spine.sql") },
+    platform::jobs::PAYLOADS,
 ];
 
 type Result<T> = std::result::Result<T, DbError>;

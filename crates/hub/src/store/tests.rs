@@ -60,6 +60,45 @@ async fn arrive(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> (Inst
 }
 
 #[tokio::test]
+async fn a_study_that_is_held_is_attributed_anew_and_one_that_went_on_is_not() {
+    for (_db, store) in stores().await {
+        let mut tx = store.write().await.unwrap();
+        let (row, study) = a_study(&store, &mut tx).await;
+        let other = CohortRow { id: new_id(), trust: "RX2".into(), ..row.clone() };
+        let sheet = store
+            .sheet_imported(
+                &mut tx,
+                &NewSheet {
+                    project: "nccid",
+                    trust: "RX2",
+                    digest: "e",
+                    rows_good: 1,
+                    rows_bad: 0,
+                    actor: "t",
+                },
+                NOW,
+            )
+            .await
+            .unwrap();
+        let other = store.row_imported(&mut tx, &sheet, &other).await.unwrap();
+        let new = NewStudy { row: &other, source: "alder", trust: "RX2", token: "s1", expected: None };
+        let kept = store.study_found(&mut tx, &new, NOW).await.unwrap();
+        assert_eq!((kept.trust.as_str(), &kept.cohort_row), ("RX1", &row.id));
+        store.study_is(&mut tx, &study.id, "held", Some("unattributed"), NOW).await.unwrap();
+        // The mended rule says that it is none of the first row's: dropped, and the other row's when that asks.
+        store.study_not_wanted(&mut tx, &row, "alder", "s1", NOW).await.unwrap();
+        let anew = store.study_found(&mut tx, &new, NOW).await.unwrap();
+        assert!(!anew.is_rejected());
+        assert_eq!((anew.trust.as_str(), &anew.cohort_row, &anew.person), ("RX2", &other.id, &other.person));
+        store.study_is(&mut tx, &study.id, "excluded", Some("by-hand"), NOW).await.unwrap();
+        let rejected =
+            store.study_found(&mut tx, &NewStudy { row: &row, trust: "RX1", ..new }, NOW).await.unwrap();
+        assert!(rejected.is_rejected() && rejected.trust == "RX2");
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_same_sheet_and_the_same_person_twice_are_one() {
     for (_db, store) in stores().await {
         let mut tx = store.write().await.unwrap();

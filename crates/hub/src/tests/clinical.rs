@@ -1,6 +1,6 @@
 //! A row's clinical record goes the same way as its images, its date moved by the same offset.
 
-use super::{House, Now};
+use super::{HOUR, House, Now};
 use crate::linkage::RowDetail;
 use crate::pipeline::clinical;
 use crate::pipeline::nightly::night;
@@ -76,7 +76,7 @@ async fn a_record_of_somebody_opted_out_is_held_and_goes_on_when_they_may_be_use
     assert_eq!(work(&house).await, Some(Outcome::Finished));
     let record = house.hub.store.clinical(&id).await.unwrap().unwrap();
     assert_eq!((record.state.as_str(), record.reason.as_deref()), ("held", Some("opted-out")));
-    house.clock.advance(std::time::Duration::from_secs(1));
+    house.clock.advance(24 * HOUR);
     house.mark(&anna, "national", true).await;
     assert_eq!(night(&house.hub).await.unwrap().freed, 1);
     assert_eq!(work(&house).await, Some(Outcome::Finished));

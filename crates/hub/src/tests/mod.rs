@@ -2,6 +2,7 @@
 
 mod backup;
 mod clinical;
+mod collecting;
 mod enrol;
 mod review;
 mod sending;
@@ -90,6 +91,11 @@ pub(crate) struct House {
 impl House {
     /// A new hub on its first night, inside the transfer window.
     pub(crate) async fn new() -> Self {
+        Self::with(CONFIG).await
+    }
+
+    /// One with another configuration.
+    pub(crate) async fn with(config: &str) -> Self {
         let dir = TempDir::new();
         let keys = dir.path().join("keys");
         SecretKey::create(&keys.join("sealing.key"), KeyKind::HubStorage).unwrap();
@@ -98,7 +104,8 @@ impl House {
         let national = SecretKey::generate(KeyKind::NationalSigning).unwrap();
         std::fs::write(keys.join("national.pub"), national.public().unwrap().to_string()).unwrap();
         let clock = ManualClock::new(FIRST_NIGHT);
-        let hub = open(&dir, &clock).await;
+        let config = Config::parse(config, dir.path()).unwrap();
+        let hub = Hub::open(config, clock.shared(), Custody::mint()).await.unwrap();
         Self { hub, clock, national: Signer::from_seed(national.expose()).unwrap(), dir }
     }
 
@@ -120,13 +127,13 @@ impl House {
         let facts = Identity { nhs_number: Some(number.into()), ..Identity::default() };
         let now = self.clock.now_();
         let registered =
-            self.hub.linkage.register(&Sensitive::new(facts), &self.hub.custody, now).await.unwrap();
+            self.hub.linkage.register(&Sensitive::new(facts), "RX1", &self.hub.custody, now).await.unwrap();
         self.mark(&registered.person, "national", true).await;
         registered.person
     }
 
     pub(crate) async fn mark(&self, person: &str, kind: &str, permitted: bool) {
-        let mark = OptOutMark { kind: kind.into(), permitted, checked: self.clock.now_() };
+        let mark = OptOutMark { kind: kind.into(), permitted, checked: self.hub.today() };
         self.hub.linkage.mark_opt_outs(&[(person.to_owned(), mark)]).await.unwrap();
     }
 

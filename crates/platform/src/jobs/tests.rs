@@ -253,3 +253,27 @@ async fn a_running_driver_hears_of_new_work_and_ends_when_asked() {
         assert!(shown.iter().all(|c| c.state == "done"), "{shown:?}");
     }
 }
+
+#[tokio::test]
+async fn what_is_owed_already_is_not_owed_twice_but_comes_sooner() {
+    for test in test_dbs(&[SCHEMA, PAYLOADS]).await {
+        let db = &test.db;
+        let job = |key: &str| Job { key: key.into(), payload: "study".into(), ..Job::now("send", "") };
+        with_tx(db, async |tx| Ok(super::owe(tx, &job("a"), T).await?)).await.unwrap();
+        with_tx(db, async |tx| Ok(super::owe(tx, &job("b"), T).await?)).await.unwrap();
+        let held = claim(db, &["send"], "here", 9, T, MINUTE).await.unwrap();
+        assert_eq!(held.len(), 1);
+        with_tx(db, async |tx| Ok(super::owe(tx, &job("c"), T).await?)).await.unwrap();
+        assert!(claim_one(db, T).await.is_none(), "it is being worked");
+        with_tx(db, async |tx| retry_later(tx, &held[0], T.plus(MINUTE * 60), "short").await).await.unwrap();
+        with_tx(db, async |tx| Ok(super::owe(tx, &job("d"), T).await?)).await.unwrap();
+        let sooner = claim_one(db, T).await.unwrap();
+        with_tx(db, async |tx| give_up(tx, &sooner, "panic").await).await.unwrap();
+        with_tx(db, async |tx| Ok(super::owe(tx, &job("e"), T).await?)).await.unwrap();
+        let unparked = claim_one(db, T).await.unwrap();
+        assert_eq!(unparked.key, "a");
+        with_tx(db, async |tx| complete(tx, &unparked, T).await).await.unwrap();
+        with_tx(db, async |tx| Ok(super::owe(tx, &job("f"), T).await?)).await.unwrap();
+        assert_eq!(claim_one(db, T).await.unwrap().key, "f", "what is done may be owed again");
+    }
+}

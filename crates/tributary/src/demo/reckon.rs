@@ -217,6 +217,8 @@ fn studies(hub: &Hub, region: &Region, known: &Known, report: &mut Report) {
 /// Whom nobody may ask for was asked for nowhere; people stay who they are.
 fn withheld(region: &Region, archives: &[Arc<Archive>], report: &mut Report) {
     let mut all: BTreeMap<&str, bool> = BTreeMap::new();
+    // The ids under which an archive keeps each person: some are asked by NHS number, some by local id.
+    let mut ids: BTreeMap<&str, BTreeSet<(usize, &str)>> = BTreeMap::new();
     for planted in &region.instances {
         let withheld = matches!(
             planted.fate,
@@ -226,8 +228,14 @@ fn withheld(region: &Region, archives: &[Arc<Archive>], report: &mut Report) {
         );
         let of = all.entry(planted.instance.person.nhs_number.as_str()).or_insert(true);
         *of &= withheld;
+        let person = &planted.instance.person;
+        let local = person.local_ids.iter().map(|local| (planted.source, local.id.as_str()));
+        ids.entry(person.nhs_number.as_str()).or_default().extend(local);
     }
-    let asked = |number: &str| archives.iter().any(|archive| archive.was_asked_for(number));
+    let asked = |number: &str| {
+        archives.iter().any(|archive| archive.was_asked_for(number))
+            || ids[number].iter().any(|(source, id)| archives[*source].was_asked_for(id))
+    };
     let withheld: Vec<&str> =
         all.iter().filter(|(_, withheld)| **withheld).map(|(number, _)| *number).collect();
     let but_asked = withheld.iter().filter(|number| asked(number)).count();

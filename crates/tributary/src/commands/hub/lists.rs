@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail};
 use hub::context::Hub;
-use platform::clock::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,10 +59,14 @@ pub(super) async fn opt_outs(hub: &Hub, command: &OptOuts, actor: &str) -> Resul
         OptOuts::Import { submitted, returned, date } => {
             let read = |path: &PathBuf| std::fs::read(path).with_context(|| path.display().to_string());
             let checked = match date {
-                Some(text) => day(text)?,
-                None => hub.clock.now(),
+                Some(text) => {
+                    let day = submission::names::Day::parse(text)
+                        .map_err(|_| anyhow::anyhow!("{text}: write a day as 2026-01-31"))?;
+                    day.to_string().parse().with_context(|| format!("{text}: no such day"))?
+                }
+                None => hub.today(),
             };
-            if checked > hub.clock.now() {
+            if checked > hub.today() {
                 bail!("the day of the answer lies in the future");
             }
             let taken =
@@ -79,14 +82,6 @@ pub(super) async fn opt_outs(hub: &Hub, command: &OptOuts, actor: &str) -> Resul
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Midnight of a day written year first.
-fn day(text: &str) -> Result<Timestamp> {
-    let day = submission::names::Day::parse(text)
-        .map_err(|_| anyhow::anyhow!("{text}: write a day as 2026-01-31"))?;
-    let date = day.to_string().parse().with_context(|| format!("{text}: no such day"))?;
-    Ok(Timestamp::from_date(date))
 }
 
 pub(super) async fn objections(hub: &Hub, command: &Objections, actor: &str) -> Result<ExitCode> {

@@ -47,7 +47,9 @@ pub(crate) enum Command {
         /// Its handle, as the list gives it
         id: String,
     },
-    /// It never goes on; what was received of it is destroyed
+    /// It never goes on; what was received of it, and is not cleared yet, is destroyed
+    ///
+    /// A rejected study is never asked for again. A held row is withdrawn, and its clinical record rejected with it.
     Reject {
         /// Its handle, as the list gives it
         id: String,

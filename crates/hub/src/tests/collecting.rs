@@ -1,0 +1,347 @@
+//! A hub and a live archive: what is asked for, once and of whom; what came too early; what a mended sheet sets free.
+
+use super::{CONFIG, HOUR, House};
+use crate::cohort::{Import, import};
+use crate::context::Hub;
+use crate::enrol::{Enrolled, enrol};
+use crate::objections::objections_taken;
+use crate::pipeline::nightly::night;
+use crate::pipeline::review;
+use crate::service::Service;
+use crate::store::{Instance as Row, Spooled, Study};
+use deid::identity::NhsNumber;
+use platform::clock::{ManualClock, Timestamp};
+use platform::jobs::{self, Job};
+use platform::testing::TempDir;
+use sim::encode::Syntax;
+use sim::images::{Instance, ct_study};
+use sim::pacs::{Archive, Manners, Operation, Running};
+use std::io::Write;
+use std::sync::Arc;
+
+/// A hub that serves one trust, and its archive.
+struct Region {
+    hub: Arc<Hub>,
+    service: Service,
+    archive: Running,
+    clock: ManualClock,
+    _dir: TempDir,
+}
+
+impl Region {
+    /// `more` lines stand in the archive's section, `top` before all others.
+    async fn new(images: Vec<Instance>, more: &str, top: &str) -> Self {
+        let archive = Archive::new(Manners::plain("ROYAL_PACS"), images).serve().await.unwrap();
+        let place =
+            format!("host = \"127.0.0.1\"\nport = {}\nissuer = \"ZZ1-PAS\"\n{more}", archive.address.port());
+        let text = CONFIG.replacen("host = \"pacs.royal.example\"\nport = 104", &place, 1);
+        let House { hub, clock, dir, .. } = House::with(&format!("{top}{text}")).await;
+        let hub = Arc::new(hub);
+        let service = Service::start(Arc::clone(&hub)).await.unwrap();
+        Self { hub, service, archive, clock, _dir: dir }
+    }
+
+    async fn sheet(&self, text: &str) -> Enrolled {
+        let (hub, served) = (&self.hub, &self.hub.projects[0]);
+        let options = Import {
+            project: &served.project,
+            map: &[],
+            dates: None,
+            issuer: Some("ZZ1-PAS"),
+            arm: None,
+            worksheet: None,
+            placeholders: &[],
+            today: hub.today(),
+            sheet_bytes_max: 1 << 20,
+            sheet_rows_max: 1000,
+        };
+        let sheet = import(text.as_bytes(), &options, &hub.custody).unwrap();
+        assert_eq!(sheet.problems, []);
+        enrol(
+            hub,
+            served,
+            "RX1",
+            &sheet,
+            &submission::digest::Digest::of(text.as_bytes()).to_string(),
+            "test",
+        )
+        .await
+        .unwrap()
+    }
+
+    /// Submits the person, by NHS number, with a birth date.
+    async fn submit(&self, of: &Instance, birth: &str) -> Enrolled {
+        let number = &of.person.nhs_number;
+        let row = format!("NHS Number,DOB,Status,Swab Date\n{number},{birth},positive,2020-06-01\n");
+        let enrolled = self.sheet(&row).await;
+        let key =
+            deid::identity::PersonKey::Nhs(deid::custody::Sensitive::new(NhsNumber::parse(number).unwrap()));
+        let found = self.hub.linkage.find(&key, &self.hub.custody).await.unwrap().unwrap();
+        let mark = crate::linkage::OptOutMark {
+            kind: "national".into(),
+            permitted: true,
+            checked: self.hub.today(),
+        };
+        self.hub.linkage.mark_opt_outs(&[(found.person, mark)]).await.unwrap();
+        enrolled
+    }
+
+    /// An object that nobody asked for.
+    async fn push(&self, image: &Instance) {
+        let hub = &self.hub;
+        let mut arriving = hub.spool.begin().unwrap();
+        arriving.write_all(&image.file(Syntax::ExplicitLittle)).unwrap();
+        let (id, bytes) = arriving.finish().unwrap();
+        let now = hub.clock.now();
+        let token = hub.linkage.token(crate::linkage::TokenKind::Instance, &image.uid);
+        let bytes = i64::try_from(bytes).unwrap();
+        let object =
+            Spooled { id: id.clone(), source: "royal".into(), token, bytes, received_us: now.as_micros() };
+        let mut tx = hub.store.write().await.unwrap();
+        hub.store.spooled(&mut tx, &object).await.unwrap();
+        jobs::enqueue(&mut tx, &Job::now("deidentify", id), now).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Works all that is due.
+    async fn work(&self) -> Option<Timestamp> {
+        self.service.run_until_idle().await.unwrap()
+    }
+
+    fn retrievals(&self) -> usize {
+        self.archive.archive.asked().iter().filter(|asked| asked.operation != Operation::Find).count()
+    }
+
+    async fn studies(&self) -> Vec<Study> {
+        let mut all = Vec::new();
+        for row in self.hub.store.rows("nccid").await.unwrap() {
+            all.extend(self.hub.store.studies_of_row(&row.id).await.unwrap());
+        }
+        all
+    }
+
+    /// The one study: its state and reason.
+    async fn study(&self) -> (String, Option<String>) {
+        let studies = self.studies().await;
+        assert_eq!(studies.len(), 1);
+        (studies[0].state.clone(), studies[0].reason.clone())
+    }
+
+    async fn instances(&self) -> Vec<Row> {
+        let mut all = Vec::new();
+        for state in crate::status::INSTANCE_STATES {
+            all.extend(self.hub.store.instances_in("nccid", state).await.unwrap());
+        }
+        all
+    }
+
+    /// The states of all instances, with their reasons.
+    async fn states(&self) -> Vec<String> {
+        let word = |row: Row| match row.reason {
+            Some(reason) => format!("{} {reason}", row.state),
+            None => row.state,
+        };
+        let mut all: Vec<String> = self.instances().await.into_iter().map(word).collect();
+        all.sort();
+        all
+    }
+}
+
+fn held(code: &str) -> (String, Option<String>) {
+    ("held".into(), Some(code.into()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_study_that_is_here_is_not_fetched_again_and_takes_no_place_of_the_hour() {
+    let first = ct_study(1, 2, 16);
+    let region = Region::new(first.clone(), "studies_per_hour = 1", "").await;
+    region.submit(&first[0], &first[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!((region.retrievals(), region.states().await), (1, vec!["cleared".to_owned(); 2]));
+    // The next night the archive has one more study of the person: the only place of the hour is that one's.
+    let mut second = ct_study(2, 1, 16);
+    second[0].person = Arc::clone(&first[0].person);
+    region.archive.archive.add(second.remove(0));
+    region.clock.advance(25 * HOUR);
+    region.work().await;
+    assert_eq!((region.retrievals(), region.states().await), (2, vec!["cleared".to_owned(); 3]));
+    region.clock.advance(25 * HOUR);
+    region.work().await;
+    assert_eq!(region.retrievals(), 2);
+    let mut reader = region.hub.store.db().read().await.unwrap();
+    let counts = jobs::counts(&mut reader, region.hub.clock.now()).await.unwrap();
+    let retrieved: u64 = counts.iter().filter(|c| c.kind == "retrieve").map(|c| c.jobs).sum();
+    assert_eq!(retrieved, 2, "one retrieval a study, however many nights");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_archive_outside_its_hours_owes_waits_for_their_beginning() {
+    let images = ct_study(1, 1, 16);
+    let hours = "query_window = { start = \"02:00\", end = \"05:00\" }";
+    let region = Region::new(images.clone(), hours, "").await;
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    let next = region.work().await.unwrap();
+    assert_eq!(next.to_utc().to_rfc3339(), "2026-11-02T02:00:00+00:00");
+    assert!(region.archive.archive.asked().is_empty());
+    region.clock.advance_to(next);
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_listed_by_local_id_is_recognised_although_the_object_states_a_number() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(Vec::new(), "", "").await;
+    let person = &images[0].person;
+    let row = format!(
+        "MRN,DOB,Status,Swab Date\n{},{},positive,2020-06-01\n",
+        person.local_id("ZZ1-PAS").unwrap(),
+        person.birth.iso()
+    );
+    region.sheet(&row).await;
+    region.push(&images[0]).await;
+    region.work().await;
+    // Without a number nobody can be checked for an opt-out: held for that, and not as a stranger's.
+    assert_eq!(region.states().await, ["held opt-out-no-nhs-number"]);
+    assert!(region.instances().await[0].person.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_stands_for_nobody_here_is_no_identity_in_an_object() {
+    let images = ct_study(1, 1, 16);
+    let number = &images[0].person.nhs_number;
+    let placeholders = format!("[identity]\nplaceholders = [\"{number}\"]\n");
+    let mut other = images.clone();
+    Arc::make_mut(&mut other[0].person).local_ids.clear();
+    let region = Region::new(Vec::new(), "", &placeholders).await;
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.push(&other[0]).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["held identity-unknown"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pushed_before_its_sheet_goes_on_when_the_sheet_comes() {
+    let images = ct_study(1, 2, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    region.push(&images[0]).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["held unrequested"]);
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared", "cleared"]);
+    assert!(region.instances().await.iter().all(|row| row.study.is_some() && row.person.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pushed_before_its_sheet_goes_on_without_an_archive_that_answers() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(Vec::new(), "paused = true", "").await;
+    region.push(&images[0]).await;
+    region.work().await;
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expired_before_its_sheet_is_fetched() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    region.push(&images[0]).await;
+    region.work().await;
+    region.clock.advance(24 * HOUR * 31);
+    night(&region.hub).await.unwrap();
+    assert_eq!(region.states().await, ["rejected unrequested-expired"]);
+    assert!(region.hub.store.live_spool().await.unwrap().is_empty());
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!((region.retrievals(), region.states().await), (1, vec!["cleared".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_objection_by_local_id_stops_whom_the_sheet_names_by_number() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    let id = images[0].person.local_id("ZZ1-PAS").unwrap();
+    let list = format!("MRN\n{id}\n");
+    let taken = objections_taken(&region.hub, "RX1", list.as_bytes(), Some("ZZ1-PAS"), "test").await.unwrap();
+    assert_eq!((taken.0, taken.1.len()), (1, 0));
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!((region.retrievals(), region.study().await), (0, held("withheld-under-other-id")));
+    region.push(&images[0]).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["held withheld-under-other-id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ids_of_a_line_of_objections_count() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    let (number, id) = (&images[0].person.nhs_number, images[0].person.local_id("ZZ1-PAS").unwrap());
+    // The sheet knows the person by local id; the list by both.
+    let list = format!("NHS Number,MRN\n{number},{id}\n");
+    objections_taken(&region.hub, "RX1", list.as_bytes(), Some("ZZ1-PAS"), "test").await.unwrap();
+    let row =
+        format!("MRN,DOB,Status,Swab Date\n{id},{},positive,2020-06-01\n", images[0].person.birth.iso());
+    region.sheet(&row).await;
+    region.work().await;
+    let rows = region.hub.store.rows("nccid").await.unwrap();
+    assert_eq!(rows[0].reason.as_deref(), Some("objected"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_birth_date_that_was_wrong_and_is_corrected_lets_the_person_go_on() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    region.submit(&images[0], "1931-05-06").await;
+    region.work().await;
+    assert_eq!((region.retrievals(), region.study().await), (0, held("identity-unconfirmed")));
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared"]);
+    assert_eq!(region.study().await.0, "retrieved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_study_that_a_person_rejected_is_never_asked_for() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    region.submit(&images[0], "1931-05-06").await;
+    region.work().await;
+    let study = region.studies().await.remove(0);
+    review::reject(&region.hub, &study.id, "reviewer", "not-the-person").await.unwrap();
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.clock.advance(25 * HOUR);
+    region.work().await;
+    let rejected = ("excluded".to_owned(), Some("not-the-person".to_owned()));
+    assert_eq!((region.retrievals(), region.study().await), (0, rejected));
+    region.push(&images[0]).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["held study-rejected"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_a_person_rejected_is_withdrawn_with_its_record() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    let row = format!(
+        "NHS Number,DOB,Status,Swab Date\n{},{},positive,2020-06-01\n",
+        images[0].person.nhs_number,
+        images[0].person.birth.iso()
+    );
+    region.sheet(&row).await;
+    region.work().await;
+    let row = region.hub.store.rows("nccid").await.unwrap().remove(0);
+    assert_eq!(row.reason.as_deref(), Some("opt-out-not-submitted"));
+    review::reject(&region.hub, &row.id, "reviewer", "asked-by-the-trust").await.unwrap();
+    let row = region.hub.store.row(&row.id).await.unwrap().unwrap();
+    assert_eq!((row.state.as_str(), row.reason.as_deref()), ("withdrawn", Some("asked-by-the-trust")));
+    let record = region.hub.store.clinical(&row.id).await.unwrap().unwrap();
+    assert_eq!(record.state, "rejected");
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.clock.advance(25 * HOUR);
+    region.work().await;
+    assert!(region.archive.archive.asked().is_empty());
+}
