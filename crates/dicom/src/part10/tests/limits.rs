@@ -69,14 +69,15 @@ fn limits_hold_for_values_elements_items_and_fragments() {
 
 #[test]
 fn elements_in_descending_order_take_no_square_of_their_number() {
-    let few: Vec<u8> = (0..500u16).rev().flat_map(|n| el(0x10, 0x2000 + n, "LO", b"")).collect();
-    let object = open(Box::new(Cursor::new(explicit_file(&few))), &Limits::default()).unwrap();
+    let behind_modality = |rest: Vec<u8>| explicit_file(&[el(8, 0x60, "CS", b"CT"), rest].concat());
+    let few = (0..500u16).rev().flat_map(|n| el(0x10, 0x2000 + n, "LO", b"")).collect();
+    let object = open(Box::new(Cursor::new(behind_modality(few))), &Limits::default()).unwrap();
     assert_eq!(object.dataset.iter().filter(|element| element.tag.0 == 0x10).count(), 500);
     let many = (0..60_000u32).rev().flat_map(|n| {
         let [low, high] = [n & 0xFF, n >> 8].map(|part| u16::try_from(part).unwrap());
         el(0x10 + 2 * high, 0x2000 + low, "LO", b"")
     });
-    assert_eq!(code(&explicit_file(&many.collect::<Vec<u8>>())), "too-many-elements");
+    assert_eq!(code(&behind_modality(many.collect())), "too-many-elements");
 }
 
 #[test]
