@@ -1,7 +1,7 @@
 //! Intake: finds manifests, believes or refuses them, looks at every object, answers with a signed receipt.
 //!
 //! Each step may be cut off anywhere and done again: [`discover`] opens a consignment in one transaction,
-//! [`settle_slice`] settles a slice of its items in one, [`decide`] keeps the one receipt there will be, [`answer`]
+//! [`settle_slice`] settles a slice of its items in one, [`decide`] keeps a receipt, [`answer`]
 //! puts it into the inbox.
 
 mod manifests;
@@ -13,12 +13,13 @@ use crate::error::NationalError;
 use crate::examine::{Expected, examine};
 use crate::fetch::fetch;
 use crate::house::{House, Project};
-use crate::store::{Item, Opened, Settled, Store};
+use crate::store::{Item, Misplaced, Opened, Settled, Store};
 use crate::warehouse;
 use futures::{StreamExt, TryStreamExt};
 use platform::audit::{self, Details};
 use std::collections::BTreeMap;
 use submission::names::Slug;
+use submission::paths::ReceiptPath;
 use submission::receipt::{Outcome, Receipt, Verdict};
 use submission::signed::Signed;
 
@@ -39,20 +40,24 @@ pub async fn settle_slice(
 
 /// Looks again at items that the warehouse could not place, where it may be able to now; the answer is how many it was.
 pub async fn settle_held(house: &House, project: &Project) -> Result<usize, NationalError> {
-    let (mut settled, mut last) = (0, None::<(String, u64)>);
-    loop {
-        let after = last.as_ref().map(|(consignment, n)| (consignment.as_str(), *n));
-        let page = house.store.held_items(project.id(), after, SLICE_ITEMS_MAX).await?;
-        let Some(end) = page.last() else { return Ok(settled) };
-        last = Some((end.consignment.clone(), end.n));
-        let mut ready = Vec::new();
-        for item in page {
-            if warehouse::may_place(house, project, &item).await? {
-                ready.push(item);
+    let mut settled = 0;
+    // One consignment after the other: within one no name comes twice, so no two versions are placed at the same time.
+    for consignment in house.store.consignments_held(project.id()).await? {
+        let mut from = 0;
+        loop {
+            let page = house.store.held_items(&consignment, from, SLICE_ITEMS_MAX).await?;
+            let Some(end) = page.last() else { break };
+            from = end.n + 1;
+            let mut ready = Vec::new();
+            for item in page {
+                if warehouse::may_place(house, project, &item).await? {
+                    ready.push(item);
+                }
             }
+            settled += settle_items(house, project, ready).await?;
         }
-        settled += settle_items(house, project, ready).await?;
     }
+    Ok(settled)
 }
 
 /// Looks at these items and writes down what became of them: one transaction.
@@ -69,13 +74,36 @@ pub(crate) async fn settle_items(
         Ok::<_, NationalError>((item, outcome))
     });
     let settled: Vec<_> = futures::stream::iter(looks).buffered(ITEMS_AT_ONCE).try_collect().await?;
-    house.store.settle(&settled, house.clock.now()).await?;
-    for (item, outcome) in &settled {
+    write_down(house, project, &settled).await?;
+    Ok(settled.len())
+}
+
+/// Writes down what became of items, and sets the warehouse tree right where somebody else was quicker.
+pub(crate) async fn write_down(
+    house: &House,
+    project: &Project,
+    settled: &[(Item, Settled)],
+) -> Result<(), NationalError> {
+    for misplaced in house.store.settle(settled, house.clock.now()).await? {
+        set_right(house, project, misplaced).await?;
+    }
+    for (item, outcome) in settled {
         if let Settled::Quarantined(code, _) | Settled::Held(code, _) = outcome {
             tracing::warn!(item = %format_args!("{}@{}", item.consignment, item.n), code = %code, "set aside");
         }
     }
-    Ok(settled.len())
+    Ok(())
+}
+
+/// Another version was quicker, or a person rejected this one meanwhile: what is to lie there is put there again.
+async fn set_right(house: &House, project: &Project, misplaced: Misplaced) -> Result<(), NationalError> {
+    if let Some(stray) = misplaced.stray {
+        warehouse::take_out(project, &stray).await?;
+    }
+    if let Some(newest) = misplaced.newest {
+        look_at(house, project, &newest).await?;
+    }
+    Ok(())
 }
 
 /// Fetches one object, examines it and finds it its place.
@@ -103,8 +131,10 @@ pub(crate) async fn look_at(house: &House, project: &Project, item: &Item) -> Re
     }
 }
 
-/// Makes and keeps the receipt, once every item is settled. Doing it twice keeps the first.
+/// Makes and keeps the receipt, once every item is settled; or the next one, once what was set aside is accepted after all.
+/// Doing it twice keeps the first of the two.
 pub async fn decide(house: &House, consignment: &Opened) -> Result<(), NationalError> {
+    // Items after the consignment: what was accepted by then is counted there.
     let items = house.store.items(&consignment.id).await?;
     let outcomes = items.iter().map(outcome).collect::<Result<Vec<_>, _>>()?;
     let now = house.clock.now();
@@ -121,7 +151,8 @@ pub async fn decide(house: &House, consignment: &Opened) -> Result<(), NationalE
     let signed = Signed::sign(&receipt, &house.config.signer).and_then(|signed| signed.to_json());
     let text = String::from_utf8(signed.map_err(NationalError::bug)?).map_err(NationalError::bug)?;
     let mut tx = house.store.db().write().await?;
-    if Store::decide(&mut tx, &consignment.id, &text, now).await? {
+    let event = if consignment.revision == 0 { "consignment-taken-in" } else { "receipt-amended" };
+    if Store::decide(&mut tx, consignment, &text, now).await? {
         for (trust, [accepted, quarantined]) in by_trust(&items) {
             let details = Details::new()
                 .id("consignment", &consignment.id)?
@@ -129,7 +160,7 @@ pub async fn decide(house: &House, consignment: &Opened) -> Result<(), NationalE
                 .id("hub_audit_root", &consignment.audit_root.to_string())?
                 .number("accepted", accepted)
                 .number("quarantined", quarantined);
-            audit::append(&mut tx, trust, "intake", "consignment-taken-in", &details, now).await?;
+            audit::append(&mut tx, trust, "intake", event, &details, now).await?;
         }
         tx.commit().await?;
     }
@@ -141,11 +172,16 @@ pub async fn answer(house: &House, project: &Project, consignment: &Opened) -> R
     let Some(receipt) = consignment.receipt.clone() else {
         return Err(NationalError::bug("a consignment is answered before it is decided"));
     };
-    let hub = Slug::parse(&consignment.hub).map_err(NationalError::bug)?;
-    let path = submission::paths::ReceiptPath { hub, sequence: consignment.sequence };
+    let path = receipt_path(consignment)?;
     project.inbox.put(&path.to_string(), receipt.into()).await?;
     house.store.answered(&consignment.id).await?;
     Ok(())
+}
+
+/// The key of the newest receipt.
+fn receipt_path(consignment: &Opened) -> Result<ReceiptPath, NationalError> {
+    let hub = Slug::parse(&consignment.hub).map_err(NationalError::bug)?;
+    Ok(ReceiptPath { hub, sequence: consignment.sequence, revision: consignment.revision.max(1) })
 }
 
 /// Puts the last receipt of a hub again if it is gone from the inbox: a hub that asks again gets the same answer.
@@ -158,7 +194,7 @@ pub(crate) async fn repeat_last_answer(
     let Some(consignment) = house.store.consignment(project.id(), hub.as_str(), last.sequence).await? else {
         return Ok(());
     };
-    let path = submission::paths::ReceiptPath { hub: hub.clone(), sequence: last.sequence };
+    let path = receipt_path(&consignment)?;
     if consignment.receipt.is_some()
         && let Err(platform::objects::ObjectError::NotFound(_)) = project.inbox.head(&path.to_string()).await
     {

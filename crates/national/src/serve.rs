@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::error::NationalError;
 use crate::house::{House, Project};
-use crate::store::{Alert, ItemCount, PartitionCount};
+use crate::store::{Alert, ItemCount, Opened, PartitionCount};
 use crate::{intake, warehouse};
 use platform::clock::Clock;
 use serde::Serialize;
@@ -107,15 +107,23 @@ impl House {
                 }
                 intake::decide(self, &consignment).await?;
             }
-            let decided =
-                self.store.consignment(&consignment.project, &consignment.hub, consignment.sequence).await?;
-            let decided = decided.ok_or_else(|| NationalError::bug("a consignment has gone"))?;
+            let decided = self.reload(&consignment).await?;
             intake::answer(self, project, &decided).await?;
+            if decided.amendments > 0 {
+                intake::decide(self, &decided).await?;
+                intake::answer(self, project, &self.reload(&decided).await?).await?;
+            }
             round.answered += 1;
         }
         round.settled += intake::settle_held(self, project).await?;
         warehouse::retire(self, project).await?;
         Ok(round)
+    }
+
+    async fn reload(&self, consignment: &Opened) -> Result<Opened, NationalError> {
+        let Opened { project, hub, sequence, .. } = consignment;
+        let found = self.store.consignment(project, hub, *sequence).await?;
+        found.ok_or_else(|| NationalError::bug("a consignment has gone"))
     }
 
     /// What can be said of every project.

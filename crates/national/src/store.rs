@@ -8,7 +8,7 @@ mod quarantine;
 
 pub use consignments::{Alert, NewItem, Opened, Taken};
 pub use counts::{ItemCount, PartitionCount};
-pub use holdings::{Holding, Item, Settled};
+pub use holdings::{Holding, Item, Misplaced, Settled, Standing};
 pub use partitions::{Assignment, Rule};
 pub use quarantine::{Quarantined, QuarantinedId};
 

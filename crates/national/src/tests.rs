@@ -2,6 +2,7 @@
 
 mod intake;
 mod quarantine;
+mod versions;
 mod warehouse;
 
 use crate::config::{Config, RawProject, SecretUrl};
@@ -135,20 +136,24 @@ impl Stage {
         Self { house, clock, db, dir }
     }
 
-    async fn receipt(&self, hub: &Hub, sequence: u64) -> Receipt {
-        let path = ReceiptPath { hub: hub.id.clone(), sequence }.to_string();
+    async fn receipt(&self, hub: &Hub, sequence: u64, revision: u32) -> Receipt {
+        let path = ReceiptPath { hub: hub.id.clone(), sequence, revision }.to_string();
         let bytes = self.project().inbox().get(&path).await.unwrap();
         let keys = PinnedKeys::new([national_signer().public_key()]);
         Signed::<Receipt>::from_json(&bytes).unwrap().verify(&keys).unwrap()
     }
 
-    /// The verdicts of a receipt: `accepted` or the code.
+    /// The verdicts of the first receipt: `accepted` or the code.
     async fn verdicts(&self, hub: &Hub, sequence: u64) -> Vec<String> {
+        self.verdicts_of(hub, sequence, 1).await
+    }
+
+    async fn verdicts_of(&self, hub: &Hub, sequence: u64, revision: u32) -> Vec<String> {
         let verdict = |verdict| match verdict {
             Verdict::Accepted => "accepted".to_owned(),
             Verdict::Quarantined { code } => code.to_string(),
         };
-        self.receipt(hub, sequence).await.outcomes.into_iter().map(|o| verdict(o.verdict)).collect()
+        self.receipt(hub, sequence, revision).await.outcomes.into_iter().map(|o| verdict(o.verdict)).collect()
     }
 
     /// Every key of the warehouse.

@@ -17,7 +17,14 @@ pub(crate) async fn place(
     fetched: &Fetched,
     facts: Facts,
 ) -> Result<Settled, NationalError> {
-    if house.store.holds(project.id(), &item.path.item.to_string(), item.sha256).await? {
+    let standing = house.store.standing(item).await?;
+    // A record lies once for each day that brought it; an image once.
+    let is_image = matches!(facts, Facts::Image(_));
+    if is_image
+        && standing.is_held
+        && (standing.is_current || standing.is_overtaken)
+        && item.state != "loaded"
+    {
         return Ok(Settled::Known);
     }
     let centre = match &facts {
@@ -30,7 +37,10 @@ pub(crate) async fn place(
     };
     match facts {
         Facts::Record { kind, centre } => place_record(project, item, fetched, partition, kind, centre).await,
-        Facts::Image(image) => place_image(project, item, fetched, partition, *image).await,
+        Facts::Image(image) => {
+            let put = !standing.is_overtaken;
+            place_image(project, item, fetched, partition, *image, put).await
+        }
     }
 }
 
@@ -54,6 +64,15 @@ pub(crate) async fn retire(house: &House, project: &Project) -> Result<(), Natio
             project.warehouse.delete(&header_key).await?;
         }
         house.store.retired(project.id(), &name, &sha256).await?;
+    }
+    Ok(())
+}
+
+/// Takes something out of the tree again.
+pub(crate) async fn take_out(project: &Project, stray: &Holding) -> Result<(), NationalError> {
+    project.warehouse.delete(&stray.key).await?;
+    if let Some(header_key) = &stray.header_key {
+        project.warehouse.delete(header_key).await?;
     }
     Ok(())
 }
@@ -117,6 +136,7 @@ async fn place_image(
     fetched: &Fetched,
     partition: Partition,
     image: ImageFacts,
+    put: bool,
 ) -> Result<Settled, NationalError> {
     let Some(folder) = project.rules.modality_folders.get(&image.modality) else {
         return Ok(Settled::Held(Code::UnknownModality, image.modality));
@@ -130,8 +150,11 @@ async fn place_image(
         instance: &image.instance,
     };
     let (key, header_key) = (place.image(), place.metadata());
-    fetched.put_into(&project.warehouse, &key).await?;
-    project.warehouse.put(&header_key, image.header.into()).await?;
+    // A version that a later one has overtaken is history: its bytes stay in the inbox.
+    if put {
+        fetched.put_into(&project.warehouse, &key).await?;
+        project.warehouse.put(&header_key, image.header.into()).await?;
+    }
     Ok(Settled::Loaded(Box::new(Holding {
         centre: None,
         study: Some(image.study.into()),

@@ -57,6 +57,8 @@ pub struct ReceiptPath {
     pub hub: Slug,
     /// The sequence number of the manifest that it answers.
     pub sequence: u64,
+    /// 1 for the first answer; more for later ones, which say what was accepted after all.
+    pub revision: u32,
 }
 
 /// The prefix under which everything of one hub lies: `raw-<hub>`.
@@ -150,25 +152,33 @@ impl fmt::Display for ManifestPath {
 }
 
 impl ReceiptPath {
-    /// Reads `receipts-<hub>/<sequence>.json`.
+    /// Reads `receipts-<hub>/<sequence>.json` and, of a later answer, `receipts-<hub>/<sequence>-<revision>.json`.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let [root, name] = split(text)?;
         let hub = Slug::parse(root.strip_prefix("receipts-").ok_or(InvalidName::Item)?)?;
-        let digits = name.strip_suffix(".json").filter(|digits| digits.len() >= 10);
+        let name = name.strip_suffix(".json").ok_or(InvalidName::Item)?;
+        let (digits, revision) = name.split_once('-').unwrap_or((name, "1"));
+        let revision = decimal(revision).and_then(|revision| u32::try_from(revision).ok());
+        let digits = Some(digits).filter(|digits| digits.len() >= 10);
         let sequence = digits.and_then(|digits| {
             decimal(match digits.trim_start_matches('0') {
                 "" => "0",
                 rest => rest,
             })
         });
-        let path = Self { hub, sequence: sequence.ok_or(InvalidName::Item)? };
+        let sequence = sequence.ok_or(InvalidName::Item)?;
+        let path = Self { hub, sequence, revision: revision.ok_or(InvalidName::Item)? };
         if path.to_string() == text { Ok(path) } else { Err(InvalidName::Item) }
     }
 }
 
 impl fmt::Display for ReceiptPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{:010}.json", receipts_root(&self.hub), self.sequence)
+        write!(f, "{}/{:010}", receipts_root(&self.hub), self.sequence)?;
+        match self.revision {
+            1 => f.write_str(".json"),
+            revision => write!(f, "-{revision}.json"),
+        }
     }
 }
 
@@ -234,6 +244,11 @@ mod tests {
         assert_eq!(ReceiptPath::parse(receipt).unwrap().to_string(), receipt);
         assert_eq!(ReceiptPath::parse("receipts-cm/00000000042.json"), Err(InvalidName::Item));
         assert_eq!(ReceiptPath::parse("receipts-cm/0000000000.json").unwrap().sequence, 0);
+        let later = "receipts-cm/0000000042-2.json";
+        assert_eq!(ReceiptPath::parse(later).unwrap().to_string(), later);
+        for bad in ["0000000042-1.json", "0000000042-02.json", "0000000042-.json", "0000000042-2-3.json"] {
+            assert_eq!(ReceiptPath::parse(&format!("receipts-cm/{bad}")), Err(InvalidName::Item), "{bad}");
+        }
     }
 
     #[test]

@@ -57,9 +57,9 @@ impl Document for Receipt {
 }
 
 impl Receipt {
-    /// Its own key in the bucket.
-    pub fn path(&self) -> ReceiptPath {
-        ReceiptPath { hub: self.hub.clone(), sequence: self.sequence }
+    /// The key in the bucket of the first answer, and of later ones: what was set aside may be accepted after all.
+    pub fn path(&self, revision: u32) -> ReceiptPath {
+        ReceiptPath { hub: self.hub.clone(), sequence: self.sequence, revision }
     }
 }
 
@@ -103,6 +103,6 @@ mod tests {
         );
         assert_eq!(serde_json::to_string(&receipt).unwrap(), golden);
         assert_eq!(serde_json::from_str::<Receipt>(&golden).unwrap(), receipt);
-        assert_eq!(receipt.path().to_string(), "receipts-cm/0000000003.json");
+        assert_eq!(receipt.path(1).to_string(), "receipts-cm/0000000003.json");
     }
 }

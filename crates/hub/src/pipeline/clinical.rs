@@ -131,7 +131,8 @@ async fn finish(
                 bytes: c.bytes,
                 clearance: &c.clearance,
             };
-            hub.store.clinical_cleared(&mut tx, &record.id, &c.anchor, &out, now).await?;
+            hub.store.item_cleared(&mut tx, "clinical", &record.id, &out, now).await?;
+            hub.store.clinical_anchored(&mut tx, &record.id, &c.anchor).await?;
             let details = details.id("digest", &c.sha256)?.id("pseudonym", &c.pseudonym)?;
             audit::append(&mut tx, &record.trust, "hub", "record cleared", &details, now).await?;
         }

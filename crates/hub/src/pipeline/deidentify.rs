@@ -1,10 +1,10 @@
 //! Step 4 of an instance: who is it → tags → pixels → verified and written → outbox → row `cleared`, or held by name.
 
 use super::admit::{Admission, admit};
-use crate::context::{Hub, HubError};
+use crate::context::{Hub, HubError, Served};
 use crate::linkage::Identity;
 use crate::spool::SpoolError;
-use crate::store::{Belongs, Instance as Row, Outgoing, Spooled, Store};
+use crate::store::{Arrival, Belongs, Instance as Row, Outgoing, Spooled, Store};
 use bytes::Bytes;
 use deid::instance::{Instance, PixelVerdict, Rejection};
 use deid::pixels::Review;
@@ -31,6 +31,8 @@ enum Verdict {
     Cleared(Cleared),
     /// `held`, `quarantined` or `rejected`, with its reason.
     Stopped(&'static str, String),
+    /// The version that was cleared before, byte for byte: one holding, one more provenance.
+    Same,
 }
 
 struct Cleared {
@@ -49,8 +51,9 @@ enum Written {
 
 /// One step: the payload is the spool object.
 pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
+    let mut steps = Vec::new();
     let Some(object) = hub.store.spool_object(&lease.payload).await? else {
-        return done(hub, lease, Vec::new()).await;
+        return done(hub, lease, steps, false).await;
     };
     let first = match open(hub, &object).await? {
         Ok(instance) => instance,
@@ -58,25 +61,78 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
     };
     let admissions = admit(hub, &object, first.facts()).await?;
     let mut first = Some(first);
-    let mut verdicts = Vec::new();
+    let mut waits = false;
     for admission in admissions {
-        let row = received(hub, &object, &admission).await?;
-        let Some(row) = row else { continue };
+        let row = match stands_on(hub, lease, &object, &admission).await? {
+            Standing::Here(row) => row,
+            Standing::Same(row) => {
+                steps.push((row, Verdict::Same));
+                continue;
+            }
+            Standing::Waits => {
+                waits = true;
+                continue;
+            }
+            Standing::Elsewhere => continue,
+        };
         // Each project cleans its own copy.
         let instance = match first.take() {
             Some(instance) => instance,
             None => match open(hub, &object).await? {
                 Ok(instance) => instance,
                 Err(code) => {
-                    verdicts.push((row, Verdict::Stopped("quarantined", code)));
+                    steps.push((row, Verdict::Stopped("quarantined", code)));
                     continue;
                 }
             },
         };
-        let verdict = judge(hub, &object, &admission, &row, instance).await?;
-        verdicts.push((row, verdict));
+        let verdict = judge(hub, &object, &admission, instance).await?;
+        steps.push((row, verdict));
     }
-    done(hub, lease, verdicts).await
+    done(hub, lease, steps, waits).await
+}
+
+/// What an object is to its instance in one project.
+enum Standing {
+    /// The instance stands on it and is to be judged.
+    Here(Row),
+    /// It brings the very version that went, or goes, already.
+    Same(Row),
+    /// Another version goes first; this one's turn comes when that has arrived.
+    Waits,
+    /// Nothing is to be done with it.
+    Elsewhere,
+}
+
+/// Finds an object its place. Versions go one at a time, in the order in which they were received; they are told apart by
+/// their outgoing bytes.
+async fn stands_on(
+    hub: &Arc<Hub>,
+    lease: &Lease,
+    object: &Spooled,
+    admission: &Admission<'_>,
+) -> Result<Standing, HubError> {
+    let arrival = match received(hub, object, admission, false).await? {
+        Arrival::After(row) => {
+            let has_arrived = row.state == "acknowledged";
+            // Cleaning only to compare costs as much as any cleaning: not at every look while an earlier version is on its way.
+            if (has_arrived || lease.attempts == 1) && is_same_version(hub, object, admission, &row).await? {
+                return Ok(Standing::Same(row));
+            }
+            if !has_arrived {
+                return Ok(Standing::Waits);
+            }
+            received(hub, object, admission, true).await?
+        }
+        arrival => arrival,
+    };
+    Ok(match arrival {
+        Arrival::Ours(row) if matches!(row.state.as_str(), "received" | "held" | "quarantined") => {
+            Standing::Here(row)
+        }
+        Arrival::Ours(_) | Arrival::Unwanted => Standing::Elsewhere,
+        Arrival::Early | Arrival::After(_) => Standing::Waits,
+    })
 }
 
 async fn open(
@@ -99,8 +155,13 @@ async fn open(
     opened.await.unwrap_or_else(|_| Ok(Err("engine-failed".to_owned())))
 }
 
-/// Makes or moves the instance's row; `None` where another copy has gone further already.
-async fn received(hub: &Hub, object: &Spooled, admission: &Admission<'_>) -> Result<Option<Row>, HubError> {
+/// Makes or moves the instance's row.
+async fn received(
+    hub: &Hub,
+    object: &Spooled,
+    admission: &Admission<'_>,
+    supersedes: bool,
+) -> Result<Arrival, HubError> {
     let (store, now) = (hub.store.clone(), hub.clock.now());
     let (project, study) =
         (admission.served.project.name.clone(), admission.study.as_ref().map(|s| s.id.clone()));
@@ -116,18 +177,30 @@ async fn received(hub: &Hub, object: &Spooled, admission: &Admission<'_>) -> Res
                 token: &object.token,
                 spool: &object.id,
             };
-            store.instance_received(tx, &belongs, now).await
+            store.instance_received(tx, &belongs, supersedes, now).await
         })
     });
-    let (row, ours) = written.await?;
-    Ok((ours && matches!(row.state.as_str(), "received" | "held" | "quarantined")).then_some(row))
+    Ok(written.await?)
+}
+
+/// Whether the object, cleaned, is byte for byte what its instance was last cleared as. No doubt is asked about: nothing of
+/// it leaves.
+async fn is_same_version(
+    hub: &Arc<Hub>,
+    object: &Spooled,
+    admission: &Admission<'_>,
+    row: &Row,
+) -> Result<bool, HubError> {
+    let Some(person) = &admission.person else { return Ok(false) };
+    let Ok(instance) = open(hub, object).await? else { return Ok(false) };
+    let cleaned = cleaned(hub, object, admission.served, person, instance, Review::Released).await?;
+    Ok(cleaned.is_ok_and(|(cleared, _)| row.digest.as_ref() == Some(&cleared.digest)))
 }
 
 async fn judge(
     hub: &Arc<Hub>,
     object: &Spooled,
     admission: &Admission<'_>,
-    row: &Row,
     instance: Instance<deid::state::Identifiable>,
 ) -> Result<Verdict, HubError> {
     let held = |code: &str| Ok(Verdict::Stopped("held", code.to_owned()));
@@ -137,30 +210,44 @@ async fn judge(
     let (Some(trust), Some(person)) = (&admission.trust, &admission.person) else {
         return held("identity-unknown");
     };
-    if let Some(shut) = hub.gates(admission.served).shut(trust, person, hub.clock.now()).await? {
+    let served = admission.served;
+    if let Some(shut) = hub.gates(served).shut(trust, person, hub.clock.now()).await? {
         return held(shut.code);
     }
-    let served = admission.served;
+    // A person has looked at this object, not at another version of it.
+    let released =
+        hub.store.last_decision(&object.id, ["release", "hold"]).await?.as_deref() == Some("release");
+    let review = if released { Review::Released } else { Review::Pending };
+    match cleaned(hub, object, served, person, instance, review).await? {
+        Ok((cleared, written)) => {
+            put(hub, &served.project.name, &cleared.digest, written).await?;
+            Ok(Verdict::Cleared(cleared))
+        }
+        Err((state, reason)) => Ok(Verdict::Stopped(state, reason)),
+    }
+}
+
+/// Cleans an object for a project, as this person's.
+async fn cleaned(
+    hub: &Arc<Hub>,
+    object: &Spooled,
+    served: &Served,
+    person: &str,
+    instance: Instance<deid::state::Identifiable>,
+    review: Review,
+) -> Result<Result<(Cleared, Written), Stopped>, HubError> {
     let project = &served.project.name;
     let Some(subject) = hub.linkage.subject(project, person, &served.engine, &hub.custody).await? else {
-        return held("identity-unknown");
+        return Ok(Err(("held", "identity-unknown".to_owned())));
     };
     let known =
         hub.linkage.identity(person).await?.map(|i| needles(i.expose(&hub.custody))).unwrap_or_default();
-    let released = hub.store.last_decision(&row.id, ["release", "hold"]).await?.as_deref() == Some("release");
-    let review = if released { Review::Released } else { Review::Pending };
     let in_memory = object.bytes <= IN_MEMORY_BYTES_MAX;
     let (hub_, name) = (Arc::clone(hub), project.clone());
     let cleaned = tokio::task::spawn_blocking(move || {
         clean(&hub_, &name, instance, &subject, &known, review, in_memory)
     });
-    let cleaned = cleaned.await.unwrap_or_else(|_| Ok(Err(("quarantined", "engine-failed".to_owned()))));
-    let (cleared, written) = match cleaned? {
-        Ok(cleared) => cleared,
-        Err((state, reason)) => return Ok(Verdict::Stopped(state, reason)),
-    };
-    put(hub, project, &cleared.digest, written).await?;
-    Ok(Verdict::Cleared(cleared))
+    cleaned.await.unwrap_or_else(|_| Ok(Err(("quarantined", "engine-failed".to_owned()))))
 }
 
 type Stopped = (&'static str, String);
@@ -254,7 +341,7 @@ pub(crate) fn needles(identity: &Identity) -> Vec<Needle> {
 }
 
 async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) -> Result<Outcome, HubError> {
-    let mut verdicts = Vec::new();
+    let (mut steps, mut waits) = (Vec::new(), false);
     let mut tx = hub.store.write().await?;
     let mut projects = hub.store.projects_expecting(&object.source, &object.token).await?;
     if projects.is_empty() {
@@ -270,25 +357,35 @@ async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) ->
             token: &object.token,
             spool: &object.id,
         };
-        let (row, ours) = hub.store.instance_received(&mut tx, &belongs, hub.clock.now()).await?;
-        if ours {
-            verdicts.push((row, Verdict::Stopped("quarantined", code.clone())));
+        match hub.store.instance_received(&mut tx, &belongs, true, hub.clock.now()).await? {
+            Arrival::Ours(row) => steps.push((row, Verdict::Stopped("quarantined", code.clone()))),
+            Arrival::Early | Arrival::After(_) => waits = true,
+            Arrival::Unwanted => {}
         }
     }
     tx.commit().await?;
-    done(hub, lease, verdicts).await
+    done(hub, lease, steps, waits).await
 }
 
 /// A lost lease, as it is told within a group of commits.
 const LEASE_LOST: &str = "lease-lost";
 
 /// The facts, the audit and the end of the job, in one transaction; that of other steps that end at the same moment too.
-async fn done(hub: &Hub, lease: &Lease, verdicts: Vec<(Row, Verdict)>) -> Result<Outcome, HubError> {
+/// `waits`: it does not end; the object is looked at again, later and later.
+async fn done(
+    hub: &Hub,
+    lease: &Lease,
+    verdicts: Vec<(Row, Verdict)>,
+    waits: bool,
+) -> Result<Outcome, HubError> {
     let (store, now, held) = (hub.store.clone(), hub.clock.now(), lease.clone());
     let committed = hub.commits.submit(move |tx| {
         Box::pin(async move {
             for (row, verdict) in &verdicts {
                 settle(&store, tx, row, verdict, now).await?;
+            }
+            if waits {
+                return Ok(());
             }
             jobs::complete(tx, &held, now).await.map_err(|error| match error {
                 JobError::Db(error) => error,
@@ -297,6 +394,7 @@ async fn done(hub: &Hub, lease: &Lease, verdicts: Vec<(Row, Verdict)>) -> Result
         })
     });
     match committed.await {
+        Ok(()) if waits => Ok(Outcome::RetryLater { at: None, code: "earlier-version-first" }),
         Ok(()) => Ok(Outcome::Finished),
         Err(DbError::Refused(code)) if code == LEASE_LOST => {
             Ok(Outcome::RetryLater { at: None, code: LEASE_LOST })
@@ -323,14 +421,20 @@ async fn settle(
                 bytes: c.bytes,
                 clearance: &c.clearance,
             };
-            store.instance_cleared(tx, &row.id, &out, now).await?;
+            // Whoever was quicker, a person or this step run twice, has moved it on.
+            if !store.item_cleared(tx, "instance", &row.id, &out, now).await? {
+                return Ok(());
+            }
             let details = details.and_then(|d| d.id("digest", &c.digest));
             ("instance cleared", details.and_then(|d| d.id("pseudonym", &c.pseudonym)))
         }
         Verdict::Stopped(state, reason) => {
-            store.instance_is(tx, &row.id, state, Some(reason), now).await?;
+            if !store.instance_is(tx, &row.id, state, Some(reason), now).await? {
+                return Ok(());
+            }
             ("instance stopped", details.map(|d| d.code("state", state)))
         }
+        Verdict::Same => ("instance received again", details),
     };
     let of_audit = |error| match error {
         AuditError::Db(error) => error,

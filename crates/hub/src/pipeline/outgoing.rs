@@ -84,7 +84,9 @@ pub(super) async fn withdrawn(
     now: Timestamp,
 ) -> Result<(), HubError> {
     for Fallen { item, state, code } in fallen {
-        hub.store.item_withdrawn(tx, item, state, Some(code), now).await?;
+        if !hub.store.item_withdrawn(tx, item, state, Some(code), now).await? {
+            continue;
+        }
         if *state == "received" {
             again(hub, tx, &item.kind, &item.id, now).await?;
         }
@@ -118,7 +120,10 @@ pub(crate) async fn again(
                     ("retrieve", study, Some(worker_of(&row.source)))
                 }
                 // It was pushed unasked: whoever pushed it may do so again.
-                (None, None) => return Ok(hub.store.instance_is(tx, id, "missing", None, now).await?),
+                (None, None) => {
+                    hub.store.instance_is(tx, id, "missing", None, now).await?;
+                    return Ok(());
+                }
             }
         }
     };

@@ -26,15 +26,19 @@ pub struct Receipts {
     pub not_believed: Vec<(i64, &'static str)>,
 }
 
-/// Looks for the receipt of every consignment of a project that was sent. Asked as often as one likes.
+/// Looks for the receipt of every consignment of a project that was sent, and for a later one where something was refused:
+/// the national house may accept after all what it had set aside. Asked as often as one likes.
 pub async fn receipts(hub: &Hub, served: &Served) -> Result<Receipts, HubError> {
-    let mut found = Receipts::default();
-    for consignment in hub.store.consignments_in(&served.project.name, "sent").await? {
-        let Some(bytes) = look(hub, served, &consignment).await? else {
-            found.waiting += 1;
+    let (mut found, project) = (Receipts::default(), served.project.name.as_str());
+    let mut consignments = hub.store.consignments_in(project, "sent").await?;
+    consignments.extend(hub.store.consignments_refused(project).await?);
+    for consignment in consignments {
+        let of = if consignment.state == "sent" { "sent" } else { "refused" };
+        let Some(bytes) = look(hub, served, &consignment, consignment.receipts + 1).await? else {
+            found.waiting += usize::from(of == "sent");
             continue;
         };
-        let items = hub.store.items(&consignment.id, "sent").await?;
+        let items = hub.store.items(&consignment.id, of).await?;
         match believe(hub, served, &consignment, &items, &bytes) {
             Ok(receipt) => {
                 settle(hub, &consignment, &items, &receipt, &Digest::of(&bytes)).await?;
@@ -51,9 +55,14 @@ pub async fn receipts(hub: &Hub, served: &Served) -> Result<Receipts, HubError> 
     Ok(found)
 }
 
-async fn look(hub: &Hub, served: &Served, consignment: &Consignment) -> Result<Option<Vec<u8>>, HubError> {
+async fn look(
+    hub: &Hub,
+    served: &Served,
+    consignment: &Consignment,
+    revision: u32,
+) -> Result<Option<Vec<u8>>, HubError> {
     let sequence = u64::try_from(consignment.sequence).unwrap_or(0);
-    let key = ReceiptPath { hub: hub.id.clone(), sequence }.to_string();
+    let key = ReceiptPath { hub: hub.id.clone(), sequence, revision }.to_string();
     match served.inbox.head(&key).await {
         // One that is too large is read as nothing, and so not believed.
         Ok(info) if info.bytes > BYTES_MAX => Ok(Some(Vec::new())),
@@ -111,7 +120,7 @@ pub async fn countersigned(hub: &Hub) -> Result<Vec<Countersigned>, HubError> {
     for served in &hub.projects {
         let project = &served.project.name;
         for consignment in hub.store.consignments_in(project, "receipted").await? {
-            let bytes = look(hub, served, &consignment).await?.unwrap_or_default();
+            let bytes = look(hub, served, &consignment, 1).await?.unwrap_or_default();
             let receipt =
                 Signed::<Receipt>::from_json(&bytes).and_then(|signed| signed.verify(&served.receipt_keys));
             let stands = match receipt {
@@ -146,7 +155,9 @@ async fn settle(
             _ => None,
         };
         let state = if refused.is_some() { "refused" } else { "acknowledged" };
-        hub.store.item_is(&mut tx, &item.kind, &item.id, state, refused, now).await?;
+        if !hub.store.item_is(&mut tx, &item.kind, &item.id, state, refused, now).await? {
+            continue;
+        }
         counts.entry(&item.trust).or_default()[usize::from(refused.is_some())] += 1;
     }
     hub.store.consignment_receipted(&mut tx, &consignment.id, now).await?;

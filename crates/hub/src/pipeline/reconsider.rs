@@ -82,7 +82,9 @@ async fn go_on(
     now: Timestamp,
 ) -> Result<(), HubError> {
     let mut tx = hub.store.write().await?;
-    hub.store.item_is(&mut tx, kind, id, "received", None, now).await?;
+    if !hub.store.item_is(&mut tx, kind, id, "received", None, now).await? {
+        return Ok(());
+    }
     again(hub, &mut tx, kind, id, now).await?;
     let details = Details::new().id("item", id)?;
     audit::append(&mut tx, trust, "hub", event, &details, now).await?;

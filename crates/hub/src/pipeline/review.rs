@@ -292,7 +292,7 @@ pub async fn retry(hub: &Hub, id: &str, actor: &str) -> Result<()> {
     let record = hub.store.clinical(id).await?;
     if let Some(record) = record.filter(|record| matches!(record.state.as_str(), "held" | "refused")) {
         let (mut tx, now, _) = decide(hub, id, &record.trust, "retry", actor, None).await?;
-        hub.store.item_is(&mut tx, "clinical", id, "received", None, now).await?;
+        moved(hub.store.item_is(&mut tx, "clinical", id, "received", None, now).await?, "retry")?;
         again(hub, &mut tx, "clinical", id, now).await?;
         return Ok(tx.commit().await?);
     }
@@ -308,7 +308,7 @@ pub async fn reject(hub: &Hub, id: &str, actor: &str, code: &str) -> Result<()> 
         }
         let trust = row.trust.as_deref().unwrap_or("unattributed");
         let (mut tx, now, _) = decide(hub, id, trust, "reject", actor, Some(code)).await?;
-        hub.store.instance_is(&mut tx, id, "rejected", Some(code), now).await?;
+        moved(hub.store.instance_is(&mut tx, id, "rejected", Some(code), now).await?, "reject")?;
         tx.commit().await?;
         empty_outbox(hub, &row.project, row.digest.as_deref().into_iter()).await?;
         destroy_spent(hub).await?;
@@ -377,10 +377,23 @@ async fn decide(
     Ok((tx, now, decision))
 }
 
+/// A step may have moved it on since it was looked at: then nothing is decided.
+fn moved(is_moved: bool, what: &'static str) -> Result<()> {
+    if is_moved {
+        return Ok(());
+    }
+    Err(ReviewError::NothingToDo { state: "no longer what it was".into(), what })
+}
+
 async fn instance_again(hub: &Hub, row: &Instance, kind: &'static str, actor: &str) -> Result<()> {
     let trust = row.trust.as_deref().unwrap_or("unattributed");
     let (mut tx, now, _) = decide(hub, &row.id, trust, kind, actor, None).await?;
-    hub.store.instance_is(&mut tx, &row.id, "received", None, now).await?;
+    if let Some(spool) = &row.spool {
+        // What is released is the object that was looked at: another version of it is looked at for itself.
+        let decision = Decision { kind, subject: spool, actor, note_code: None };
+        hub.store.decided(&mut tx, &decision, now).await?;
+    }
+    moved(hub.store.instance_is(&mut tx, &row.id, "received", None, now).await?, kind)?;
     again(hub, &mut tx, "instance", &row.id, now).await?;
     Ok(tx.commit().await?)
 }

@@ -124,6 +124,7 @@ CREATE TABLE consignment (
   opened_us    BIGINT NOT NULL,
   sent_us      BIGINT,
   receipted_us BIGINT,
+  receipts     BIGINT NOT NULL DEFAULT 0,        -- answers taken: later ones say what was accepted after all
   UNIQUE (project, sequence),
   UNIQUE (project, date, number)
 );

@@ -1,10 +1,13 @@
 //! Clinical records, consignments and what is in them: from `cleared` to `acknowledged`.
 
 use super::instances::Outgoing;
+use super::states::{bind_from, of_kind};
 use super::{Result, Store, new_id};
 use platform::clock::Timestamp;
 use platform::db::{DbError, Query, Row, Tx, sql};
 
+/// The kinds of item.
+pub(super) const KINDS: [&str; 2] = ["instance", "clinical"];
 /// Rows in one insert of listed names.
 const LISTED_ROWS_MAX: usize = 500;
 
@@ -67,6 +70,8 @@ pub struct Consignment {
     pub manifest: Option<String>,
     /// SHA-256 of the signed manifest, hex.
     pub digest: Option<String>,
+    /// Receipts taken so far.
+    pub receipts: u32,
 }
 
 impl Clinical {
@@ -109,13 +114,9 @@ impl Consignment {
             state: row.get("state")?,
             manifest: row.get("manifest")?,
             digest: row.get("digest")?,
+            receipts: row.get("receipts")?,
         })
     }
-}
-
-/// The table an item of this kind lives in.
-fn table(kind: &str) -> &'static str {
-    if kind == "clinical" { "clinical" } else { "instance" }
 }
 
 impl Store {
@@ -148,30 +149,29 @@ impl Store {
         .await
     }
 
-    /// The record is de-identified and its outbox object is durable.
-    pub async fn clinical_cleared(
+    /// An item is de-identified and its outbox object is durable; `false`: it was moved on meanwhile.
+    pub async fn item_cleared(
         &self,
         tx: &mut Tx,
+        kind: &str,
         id: &str,
-        anchor: &str,
         out: &Outgoing<'_>,
         at: Timestamp,
-    ) -> Result<()> {
-        sql(
-            "UPDATE clinical SET state = 'cleared', reason = NULL, name = $2, pseudonym = $3, digest = $4, bytes = $5,
-                    clearance = $6, consignment = NULL, updated_us = $7, anchor = $8
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(out.name)
-        .bind(out.pseudonym)
-        .bind(out.digest)
-        .bind(i64::try_from(out.bytes).unwrap_or(i64::MAX))
-        .bind(out.clearance)
-        .bind(at.as_micros())
-        .bind(anchor)
-        .run(tx)
-        .await?;
+    ) -> Result<bool> {
+        let query = of_kind!(
+            kind,
+            "UPDATE",
+            "SET state = 'cleared', reason = NULL, name = $2, pseudonym = $3, digest = $4, bytes = $5, clearance = $6,
+                    consignment = NULL, updated_us = $7
+             WHERE id = $1 AND state IN ($8, $9, $10, $11, $12, $13, $14, $15)"
+        );
+        let query = query.bind(id).bind(out.name).bind(out.pseudonym).bind(out.digest).bind(out.bytes);
+        Ok(bind_from(query.bind(out.clearance).bind(at), "cleared").run(tx).await? == 1)
+    }
+
+    /// The anchor date, as a token, that the record was cleared with.
+    pub async fn clinical_anchored(&self, tx: &mut Tx, id: &str, anchor: &str) -> Result<()> {
+        sql("UPDATE clinical SET anchor = $2 WHERE id = $1").bind(id).bind(anchor).run(tx).await?;
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl Store {
         .await
     }
 
-    /// Moves an item to a state with its reason.
+    /// Moves an item to a state, with its reason if it has one; `false`: no move leads there from where it is.
     pub async fn item_is(
         &self,
         tx: &mut Tx,
@@ -196,13 +196,15 @@ impl Store {
         state: &str,
         reason: Option<&str>,
         at: Timestamp,
-    ) -> Result<()> {
-        let text = match table(kind) {
-            "clinical" => "UPDATE clinical SET state = $2, reason = $3, updated_us = $4 WHERE id = $1",
-            _ => "UPDATE instance SET state = $2, reason = $3, updated_us = $4 WHERE id = $1",
-        };
-        sql(text).bind(id).bind(state).bind(reason).bind(at.as_micros()).run(tx).await?;
-        Ok(())
+    ) -> Result<bool> {
+        let query = of_kind!(
+            kind,
+            "UPDATE",
+            "SET state = $2, reason = $3, updated_us = $4
+             WHERE id = $1 AND state IN ($5, $6, $7, $8, $9, $10, $11, $12)"
+        );
+        let query = query.bind(id).bind(state).bind(reason).bind(at);
+        Ok(bind_from(query, state).run(tx).await? == 1)
     }
 
     /// Takes an item back from what leaves: it belongs to no consignment any more and its clearance is void.
@@ -213,19 +215,15 @@ impl Store {
         state: &str,
         reason: Option<&str>,
         at: Timestamp,
-    ) -> Result<()> {
-        let text = match table(&item.kind) {
-            "clinical" => {
-                "UPDATE clinical SET state = $2, reason = $3, updated_us = $4, clearance = NULL, consignment = NULL
-                 WHERE id = $1 AND state IN ('cleared', 'consigned')"
-            }
-            _ => {
-                "UPDATE instance SET state = $2, reason = $3, updated_us = $4, clearance = NULL, consignment = NULL
-                 WHERE id = $1 AND state IN ('cleared', 'consigned')"
-            }
-        };
-        sql(text).bind(&item.id).bind(state).bind(reason).bind(at.as_micros()).run(tx).await?;
-        Ok(())
+    ) -> Result<bool> {
+        let query = of_kind!(
+            item.kind.as_str(),
+            "UPDATE",
+            "SET state = $2, reason = $3, updated_us = $4, clearance = NULL, consignment = NULL
+             WHERE id = $1 AND state IN ('cleared', 'consigned')"
+        );
+        let query = query.bind(&item.id).bind(state).bind(reason).bind(at);
+        Ok(query.run(tx).await? == 1)
     }
 
     /// How much of a project is held, by reason code; of several codes the first counts.
@@ -338,6 +336,19 @@ impl Store {
         .await
     }
 
+    /// The consignments of a project that were answered, and of which something was refused that may yet be accepted.
+    pub async fn consignments_refused(&self, project: &str) -> Result<Vec<Consignment>> {
+        self.all(
+            "/* store: refused */ SELECT * FROM consignment c WHERE project = $1 AND state = 'receipted'
+               AND (EXISTS (SELECT 1 FROM instance i WHERE i.consignment = c.id AND i.state = 'refused')
+                 OR EXISTS (SELECT 1 FROM clinical r WHERE r.consignment = c.id AND r.state = 'refused'))
+             ORDER BY sequence",
+            &[project],
+            Consignment::read,
+        )
+        .await
+    }
+
     /// Opens a consignment: its sequence number and date are fixed with this row and never used again.
     pub async fn consignment_opened(
         &self,
@@ -370,15 +381,12 @@ impl Store {
         consignment: &str,
         at: Timestamp,
     ) -> Result<bool> {
-        let text = match table(&item.kind) {
-            "clinical" => {
-                "UPDATE clinical SET state = 'consigned', consignment = $2, updated_us = $3 WHERE id = $1 AND state = 'cleared'"
-            }
-            _ => {
-                "UPDATE instance SET state = 'consigned', consignment = $2, updated_us = $3 WHERE id = $1 AND state = 'cleared'"
-            }
-        };
-        Ok(sql(text).bind(&item.id).bind(consignment).bind(at.as_micros()).run(tx).await? == 1)
+        let query = of_kind!(
+            item.kind.as_str(),
+            "UPDATE",
+            "SET state = 'consigned', consignment = $2, updated_us = $3 WHERE id = $1 AND state = 'cleared'"
+        );
+        Ok(query.bind(&item.id).bind(consignment).bind(at).run(tx).await? == 1)
     }
 
     /// The manifest is signed, and lists these names with these digests.
@@ -408,25 +416,27 @@ impl Store {
         Ok(())
     }
 
-    /// All objects and the manifest are in the inbox.
+    /// All objects and the manifest are in the inbox; its answers are read (again) from the first.
     pub async fn consignment_sent(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
-        sql("UPDATE consignment SET state = 'sent', sent_us = $2 WHERE id = $1")
+        sql("UPDATE consignment SET state = 'sent', sent_us = $2, receipts = 0 WHERE id = $1")
             .bind(id)
             .bind(at.as_micros())
             .run(tx)
             .await?;
-        for text in [
-            "UPDATE instance SET state = 'sent', updated_us = $2 WHERE consignment = $1 AND state = 'consigned'",
-            "UPDATE clinical SET state = 'sent', updated_us = $2 WHERE consignment = $1 AND state = 'consigned'",
-        ] {
-            sql(text).bind(id).bind(at.as_micros()).run(tx).await?;
+        for kind in KINDS {
+            let query = of_kind!(
+                kind,
+                "UPDATE",
+                "SET state = 'sent', updated_us = $2 WHERE consignment = $1 AND state = 'consigned'"
+            );
+            query.bind(id).bind(at).run(tx).await?;
         }
         Ok(())
     }
 
-    /// The national house has answered for every item.
+    /// The national house has answered for every item, or once more.
     pub async fn consignment_receipted(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
-        sql("UPDATE consignment SET state = 'receipted', receipted_us = $2 WHERE id = $1")
+        sql("UPDATE consignment SET state = 'receipted', receipted_us = $2, receipts = receipts + 1 WHERE id = $1")
             .bind(id)
             .bind(at.as_micros())
             .run(tx)

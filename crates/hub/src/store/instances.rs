@@ -2,7 +2,7 @@
 
 use super::{Result, Store, new_id};
 use platform::clock::Timestamp;
-use platform::db::{DbError, Row, Tx, sql};
+use platform::db::{DbError, Query, Row, Tx, sql};
 
 /// One instance of a project as a source has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,19 @@ pub struct Arrived {
     pub missing: i64,
 }
 
+/// What an arriving object is to its instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// The instance stands on this object.
+    Ours(Instance),
+    /// An earlier version is on its way, or has arrived: this may be a new one.
+    After(Instance),
+    /// An object that came before it is still to be looked at.
+    Early,
+    /// A person has rejected the instance, whatever comes.
+    Unwanted,
+}
+
 /// To whom an arriving instance belongs, as far as is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Belongs<'a> {
@@ -122,6 +135,14 @@ impl Instance {
     }
 }
 
+impl Belongs<'_> {
+    /// `$1` to `$7`.
+    fn bind_to(&self, query: Query) -> Query {
+        let query = query.bind(self.project).bind(self.source).bind(self.token);
+        query.bind(self.trust).bind(self.study).bind(self.person).bind(self.spool)
+    }
+}
+
 impl Spooled {
     fn read(row: &Row) -> std::result::Result<Self, DbError> {
         Ok(Self {
@@ -158,12 +179,14 @@ impl Store {
         self.all("SELECT id FROM spool WHERE destroyed_us IS NULL", &[], |row| row.get("id")).await
     }
 
-    /// Spool objects that no instance needs any more: every project has acknowledged or rejected them.
+    /// Spool objects that no instance needs any more: every project has acknowledged or rejected them, and none waits to
+    /// look at them as a new version.
     pub async fn spent_spool(&self) -> Result<Vec<String>> {
         self.all(
                 "SELECT s.id FROM spool s WHERE s.destroyed_us IS NULL
                    AND EXISTS (SELECT 1 FROM instance i WHERE i.spool = s.id)
-                   AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.spool = s.id AND i.state NOT IN ('acknowledged', 'rejected'))",
+                   AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.spool = s.id AND i.state NOT IN ('acknowledged', 'rejected'))
+                   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'deidentify' AND j.payload = s.id AND j.state <> 'done')",
                 &[],
                 |row| row.get("id"),
             )
@@ -247,44 +270,58 @@ impl Store {
         Ok(found.unwrap_or_default())
     }
 
-    /// An instance has arrived. A new copy takes the place of one that was missing, unreadable or refused; whatever else is
-    /// past `received` keeps its state.
-    ///
-    /// Returns the instance and whether this spool object is the one it now stands on.
+    /// An object of an instance has arrived. It takes the place of one that is missing or has not passed the wall. After a
+    /// version that has, it is put back until that has arrived (see [`Arrival::After`]); `supersedes`: then its place too.
     pub async fn instance_received(
         &self,
         tx: &mut Tx,
         belongs: &Belongs<'_>,
+        supersedes: bool,
         at: Timestamp,
-    ) -> Result<(Instance, bool)> {
-        let instance = sql(
-            "INSERT INTO instance (id, project, source, trust, study, person, token, state, spool, updated_us)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'received', $8, $9)
+    ) -> Result<Arrival> {
+        if self.waits_for_earlier(tx, belongs).await? {
+            return Ok(Arrival::Early);
+        }
+        let taken = sql("/* store: takes the place */ UPDATE instance SET
+               trust = COALESCE($4, trust), study = COALESCE($5, study), person = COALESCE($6, person),
+               spool = $7, state = 'received', reason = NULL, updated_us = $8
+             WHERE project = $1 AND source = $2 AND token = $3 AND (spool IS NULL OR spool <> $7)
+               AND (state IN ('missing', 'received', 'held', 'quarantined', 'refused', $9) OR (state = 'rejected' AND
+                 NOT EXISTS (SELECT 1 FROM decision d WHERE d.kind = 'reject' AND d.subject IN (instance.id, instance.study))))
+             RETURNING *");
+        let taken = belongs.bind_to(taken).bind(at).bind(if supersedes { "acknowledged" } else { "" });
+        if let Some(instance) = taken.first(tx, Instance::read).await? {
+            return Ok(Arrival::Ours(instance));
+        }
+        let added = sql("/* store: arrives */ INSERT INTO instance
+               (project, source, token, trust, study, person, spool, updated_us, id, state)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'received')
              ON CONFLICT (project, source, token) DO UPDATE SET
                trust = COALESCE(instance.trust, excluded.trust),
                study = COALESCE(instance.study, excluded.study),
-               person = COALESCE(instance.person, excluded.person),
-               spool = CASE WHEN instance.state IN ('missing', 'quarantined', 'refused') THEN excluded.spool ELSE instance.spool END,
-               updated_us = CASE WHEN instance.state IN ('missing', 'quarantined', 'refused') THEN excluded.updated_us ELSE instance.updated_us END,
-               state = CASE WHEN instance.state IN ('missing', 'quarantined', 'refused') THEN 'received' ELSE instance.state END
-             RETURNING *",
-        )
-        .bind(new_id())
-        .bind(belongs.project)
-        .bind(belongs.source)
-        .bind(belongs.trust)
-        .bind(belongs.study)
-        .bind(belongs.person)
-        .bind(belongs.token)
-        .bind(belongs.spool)
-        .bind(at.as_micros())
-        .one(tx, Instance::read)
-        .await?;
-        let ours = instance.spool.as_deref() == Some(belongs.spool);
-        Ok((instance, ours))
+               person = COALESCE(instance.person, excluded.person)
+             RETURNING *");
+        let instance = belongs.bind_to(added).bind(at).bind(new_id()).one(tx, Instance::read).await?;
+        Ok(match instance.state.as_str() {
+            _ if instance.spool.as_deref() == Some(belongs.spool) => Arrival::Ours(instance),
+            "rejected" => Arrival::Unwanted,
+            _ => Arrival::After(instance),
+        })
     }
 
-    /// Moves an instance to a state that needs a reason: `held`, `quarantined`, `rejected`, `refused`, or back to `received`.
+    /// Whether an object of the same instance came before this one and is still to be looked at.
+    async fn waits_for_earlier(&self, tx: &mut Tx, belongs: &Belongs<'_>) -> Result<bool> {
+        let earlier = sql("/* store: earlier object */ SELECT s.id FROM spool s
+             WHERE s.source = $1 AND s.token = $2 AND s.id <> $3 AND s.destroyed_us IS NULL
+               AND EXISTS (SELECT 1 FROM spool own WHERE own.id = $3
+                 AND (s.received_us < own.received_us OR (s.received_us = own.received_us AND s.id < own.id)))
+               AND EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'deidentify' AND j.payload = s.id AND j.state = 'open')
+             LIMIT 1");
+        let earlier = earlier.bind(belongs.source).bind(belongs.token).bind(belongs.spool);
+        Ok(earlier.first(tx, |row| row.get::<String>("id")).await?.is_some())
+    }
+
+    /// Moves an instance to a state, with its reason if it has one; `false`: no move leads there from where it is.
     pub async fn instance_is(
         &self,
         tx: &mut Tx,
@@ -292,38 +329,8 @@ impl Store {
         state: &str,
         reason: Option<&str>,
         at: Timestamp,
-    ) -> Result<()> {
-        sql("UPDATE instance SET state = $2, reason = $3, updated_us = $4 WHERE id = $1")
-            .bind(id)
-            .bind(state)
-            .bind(reason)
-            .bind(at.as_micros())
-            .run(tx)
-            .await?;
-        Ok(())
-    }
-
-    /// The instance is de-identified and its outbox object is durable.
-    pub async fn instance_cleared(
-        &self,
-        tx: &mut Tx,
-        id: &str,
-        out: &Outgoing<'_>,
-        at: Timestamp,
-    ) -> Result<()> {
-        sql(
-            "UPDATE instance SET state = 'cleared', reason = NULL, name = $2, pseudonym = $3, digest = $4, bytes = $5,
-                    clearance = $6, consignment = NULL, updated_us = $7
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(out.name)
-        .bind(out.pseudonym)
-        .bind(out.digest)
-        .bind(i64::try_from(out.bytes).unwrap_or(i64::MAX))
-        .bind(out.clearance)
-        .bind(at.as_micros()).run(tx).await?;
-        Ok(())
+    ) -> Result<bool> {
+        self.item_is(tx, "instance", id, state, reason, at).await
     }
 
     /// Spool objects that came unasked, of people or trusts that nobody here knew, and that a sheet of this trust may claim.

@@ -7,11 +7,13 @@ mod consignments;
 mod counts;
 mod instances;
 mod recovery;
+mod states;
 
 pub use cohorts::{CohortRow, NewSheet, NewStudy, Study};
 pub use consignments::{Clinical, Consignment, Item};
 pub use counts::{Count, Decided, Decision, InstanceCount};
-pub use instances::{Arrived, Belongs, Instance, Outgoing, Spooled};
+pub use instances::{Arrival, Arrived, Belongs, Instance, Outgoing, Spooled};
+pub use states::MOVES;
 
 use data_encoding::HEXLOWER;
 use platform::db::{Db, DbError, Migration, Row, Tx, sql};

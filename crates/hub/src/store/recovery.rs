@@ -1,7 +1,8 @@
 //! After a restore: what manifests in the bucket say was sent, although this database does not remember it.
 
-use super::consignments::{Consignment, Item};
+use super::consignments::{Consignment, Item, KINDS};
 use super::instances::Outgoing;
+use super::states::of_kind;
 use super::{Result, Store};
 use platform::clock::Timestamp;
 use platform::db::{Tx, sql};
@@ -16,13 +17,14 @@ impl Store {
 
     /// Empties a consignment that was sealed otherwise than it was sent: its items are cleared, and in none.
     pub async fn consignment_emptied(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
-        for text in [
-            "UPDATE instance SET state = 'cleared', consignment = NULL, updated_us = $2
-             WHERE consignment = $1 AND state = 'consigned'",
-            "UPDATE clinical SET state = 'cleared', consignment = NULL, updated_us = $2
-             WHERE consignment = $1 AND state = 'consigned'",
-        ] {
-            sql(text).bind(id).bind(at.as_micros()).run(tx).await?;
+        for kind in KINDS {
+            let query = of_kind!(
+                kind,
+                "UPDATE",
+                "SET state = 'cleared', consignment = NULL, updated_us = $2
+                 WHERE consignment = $1 AND state = 'consigned'"
+            );
+            query.bind(id).bind(at).run(tx).await?;
         }
         Ok(())
     }
@@ -37,15 +39,15 @@ impl Store {
         at: Timestamp,
     ) -> Result<()> {
         let mut known = 0;
-        for text in [
-            "UPDATE instance SET state = 'sent', reason = NULL, pseudonym = $3, digest = $4, bytes = $5, clearance = $6,
+        for kind in KINDS {
+            let query = of_kind!(
+                kind,
+                "UPDATE",
+                "SET state = 'sent', reason = NULL, pseudonym = $3, digest = $4, bytes = $5, clearance = $6,
                     consignment = $7, updated_us = $8
-             WHERE project = $1 AND name = $2 AND state <> 'rejected'",
-            "UPDATE clinical SET state = 'sent', reason = NULL, pseudonym = $3, digest = $4, bytes = $5, clearance = $6,
-                    consignment = $7, updated_us = $8
-             WHERE project = $1 AND name = $2 AND state <> 'rejected'",
-        ] {
-            known += sql(text)
+                 WHERE project = $1 AND name = $2 AND state <> 'rejected'"
+            );
+            known += query
                 .bind(project)
                 .bind(out.name)
                 .bind(out.pseudonym)
@@ -53,7 +55,7 @@ impl Store {
                 .bind(out.bytes)
                 .bind(out.clearance)
                 .bind(consignment)
-                .bind(at.as_micros())
+                .bind(at)
                 .run(tx)
                 .await?;
         }

@@ -42,7 +42,8 @@ async fn a_study(store: &Store, tx: &mut Tx) -> (CohortRow, Study) {
     (row, study)
 }
 
-async fn arrive(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> (Instance, bool) {
+/// An object of an instance arrives; a version that has arrived at the national house is superseded.
+async fn arrives(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> Arrival {
     let spool = new_id();
     let object =
         Spooled { id: spool.clone(), source: "alder".into(), token: token.into(), bytes: 9, received_us: 1 };
@@ -56,7 +57,21 @@ async fn arrive(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> (Inst
         token,
         spool: &spool,
     };
-    store.instance_received(tx, &belongs, NOW).await.unwrap()
+    store.instance_received(tx, &belongs, true, NOW).await.unwrap()
+}
+
+async fn arrive(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> Instance {
+    match arrives(store, tx, study, token).await {
+        Arrival::Ours(instance) => instance,
+        other => panic!("not taken in: {other:?}"),
+    }
+}
+
+/// Moves an instance through these states.
+async fn goes(store: &Store, tx: &mut Tx, id: &str, states: &[&str]) {
+    for state in states {
+        assert!(store.instance_is(tx, id, state, None, NOW).await.unwrap(), "to {state}");
+    }
 }
 
 #[tokio::test]
@@ -115,8 +130,8 @@ async fn every_listed_instance_is_missing_until_it_arrives_and_states_sum_to_wha
     for (_db, store) in stores().await {
         let mut tx = store.write().await.unwrap();
         let (_, study) = a_study(&store, &mut tx).await;
-        let (instance, ours) = arrive(&store, &mut tx, &study, "a").await;
-        assert!(ours && instance.state == "received");
+        let instance = arrive(&store, &mut tx, &study, "a").await;
+        assert_eq!(instance.state, "received");
         store.instance_is(&mut tx, &instance.id, "held", Some("overlay"), NOW).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(store.arrived(&study).await.unwrap(), Arrived { listed: 3, missing: 2 });
@@ -140,16 +155,128 @@ async fn an_object_waiting_in_the_spool_is_not_missing() {
 }
 
 #[tokio::test]
-async fn a_second_copy_does_not_move_what_has_gone_further() {
+async fn another_object_waits_until_the_version_before_it_has_arrived() {
     for (_db, store) in stores().await {
         let mut tx = store.write().await.unwrap();
         let (_, study) = a_study(&store, &mut tx).await;
-        let (first, _) = arrive(&store, &mut tx, &study, "a").await;
-        let out = Outgoing { name: "2.25.1.dcm", pseudonym: "P", digest: "dd", bytes: 9, clearance: "{}" };
-        store.instance_cleared(&mut tx, &first.id, &out, NOW).await.unwrap();
-        let (second, ours) = arrive(&store, &mut tx, &study, "a").await;
+        let first = arrive(&store, &mut tx, &study, "a").await;
+        for state in ["cleared", "consigned", "sent"] {
+            goes(&store, &mut tx, &first.id, &[state]).await;
+            let Arrival::After(row) = arrives(&store, &mut tx, &study, "a").await else { panic!("taken in") };
+            assert_eq!((&row.id, row.state.as_str(), &row.spool), (&first.id, state, &first.spool));
+        }
+        goes(&store, &mut tx, &first.id, &["acknowledged"]).await;
+        let second = arrive(&store, &mut tx, &study, "a").await;
+        assert_eq!((&second.id, second.state.as_str()), (&first.id, "received"));
+        assert_ne!(second.spool, first.spool);
         tx.commit().await.unwrap();
-        assert_eq!((second.id, second.state.as_str(), ours), (first.id, "cleared", false));
+    }
+}
+
+#[tokio::test]
+async fn a_mended_object_takes_the_place_of_one_that_was_held_unless_a_person_rejected_it() {
+    for (_db, store) in stores().await {
+        let mut tx = store.write().await.unwrap();
+        let (_, study) = a_study(&store, &mut tx).await;
+        let mut spool = arrive(&store, &mut tx, &study, "a").await.spool;
+        for state in ["held", "quarantined", "rejected"] {
+            let row = arrive(&store, &mut tx, &study, "a").await;
+            assert_ne!(row.spool, spool, "by policy only: {state}");
+            spool = row.spool;
+            goes(&store, &mut tx, &row.id, &[state]).await;
+            let decision = Decision { kind: "reject", subject: &row.id, actor: "t", note_code: None };
+            if state == "rejected" {
+                store.decided(&mut tx, &decision, NOW).await.unwrap();
+            }
+        }
+        assert_eq!(arrives(&store, &mut tx, &study, "a").await, Arrival::Unwanted);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn objects_of_an_instance_are_looked_at_in_the_order_in_which_they_came() {
+    for (_db, store) in stores().await {
+        let mut tx = store.write().await.unwrap();
+        let (_, study) = a_study(&store, &mut tx).await;
+        let earlier =
+            Spooled { id: new_id(), source: "alder".into(), token: "a".into(), bytes: 9, received_us: 0 };
+        store.spooled(&mut tx, &earlier).await.unwrap();
+        let job = platform::jobs::Job::now("deidentify", &earlier.id);
+        platform::jobs::enqueue(&mut tx, &job, NOW).await.unwrap();
+        assert_eq!(arrives(&store, &mut tx, &study, "a").await, Arrival::Early);
+        assert!(matches!(arrives(&store, &mut tx, &study, "b").await, Arrival::Ours(_)), "another instance");
+        tx.commit().await.unwrap();
+        assert_eq!(store.spare_spool().await.unwrap(), Vec::<String>::new(), "it waits");
+    }
+}
+
+/// What is on its way out may be taken back.
+const TAKEN_BACK: [&str; 3] = ["held", "quarantined", "received"];
+
+#[tokio::test]
+async fn whatever_is_done_in_whatever_order_only_legal_moves_happen_and_none_twice() {
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+    let states = MOVES.iter().map(|(state, _)| *state).collect::<Vec<_>>();
+    let acts = prop::collection::vec((0..states.len() + 3, 0_usize..3), 1..60);
+    for (_db, store) in stores().await {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut tx = store.write().await.unwrap();
+        let (_, study) = a_study(&store, &mut tx).await;
+        let out = Outgoing { name: "1.dcm", pseudonym: "P", digest: "d", bytes: 1, clearance: "{}" };
+        let mut seen = std::collections::BTreeSet::new();
+        for case in 0..40 {
+            let token = format!("case {case}");
+            let id = arrive(&store, &mut tx, &study, &token).await.id;
+            let mut at = "received".to_owned();
+            for (act, back) in acts.new_tree(&mut runner).unwrap().current() {
+                let mut moved = Vec::new();
+                // Every step may run twice.
+                for _ in 0..2 {
+                    moved.push(match states.get(act) {
+                        Some(state) => store.instance_is(&mut tx, &id, state, None, NOW).await.unwrap(),
+                        None if act == states.len() => {
+                            matches!(arrives(&store, &mut tx, &study, &token).await, Arrival::Ours(_))
+                        }
+                        None if act == states.len() + 1 => {
+                            store.item_cleared(&mut tx, "instance", &id, &out, NOW).await.unwrap()
+                        }
+                        None => {
+                            let item = Item { id: id.clone(), ..an_item() };
+                            let to = TAKEN_BACK[back];
+                            store.item_withdrawn(&mut tx, &item, to, None, NOW).await.unwrap()
+                        }
+                    });
+                }
+                let query = sql("SELECT state FROM instance WHERE id = $1").bind(&id);
+                let now: String = query.one(&mut tx, |row| row.get("state")).await.unwrap();
+                let is_legal = MOVES.iter().any(|(to, from)| *to == now && from.contains(&at.as_str()));
+                let is_back =
+                    matches!(at.as_str(), "cleared" | "consigned") && TAKEN_BACK.contains(&now.as_str());
+                assert!(now == at || is_legal || is_back, "{at} → {now}");
+                assert!(moved[0] || !moved[1], "a step that moved nothing moves nothing when it runs again");
+                assert!(now == at || moved[0]);
+                seen.insert(now.clone());
+                at = now;
+            }
+        }
+        assert_eq!(seen.len(), states.len(), "every state was reached: {seen:?}");
+        tx.rollback().await.unwrap();
+    }
+}
+
+fn an_item() -> Item {
+    Item {
+        kind: "instance".into(),
+        id: String::new(),
+        trust: "RX1".into(),
+        person: "p1".into(),
+        name: "1.dcm".into(),
+        pseudonym: "P".into(),
+        digest: "d".into(),
+        bytes: 1,
+        clearance: "{}".into(),
     }
 }
 
@@ -158,12 +285,12 @@ async fn a_spool_object_is_spent_only_when_every_project_is_done_with_it() {
     for (_db, store) in stores().await {
         let mut tx = store.write().await.unwrap();
         let (_, study) = a_study(&store, &mut tx).await;
-        let (instance, _) = arrive(&store, &mut tx, &study, "a").await;
-        store.instance_is(&mut tx, &instance.id, "refused", Some("digest"), NOW).await.unwrap();
+        let instance = arrive(&store, &mut tx, &study, "a").await;
+        goes(&store, &mut tx, &instance.id, &["cleared", "consigned", "sent", "refused"]).await;
         tx.commit().await.unwrap();
         assert!(store.spent_spool().await.unwrap().is_empty());
         let mut tx = store.write().await.unwrap();
-        store.instance_is(&mut tx, &instance.id, "acknowledged", None, NOW).await.unwrap();
+        goes(&store, &mut tx, &instance.id, &["acknowledged"]).await;
         tx.commit().await.unwrap();
         assert_eq!(store.spent_spool().await.unwrap(), [instance.spool.unwrap()]);
     }
@@ -194,8 +321,8 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         };
         let mut tx = store.write().await.unwrap();
         let (_, study) = a_study(&store, &mut tx).await;
-        let (a, _) = arrive(&store, &mut tx, &study, "a").await;
-        store.instance_cleared(&mut tx, &a.id, &out("1.dcm", "d1"), NOW).await.unwrap();
+        let a = arrive(&store, &mut tx, &study, "a").await;
+        assert!(store.item_cleared(&mut tx, "instance", &a.id, &out("1.dcm", "d1"), NOW).await.unwrap());
         let first = store.consignment_opened(&mut tx, "nccid", 1, "2026-01-01", 1, NOW).await.unwrap();
         tx.commit().await.unwrap();
         let cleared = store.cleared("nccid", "2026-01-01", 9).await.unwrap();
@@ -209,7 +336,9 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         let listed = [("1.dcm".to_owned(), "d1".to_owned())];
         store.consignment_sealed(&mut tx, &first.id, "{}", "m1", &listed).await.unwrap();
         store.consignment_sent(&mut tx, &first.id, NOW).await.unwrap();
-        store.instance_cleared(&mut tx, &a.id, &out("1.dcm", "d2"), NOW).await.unwrap();
+        goes(&store, &mut tx, &a.id, &["acknowledged"]).await;
+        arrive(&store, &mut tx, &study, "a").await;
+        assert!(store.item_cleared(&mut tx, "instance", &a.id, &out("1.dcm", "d2"), NOW).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(store.cleared("nccid", "2026-01-01", 9).await.unwrap(), [], "listed under this date");
         assert_eq!(store.cleared("nccid", "2026-01-02", 9).await.unwrap().len(), 1);
@@ -222,8 +351,8 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         store.consignment_emptied(&mut tx, &second.id, NOW).await.unwrap();
         store.found_sent(&mut tx, "nccid", &out("1.dcm", "d2"), &second.id, NOW).await.unwrap();
         store.found_sent(&mut tx, "nccid", &out("2.dcm", "d3"), &second.id, NOW).await.unwrap();
-        let (b, _) = arrive(&store, &mut tx, &study, "b").await;
-        store.instance_cleared(&mut tx, &b.id, &out("2.dcm", "d3"), NOW).await.unwrap();
+        let b = arrive(&store, &mut tx, &study, "b").await;
+        assert!(store.item_cleared(&mut tx, "instance", &b.id, &out("2.dcm", "d3"), NOW).await.unwrap());
         assert_eq!(store.withheld(&mut tx, "nccid").await.unwrap(), []);
         tx.commit().await.unwrap();
         assert_eq!(store.items(&first.id, "sent").await.unwrap().len(), 1);
@@ -235,7 +364,7 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         assert_eq!(store.sent_before_restore("nccid").await.unwrap(), []);
         assert_eq!(store.items(&first.id, "sent").await.unwrap().len(), 2);
         assert_eq!(store.spent_spool().await.unwrap(), Vec::<String>::new());
-        assert_eq!(store.spare_spool().await.unwrap(), Vec::<String>::new());
+        assert_eq!(store.spare_spool().await.unwrap(), [a.spool.unwrap()], "superseded");
         assert_eq!(store.held_since("nccid", "unrequested", NOW).await.unwrap(), []);
         let mut tx = store.write().await.unwrap();
         store.item_withdrawn(&mut tx, &known[0].0, "held", Some("objected"), NOW).await.unwrap();

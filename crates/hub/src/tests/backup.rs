@@ -38,7 +38,7 @@ async fn a_lost_hub_goes_on_where_the_bucket_says() {
         restore(config(&dir), &file, &private, clock.shared(), Custody::mint()).await.unwrap();
     assert_eq!((restored.consignments, restored.fetched_again), (2, 1));
     assert!(!is_unfinished(&config(&dir)));
-    let house = House { hub, clock, national, dir };
+    let house = House { hub: std::sync::Arc::new(hub), clock, national, dir };
     assert_eq!(house.state(&one).await, state("sent"));
     assert_eq!(house.state(&lost).await, state("missing"));
     // The archive sends again what this hub does not remember, and something new.
@@ -82,7 +82,7 @@ async fn a_consignment_sealed_before_the_backup_and_sent_after_it_is_taken_as_it
     let (hub, restored) =
         restore(config(&dir), &file, &private, clock.shared(), Custody::mint()).await.unwrap();
     assert_eq!(restored.consignments, 1);
-    let house = House { hub, clock, national, dir };
+    let house = House { hub: std::sync::Arc::new(hub), clock, national, dir };
     night(&house.hub).await.unwrap();
     assert_eq!(house.state(&one).await, state("acknowledged"));
     assert_ne!(house.state(&two).await.0, "acknowledged");

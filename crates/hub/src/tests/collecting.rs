@@ -36,7 +36,6 @@ impl Region {
             format!("host = \"127.0.0.1\"\nport = {}\nissuer = \"ZZ1-PAS\"\n{more}", archive.address.port());
         let text = CONFIG.replacen("host = \"pacs.royal.example\"\nport = 104", &place, 1);
         let House { hub, clock, dir, .. } = House::with(&format!("{top}{text}")).await;
-        let hub = Arc::new(hub);
         let service = Service::start(Arc::clone(&hub)).await.unwrap();
         Self { hub, service, archive, clock, _dir: dir }
     }

@@ -6,12 +6,13 @@ mod collecting;
 mod enrol;
 mod review;
 mod sending;
+mod versions;
 
 use crate::config::Config;
 use crate::context::{Hub, Served};
 use crate::linkage::{Identity, OptOutMark};
 use crate::pipeline::deidentify::outbox_name;
-use crate::store::{Belongs, Consignment, Outgoing, Spooled};
+use crate::store::{Arrival, Belongs, Consignment, Outgoing, Spooled};
 use bytes::Bytes;
 use deid::custody::{Custody, Sensitive};
 use platform::clock::{ManualClock, Timestamp};
@@ -19,6 +20,7 @@ use platform::keys::{KeyKind, SecretKey};
 use platform::testing::TempDir;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 use submission::clearance::Clearance;
 use submission::digest::Digest;
@@ -82,7 +84,7 @@ pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// A hub, its folder, and the key of the national house.
 pub(crate) struct House {
-    pub(crate) hub: Hub,
+    pub(crate) hub: Arc<Hub>,
     pub(crate) clock: ManualClock,
     pub(crate) national: Signer,
     pub(crate) dir: TempDir,
@@ -105,7 +107,7 @@ impl House {
         std::fs::write(keys.join("national.pub"), national.public().unwrap().to_string()).unwrap();
         let clock = ManualClock::new(FIRST_NIGHT);
         let config = Config::parse(config, dir.path()).unwrap();
-        let hub = Hub::open(config, clock.shared(), Custody::mint()).await.unwrap();
+        let hub = Arc::new(Hub::open(config, clock.shared(), Custody::mint()).await.unwrap());
         Self { hub, clock, national: Signer::from_seed(national.expose()).unwrap(), dir }
     }
 
@@ -115,7 +117,7 @@ impl House {
         hub.store.db().close().await;
         hub.linkage.db().close().await;
         drop(hub);
-        Self { hub: open(&dir, &clock).await, clock, national, dir }
+        Self { hub: Arc::new(open(&dir, &clock).await), clock, national, dir }
     }
 
     pub(crate) fn served(&self) -> &Served {
@@ -164,7 +166,10 @@ impl House {
             token: &token,
             spool: &spool,
         };
-        let (row, _) = hub.store.instance_received(&mut tx, &belongs, now).await.unwrap();
+        let Arrival::Ours(row) = hub.store.instance_received(&mut tx, &belongs, true, now).await.unwrap()
+        else {
+            panic!("an earlier version is on its way")
+        };
         tx.commit().await.unwrap();
         row.id
     }
@@ -204,7 +209,7 @@ impl House {
             clearance: std::str::from_utf8(&signed).unwrap(),
         };
         let mut tx = hub.store.write().await.unwrap();
-        hub.store.instance_cleared(&mut tx, id, &out, self.clock.now_()).await.unwrap();
+        assert!(hub.store.item_cleared(&mut tx, "instance", id, &out, self.clock.now_()).await.unwrap());
         tx.commit().await.unwrap();
     }
 
@@ -251,7 +256,8 @@ impl House {
     /// Somebody answers, and countersigns this audit root, or the manifest's.
     pub(crate) async fn answer_with(&self, signer: &Signer, refused: &[&str], audit_root: Option<Digest>) {
         for (digest, manifest) in self.manifests().await {
-            let path = ReceiptPath { hub: manifest.hub.clone(), sequence: manifest.sequence }.to_string();
+            let path = ReceiptPath { hub: manifest.hub.clone(), sequence: manifest.sequence, revision: 1 }
+                .to_string();
             let outcome = |entry: &submission::manifest::Entry| {
                 let name = entry.path.item.to_string();
                 let quarantined = Verdict::Quarantined { code: Slug::parse("residue").unwrap() };

@@ -181,7 +181,7 @@ async fn a_name_is_written_once_a_date_and_another_version_waits_for_the_next() 
     night(&house.hub).await.unwrap();
     house.answer(&["2.25.1.dcm"]).await;
     night(&house.hub).await.unwrap();
-    house.clear(&one, &anna, 1, b"second version").await;
+    assert_eq!(house.cleared("royal", &anna, 1, b"second version").await, one);
     assert_eq!(night(&house.hub).await.unwrap().sent, 0, "its name is listed under this date");
     house.clock.advance(3 * HOUR);
     assert_eq!(night(&house.hub).await.unwrap().sent, 1);

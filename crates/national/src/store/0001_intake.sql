@@ -2,7 +2,7 @@
 
 CREATE TABLE consignments (
     id            TEXT PRIMARY KEY,   -- <project>/<hub>/<sequence>; immutable
-    project       TEXT NOT NULL,      -- immutable, as all below but state, receipt and decided_at_us
+    project       TEXT NOT NULL,      -- immutable, as all above 'state'
     hub           TEXT NOT NULL,
     sequence      BIGINT NOT NULL,    -- from 1, without gaps per project and hub
     date          TEXT NOT NULL,      -- of the consignment's folder, YYYY-MM-DD
@@ -12,7 +12,9 @@ CREATE TABLE consignments (
     entries       BIGINT NOT NULL,
     opened_at_us  BIGINT NOT NULL,
     state         TEXT NOT NULL CHECK (state IN ('open', 'decided', 'answered')),
-    receipt       TEXT,               -- the signed receipt, from 'decided' on; immutable then
+    receipt       TEXT,               -- the newest signed receipt, from 'decided' on
+    revision      BIGINT NOT NULL,    -- receipts signed so far; each lies under a key of its own
+    amendments    BIGINT NOT NULL,    -- items accepted after all since the newest receipt was signed
     decided_at_us BIGINT,
     UNIQUE (project, hub, sequence)
 );
@@ -29,7 +31,7 @@ CREATE TABLE items (
     bytes       BIGINT NOT NULL,      -- as cleared
     pseudonym   TEXT NOT NULL,
     trust       TEXT NOT NULL,        -- ODS code
-    supersedes  TEXT,                 -- the version that the hub says it replaces; history, the order of arrival decides
+    supersedes  TEXT,                 -- the version that the hub says it replaces; history, the order of consignments decides
     state       TEXT NOT NULL CHECK (state IN ('pending', 'loaded', 'held', 'quarantined', 'rejected')),
     code        TEXT,                 -- why held or quarantined; kept when rejected
     detail      TEXT,                 -- where in the object; never a value
@@ -38,6 +40,7 @@ CREATE TABLE items (
 );
 CREATE INDEX items_by_state ON items (project, state, code);
 CREATE INDEX items_by_path ON items (project, path);
+CREATE INDEX items_by_name ON items (project, name, state);
 CREATE INDEX items_pending ON items (consignment, state, rank, n);
 
 -- One row per version that lies in the warehouse.
@@ -65,7 +68,7 @@ CREATE TABLE holdings (
     retired         BIGINT NOT NULL,  -- 1: a superseded image's key that no current one uses was removed
     PRIMARY KEY (project, name, sha256)
 );
-CREATE INDEX holdings_by_name ON holdings (project, name, state);
+CREATE UNIQUE INDEX holdings_current ON holdings (project, name) WHERE state = 'current';
 CREATE INDEX holdings_by_key ON holdings (project, key, state);
 CREATE INDEX holdings_by_patient ON holdings (project, pseudonym);
 

@@ -48,8 +48,12 @@ pub struct Opened {
     pub sha256: Digest,
     /// The hub's audit root.
     pub audit_root: Digest,
-    /// The signed receipt, once decided.
+    /// The newest signed receipt, once decided.
     pub receipt: Option<String>,
+    /// Receipts signed so far.
+    pub revision: u32,
+    /// Items accepted after all since then.
+    pub amendments: u64,
 }
 
 /// The last consignment of a hub.
@@ -91,8 +95,8 @@ impl Store {
         let id = consignment_id(manifest.project.as_str(), manifest.hub.as_str(), manifest.sequence);
         let mut tx = self.db.write().await?;
         let added = sql("/* open consignment */ INSERT INTO consignments
-                (id, project, hub, sequence, date, path, sha256, audit_root, entries, opened_at_us, state)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open') ON CONFLICT DO NOTHING")
+                (id, project, hub, sequence, date, path, sha256, audit_root, entries, opened_at_us, state, revision, amendments)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', 0, 0) ON CONFLICT DO NOTHING")
         .bind(&id)
         .bind(manifest.project.as_str())
         .bind(manifest.hub.as_str())
@@ -182,10 +186,10 @@ impl Store {
         .await
     }
 
-    /// Consignments of a project that are not answered yet, oldest first.
+    /// Consignments of a project that are not answered yet, or not yet answered anew, oldest first.
     pub async fn unanswered(&self, project: &str) -> Result<Vec<Opened>, DbError> {
-        sql("/* unanswered */ SELECT id, project, hub, sequence, date, sha256, audit_root, receipt FROM consignments
-            WHERE project = $1 AND state <> 'answered' ORDER BY opened_at_us, hub, sequence")
+        sql("/* unanswered */ SELECT * FROM consignments
+            WHERE project = $1 AND (state <> 'answered' OR amendments > 0) ORDER BY opened_at_us, hub, sequence")
         .bind(project)
         .all(&mut self.db.read().await?, read_opened)
         .await
@@ -198,7 +202,7 @@ impl Store {
         hub: &str,
         sequence: u64,
     ) -> Result<Option<Opened>, DbError> {
-        sql("/* consignment */ SELECT id, project, hub, sequence, date, sha256, audit_root, receipt FROM consignments
+        sql("/* consignment */ SELECT * FROM consignments
             WHERE project = $1 AND hub = $2 AND sequence = $3")
         .bind(project)
         .bind(hub)
@@ -207,14 +211,17 @@ impl Store {
         .await
     }
 
-    /// Keeps the signed receipt: from now on it is the only one there will be. `false`: it was decided before.
-    pub async fn decide(tx: &mut Tx, id: &str, receipt: &str, now: Timestamp) -> Result<bool, DbError> {
+    /// Keeps a signed receipt, made of the items as they were after the consignment was read. `false`: one was kept meanwhile.
+    pub async fn decide(tx: &mut Tx, of: &Opened, receipt: &str, now: Timestamp) -> Result<bool, DbError> {
         let changed =
-            sql("/* decide */ UPDATE consignments SET state = 'decided', receipt = $2, decided_at_us = $3
-            WHERE id = $1 AND state = 'open'")
-            .bind(id)
+            sql("/* decide */ UPDATE consignments SET state = 'decided', receipt = $2, decided_at_us = $3,
+                revision = revision + 1, amendments = amendments - $4
+            WHERE id = $1 AND revision = $5")
+            .bind(&of.id)
             .bind(receipt)
             .bind(now)
+            .bind(of.amendments)
+            .bind(of.revision)
             .run(tx)
             .await?;
         Ok(changed == 1)
@@ -335,6 +342,8 @@ fn read_opened(row: &Row) -> Result<Opened, DbError> {
         sha256: digest(row, "consignment", "sha256")?,
         audit_root: digest(row, "consignment", "audit_root")?,
         receipt: row.get("receipt")?,
+        revision: row.get("revision")?,
+        amendments: row.get("amendments")?,
     })
 }
 

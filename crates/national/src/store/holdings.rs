@@ -65,6 +65,26 @@ pub struct Holding {
     pub header_key: Option<String>,
 }
 
+/// Where an item stands among the versions of its name.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// Its very bytes are held.
+    pub is_held: bool,
+    /// They are the current version.
+    pub is_current: bool,
+    /// A later consignment has brought the name, with whatever bytes.
+    pub is_overtaken: bool,
+}
+
+/// Something may have been put into the warehouse tree that is not to lie there.
+#[derive(Debug)]
+pub struct Misplaced {
+    /// What is to be taken out.
+    pub stray: Option<Box<Holding>>,
+    /// What is to lie there, if anything.
+    pub newest: Option<Item>,
+}
+
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
@@ -78,11 +98,17 @@ pub enum Settled {
     Quarantined(Code, Option<String>),
 }
 
+impl Item {
+    /// Whether it is the same entry of the same manifest.
+    fn is(&self, other: &Self) -> bool {
+        (&self.consignment, self.n) == (&other.consignment, other.n)
+    }
+}
+
 impl Store {
     /// The next items to look at, in the manifest's order: clinical records alone, then images alone.
     pub async fn next_slice(&self, consignment: &str, items_max: u32) -> Result<Vec<Item>, DbError> {
-        sql("/* next slice */ SELECT consignment, n, project, path, sha256, bytes, pseudonym, trust, state, code, detail, waived
-            FROM items WHERE consignment = $1 AND state = 'pending'
+        sql("/* next slice */ SELECT * FROM items WHERE consignment = $1 AND state = 'pending'
             AND rank = (SELECT MIN(rank) FROM items WHERE consignment = $1 AND state = 'pending')
             ORDER BY n LIMIT $2")
         .bind(consignment)
@@ -93,79 +119,115 @@ impl Store {
 
     /// All items of a consignment, in the manifest's order.
     pub async fn items(&self, consignment: &str) -> Result<Vec<Item>, DbError> {
-        sql("/* items */ SELECT consignment, n, project, path, sha256, bytes, pseudonym, trust, state, code, detail, waived
-            FROM items WHERE consignment = $1 ORDER BY n")
-        .bind(consignment)
-        .all(&mut self.db.read().await?, read_item)
-        .await
+        sql("/* items */ SELECT * FROM items WHERE consignment = $1 ORDER BY n")
+            .bind(consignment)
+            .all(&mut self.db.read().await?, read_item)
+            .await
     }
 
     /// One item.
     pub async fn item(&self, consignment: &str, n: u64) -> Result<Option<Item>, DbError> {
-        sql("/* item */ SELECT consignment, n, project, path, sha256, bytes, pseudonym, trust, state, code, detail, waived
-            FROM items WHERE consignment = $1 AND n = $2")
-        .bind(consignment)
-        .bind(n)
-        .first(&mut self.db.read().await?, read_item)
+        sql("/* item */ SELECT * FROM items WHERE consignment = $1 AND n = $2")
+            .bind(consignment)
+            .bind(n)
+            .first(&mut self.db.read().await?, read_item)
+            .await
+    }
+
+    /// Consignments with items that the warehouse could not place, in the order in which versions follow each other.
+    pub async fn consignments_held(&self, project: &str) -> Result<Vec<String>, DbError> {
+        sql("/* consignments held */ SELECT id FROM consignments c WHERE project = $1
+            AND EXISTS (SELECT 1 FROM items i WHERE i.project = $1 AND i.state = 'held' AND i.consignment = c.id)
+            ORDER BY date, sequence, hub")
+        .bind(project)
+        .all(&mut self.db.read().await?, |row| row.get("id"))
         .await
     }
 
-    /// Items that the warehouse could not place, after the one named last: a page at a time.
+    /// Its items that the warehouse could not place, from this place in the manifest on: a page at a time.
     pub async fn held_items(
         &self,
-        project: &str,
-        after: Option<(&str, u64)>,
+        consignment: &str,
+        from: u64,
         items_max: u32,
     ) -> Result<Vec<Item>, DbError> {
-        let (consignment, n) = after.unwrap_or(("", 0));
-        sql("/* held items */ SELECT consignment, n, project, path, sha256, bytes, pseudonym, trust, state, code, detail, waived
-            FROM items WHERE project = $1 AND state = 'held'
-            AND (consignment > $2 OR (consignment = $2 AND n > $3))
-            ORDER BY consignment, n LIMIT $4")
-        .bind(project)
+        sql("/* held items */ SELECT * FROM items WHERE consignment = $1 AND state = 'held' AND n >= $2
+            ORDER BY n LIMIT $3")
         .bind(consignment)
-        .bind(n)
+        .bind(from)
         .bind(items_max)
         .all(&mut self.db.read().await?, read_item)
         .await
     }
 
-    /// Whether these bytes lie in the warehouse under this name.
-    pub async fn holds(&self, project: &str, name: &str, sha256: Digest) -> Result<bool, DbError> {
-        let found =
-            sql("/* holds */ SELECT name FROM holdings WHERE project = $1 AND name = $2 AND sha256 = $3")
-                .bind(project)
-                .bind(name)
-                .bind(sha256.to_string())
-                .first(&mut self.db.read().await?, |row| row.get::<String>("name"))
-                .await?;
-        Ok(found.is_some())
+    /// Where an item stands among the versions of its name that were taken in.
+    pub async fn standing(&self, item: &Item) -> Result<Standing, DbError> {
+        sql("/* standing */ SELECT
+            (SELECT h.state FROM holdings h WHERE h.project = $1 AND h.name = $2 AND h.sha256 = $3) AS held,
+            CAST(CASE WHEN EXISTS (SELECT 1 FROM items i JOIN consignments c ON c.id = i.consignment
+                JOIN consignments own ON own.id = $4
+                WHERE i.project = $1 AND i.name = $2 AND i.state = 'loaded' AND (c.date > own.date
+                    OR (c.date = own.date AND (c.sequence > own.sequence
+                        OR (c.sequence = own.sequence AND c.hub > own.hub))))) THEN 1 ELSE 0 END AS BIGINT) AS overtaken")
+        .bind(&item.project)
+        .bind(item.path.item.to_string())
+        .bind(item.sha256.to_string())
+        .bind(&item.consignment)
+        .one(&mut self.db.read().await?, |row| {
+            let held: Option<String> = row.get("held")?;
+            Ok(Standing {
+                is_held: held.is_some(),
+                is_current: held.as_deref() == Some("current"),
+                is_overtaken: row.get::<i64>("overtaken")? == 1,
+            })
+        })
+        .await
     }
 
-    /// Writes down what became of a slice: one transaction.
-    pub async fn settle(&self, settled: &[(Item, Settled)], now: Timestamp) -> Result<(), DbError> {
+    /// Writes down what became of a slice: one transaction. What a person or another run has moved on meanwhile stays as it
+    /// is. The answer is what the warehouse tree must be set right for.
+    pub async fn settle(
+        &self,
+        settled: &[(Item, Settled)],
+        now: Timestamp,
+    ) -> Result<Vec<Misplaced>, DbError> {
+        let mut misplaced = Vec::new();
         let mut tx = self.db.write().await?;
         for (item, outcome) in settled {
             let (state, code, detail) = match outcome {
-                Settled::Loaded(holding) => {
-                    add_holding(&mut tx, item, holding, now).await?;
-                    ("loaded", None, None)
-                }
-                Settled::Known => ("loaded", None, None),
+                Settled::Loaded(_) | Settled::Known => ("loaded", None, None),
                 Settled::Held(code, what) => ("held", Some(*code), Some(what.as_str())),
                 Settled::Quarantined(code, detail) => ("quarantined", Some(*code), detail.as_deref()),
             };
-            sql("/* settle */ UPDATE items SET state = $3, code = $4, detail = $5
-                WHERE consignment = $1 AND n = $2 AND state <> 'rejected'")
+            let moved = sql("/* settle */ UPDATE items SET state = $3, code = $4, detail = $5
+                WHERE consignment = $1 AND n = $2 AND state = $6")
             .bind(&item.consignment)
             .bind(item.n)
             .bind(state)
             .bind(code.map(|code| code.as_str().to_owned()))
             .bind(detail.map(str::to_owned))
+            .bind(&item.state)
             .run(&mut tx)
             .await?;
+            if moved == 1 && state == "loaded" {
+                add_version(&mut tx, item, outcome, now).await?;
+            }
+            if moved == 1 && item.state == "quarantined" && state != "quarantined" {
+                sql("/* amend */ UPDATE consignments SET amendments = amendments + 1 WHERE id = $1")
+                    .bind(&item.consignment)
+                    .run(&mut tx)
+                    .await?;
+            }
+            if let Settled::Loaded(holding) = outcome {
+                let newest = newest(&mut tx, item, None).await?;
+                if newest.as_ref().is_none_or(|newest| newest.sha256 != item.sha256) {
+                    let is_stray = moved == 0 && !is_used(&mut tx, &item.project, &holding.key).await?;
+                    misplaced.push(Misplaced { stray: is_stray.then(|| holding.clone()), newest });
+                }
+            }
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(misplaced)
     }
 
     /// Keys of superseded images that nothing current uses: to be removed from the warehouse tree.
@@ -197,23 +259,85 @@ impl Store {
     }
 }
 
-/// Adds a version; what was current under its name is superseded, never dropped.
-async fn add_holding(tx: &mut Tx, item: &Item, holding: &Holding, now: Timestamp) -> Result<(), DbError> {
-    let name = item.path.item.to_string();
+/// Adds a version, or one more provenance of a version that is held. Of a version the newest provenance describes it; of the
+/// versions the newest is current: the one of the latest day, then of the highest sequence number. Nothing is dropped.
+async fn add_version(tx: &mut Tx, item: &Item, outcome: &Settled, now: Timestamp) -> Result<(), DbError> {
+    let (project, name, sha256) =
+        (item.project.as_str(), item.path.item.to_string(), item.sha256.to_string());
+    let describes = newest(tx, item, Some(&sha256)).await?.is_none_or(|newest| newest.is(item));
+    match outcome {
+        Settled::Loaded(holding) => keep(tx, item, holding, describes, now).await?,
+        _ if describes => {
+            sql("/* provenance */ UPDATE holdings SET trust = $4, raw_path = $5, date = $6
+                WHERE project = $1 AND name = $2 AND sha256 = $3")
+            .bind(project)
+            .bind(&name)
+            .bind(&sha256)
+            .bind(item.trust.as_str())
+            .bind(item.path.to_string())
+            .bind(item.path.date.to_string())
+            .run(tx)
+            .await?;
+        }
+        _ => {}
+    }
+    let Some(newest) = newest(tx, item, None).await? else { return Ok(()) };
     sql("/* supersede */ UPDATE holdings SET state = 'superseded'
-        WHERE project = $1 AND name = $2 AND sha256 <> $3 AND state = 'current'
-        AND NOT EXISTS (SELECT 1 FROM holdings o WHERE o.project = $1 AND o.name = $2 AND o.sha256 = $3)")
-    .bind(&item.project)
+        WHERE project = $1 AND name = $2 AND sha256 <> $3 AND state = 'current'")
+    .bind(project)
     .bind(&name)
-    .bind(item.sha256.to_string())
+    .bind(newest.sha256.to_string())
     .run(tx)
     .await?;
+    sql("/* make current */ UPDATE holdings SET state = 'current'
+        WHERE project = $1 AND name = $2 AND sha256 = $3 AND state <> 'current'")
+    .bind(project)
+    .bind(&name)
+    .bind(newest.sha256.to_string())
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// The item that was loaded last under an item's name, by the order of consignments; of one digest, if one is given.
+async fn newest(tx: &mut Tx, item: &Item, sha256: Option<&str>) -> Result<Option<Item>, DbError> {
+    sql("/* newest */ SELECT i.* FROM items i JOIN consignments c ON c.id = i.consignment
+        WHERE i.project = $1 AND i.name = $2 AND i.state = 'loaded' AND i.sha256 = COALESCE($3, i.sha256)
+        ORDER BY c.date DESC, c.sequence DESC, c.hub DESC LIMIT 1")
+    .bind(&item.project)
+    .bind(item.path.item.to_string())
+    .bind(sha256)
+    .first(tx, read_item)
+    .await
+}
+
+/// Whether a version that is held lies under this key of the warehouse.
+async fn is_used(tx: &mut Tx, project: &str, key: &str) -> Result<bool, DbError> {
+    let found = sql("/* key in use */ SELECT name FROM holdings WHERE project = $1 AND key = $2 LIMIT 1")
+        .bind(project)
+        .bind(key)
+        .first(tx, |row| row.get::<String>("name"))
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Writes where a version lies; `describes`: over what another provenance of it says.
+async fn keep(
+    tx: &mut Tx,
+    item: &Item,
+    holding: &Holding,
+    describes: bool,
+    now: Timestamp,
+) -> Result<(), DbError> {
     sql("/* add holding */ INSERT INTO holdings (project, name, sha256, bytes, pseudonym, trust, centre, study, series,
             modality, kind, sop_class, transfer_syntax, part, key, header_key, raw_path, date, loaded_at_us, state, retired)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 'current', 0)
-        ON CONFLICT DO NOTHING")
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 'superseded', 0)
+        ON CONFLICT (project, name, sha256) DO UPDATE SET trust = excluded.trust, part = excluded.part,
+            kind = excluded.kind, key = excluded.key, header_key = excluded.header_key, raw_path = excluded.raw_path,
+            date = excluded.date, retired = 0
+        WHERE $20 = 1")
     .bind(&item.project)
-    .bind(&name)
+    .bind(item.path.item.to_string())
     .bind(item.sha256.to_string())
     .bind(item.bytes)
     .bind(item.pseudonym.as_str())
@@ -231,6 +355,7 @@ async fn add_holding(tx: &mut Tx, item: &Item, holding: &Holding, now: Timestamp
     .bind(item.path.to_string())
     .bind(item.path.date.to_string())
     .bind(now)
+    .bind(describes)
     .run(tx)
     .await
     .map(|_| ())

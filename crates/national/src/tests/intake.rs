@@ -12,7 +12,7 @@ async fn a_consignment_comes_in_and_is_answered_once() {
         hub.send(&stage, &[image(1, "2.25.11"), negative(1, "Split Hospital"), image(1, "2.25.12")]).await;
         let round = stage.house.run_once().await.unwrap();
         assert_eq!(round, Round { opened: 1, settled: 3, answered: 1 });
-        let receipt = stage.receipt(&hub, 1).await;
+        let receipt = stage.receipt(&hub, 1, 1).await;
         assert_eq!((Some(receipt.manifest), receipt.audit_root), (hub.previous, Digest::of(b"audit")));
         assert_eq!(receipt.at_us, NOW.as_micros());
         assert_eq!(stage.verdicts(&hub, 1).await, ["accepted"; 3]);
@@ -196,7 +196,7 @@ async fn a_replayed_manifest_gives_the_same_receipt_and_nothing_twice() {
         let sent = [image(1, "2.25.1")];
         hub.send(&stage, &sent).await;
         stage.house.run_once().await.unwrap();
-        let path = ReceiptPath { hub: hub.id.clone(), sequence: 1 }.to_string();
+        let path = ReceiptPath { hub: hub.id.clone(), sequence: 1, revision: 1 }.to_string();
         let receipt = stage.project().inbox().get(&path).await.unwrap();
         let manifest = Hub::cm().manifest(&sent);
         Hub::cm().put_objects(&stage, &sent).await;

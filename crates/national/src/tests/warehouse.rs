@@ -168,13 +168,22 @@ async fn another_version_supersedes_with_its_history_and_nothing_is_dropped() {
         assert_eq!(stage.project().warehouse().get(image_key).await.unwrap(), second.bytes);
         assert_eq!(stage.project().inbox().get(&first_path).await.unwrap(), first.bytes, "the first is kept");
         hub.next_day();
-        hub.send(&stage, &[first]).await;
+        hub.send(&stage, std::slice::from_ref(&first)).await;
         stage.house.run_once().await.unwrap();
         assert_eq!(stage.verdicts(&hub, 3).await, ["accepted"]);
+        let status = stage.house.status().await.unwrap().remove(0);
         assert_eq!(
-            stage.house.status().await.unwrap()[0].superseded,
-            1,
-            "an older version does not come back"
+            (status.partitions[0].holdings, status.superseded),
+            (1, 1),
+            "one holding, two provenances"
+        );
+        let tree = stage.tree().await;
+        let image_key = tree.iter().find(|key| key.ends_with("/2.25.1.dcm")).unwrap();
+        assert_eq!(tree.len(), 2, "{tree:?}");
+        assert_eq!(
+            stage.project().warehouse().get(image_key).await.unwrap(),
+            first.bytes,
+            "the newest word counts"
         );
     }
 }
