@@ -232,16 +232,20 @@ fn pool(dialect: Dialect, connections_max: u32) -> AnyPoolOptions {
         .max_lifetime(None);
     match dialect {
         Dialect::Postgres => options.test_before_acquire(true),
-        Dialect::Sqlite => options.test_before_acquire(false).after_connect(|conn, _| {
-            Box::pin(async move {
-                let setup = format!(
-                    "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+        // A full disk ends a transaction behind sqlx's back: the connection then refuses to begin another, and is given up.
+        Dialect::Sqlite => options
+            .test_before_acquire(false)
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
+            .after_connect(|conn, _| {
+                Box::pin(async move {
+                    let setup = format!(
+                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
-                    WAIT_S_MAX * 1000
-                );
-                sqlx::Executor::execute(conn, sqlx::raw_sql(sqlx::AssertSqlSafe(setup))).await.map(|_| ())
-            })
-        }),
+                        WAIT_S_MAX * 1000
+                    );
+                    sqlx::Executor::execute(conn, sqlx::raw_sql(sqlx::AssertSqlSafe(setup))).await.map(|_| ())
+                })
+            }),
     }
 }
 

@@ -9,7 +9,7 @@ use platform::clock::Clock;
 use platform::db::{DbError, GroupCommit};
 use platform::jobs::{self, Job};
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -60,6 +60,8 @@ pub struct Receiver {
     clock: Arc<dyn Clock>,
     commits: GroupCommit,
     runtime: Handle,
+    /// Sealed objects that were refused because their rows could not be written.
+    refused: Arc<Mutex<Vec<String>>>,
 }
 
 /// One object on its way in.
@@ -74,7 +76,22 @@ impl Receiver {
     /// Must be called inside the runtime that runs the database.
     pub fn new(spool: Arc<Spool>, store: Store, linkage: Linkage, clock: Arc<dyn Clock>) -> Self {
         let commits = GroupCommit::start(store.db().clone(), GATHER, GROUP_MAX);
-        Self { spool, store, linkage, clock, commits, runtime: Handle::current() }
+        Self { spool, store, linkage, clock, commits, runtime: Handle::current(), refused: Arc::default() }
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Vec<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes refused objects, now that the database can say that it has no row of them. Else their senders, who try
+    /// again and again, would fill the disk.
+    async fn remove_refused(&self, refused: Vec<String>) {
+        for id in refused {
+            // What cannot be removed now is swept at the next start.
+            if let Ok(None) = self.store.spool_object(&id).await {
+                let _ = self.spool.destroy(&id);
+            }
+        }
     }
 
     /// Begins an object: its Part 10 preamble and meta information come first (PS3.10 §7.1), the data set follows as sent.
@@ -106,6 +123,7 @@ impl Receiving {
     pub fn finish(self) -> Result<(), ReceiveError> {
         let Self { receiver, arriving, source, token } = self;
         let (id, bytes) = arriving.finish()?;
+        let own = id.clone();
         receiver.spool.sync_entries()?;
         let object = Spooled {
             id,
@@ -122,7 +140,16 @@ impl Receiving {
                 Ok(())
             })
         });
-        // Without the row the file is nobody's: the sweeper takes it, and the sender sends again.
-        Ok(receiver.runtime.block_on(committed)?)
+        let done = receiver.runtime.block_on(committed);
+        if let Err(error) = done {
+            // Without the row the file is nobody's, and the sender sends again.
+            receiver.refused().push(own);
+            return Err(error.into());
+        }
+        let refused = std::mem::take(&mut *receiver.refused());
+        if !refused.is_empty() {
+            receiver.runtime.block_on(receiver.remove_refused(refused));
+        }
+        Ok(())
     }
 }

@@ -93,6 +93,25 @@ async fn a_dropped_transaction_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_full_disk_fails_a_transaction_and_not_the_next() {
+    let dir = TempDir::new();
+    let db = Db::open(&format!("sqlite://{}", dir.path().join("a.db").display())).await.unwrap();
+    db.migrate(&[SCHEMA]).await.unwrap();
+    let big = || sql("/* big */ INSERT INTO things (id, held) VALUES (hex(zeroblob(1000000)), 0)");
+    let mut tx = db.write().await.unwrap();
+    insert(&mut tx, "a").await.unwrap();
+    // As if the disk had no more room: SQLite rolls back by itself.
+    sql("PRAGMA max_page_count = 20").run(&mut tx).await.unwrap();
+    let full = big().run(&mut tx).await.unwrap_err();
+    assert!(matches!(full, DbError::World { fault: Fault::DiskFull, .. }), "{full}");
+    drop(tx);
+    let mut tx = db.write().await.unwrap();
+    insert(&mut tx, "b").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(count(&db).await, 1);
+}
+
+#[tokio::test]
 async fn errors_name_the_culprit_and_never_the_value() {
     for test in test_dbs(&[SCHEMA]).await {
         let fails = async |query: Query| {

@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -94,6 +95,8 @@ struct Inner {
     step: Box<Step>,
     slots: Arc<Semaphore>,
     woken: Notify,
+    /// Running steps are let finish, no more.
+    ending: AtomicBool,
 }
 
 impl Driver {
@@ -109,7 +112,8 @@ impl Driver {
     {
         let slots = Arc::new(Semaphore::new(config.concurrency as usize));
         let step = Box::new(move |lease| step(lease).boxed());
-        Self(Arc::new(Inner { db, clock, config, step, slots, woken: Notify::new() }))
+        let (woken, ending) = (Notify::new(), AtomicBool::new(false));
+        Self(Arc::new(Inner { db, clock, config, step, slots, woken, ending }))
     }
 
     /// Says that work was enqueued, after the commit: the driver looks at once.
@@ -154,6 +158,7 @@ impl Driver {
             }
             while running.try_join_next().is_some() {}
         }
+        self.0.ending.store(true, Ordering::Relaxed);
         while running.join_next().await.is_some() {}
         info!(kinds = ?self.0.config.kinds, "the driver has ended");
     }
@@ -242,30 +247,39 @@ impl Driver {
         self.put_away(&lease, outcome).await;
     }
 
+    /// Writes down what an unfinished step asks for. While the database is full or busy that is tried again and again, or
+    /// nobody could have the job before its lease ends.
     async fn put_away(&self, lease: &Lease, outcome: Outcome) {
-        let config = &self.0.config;
-        let written = async {
-            let mut tx = self.0.db.write().await?;
-            match outcome {
-                Outcome::Finished => return Ok(()),
-                Outcome::RetryLater { at, code } => {
-                    let wait = || self.0.clock.now().plus(backoff(lease, config.backoff, config.backoff_max));
-                    retry_later(&mut tx, lease, at.unwrap_or_else(wait), code).await?;
-                    info!(kind = %lease.kind, attempts = lease.attempts, code, "a job is put off");
-                }
-                Outcome::GiveUp { code } => {
-                    give_up(&mut tx, lease, code).await?;
-                    error!(kind = %lease.kind, attempts = lease.attempts, code, "a job is parked");
-                }
-            }
-            Ok::<(), JobError>(tx.commit().await?)
-        };
-        if outcome != Outcome::Finished
-            && let Err(e) = written.await
-        {
-            // The lease ends by itself, and then the job is due again.
-            warn!(kind = %lease.kind, error = %e, "what became of a job could not be written");
+        if outcome == Outcome::Finished {
+            return;
         }
+        while let Err(error) = self.write_outcome(lease, outcome).await {
+            warn!(kind = %lease.kind, %error, "what became of a job could not be written");
+            let is_world = matches!(&error, JobError::Db(error) if error.is_world());
+            let again_at = self.0.clock.now().plus(self.0.config.poll);
+            if !is_world || again_at >= lease.until || self.0.ending.load(Ordering::Relaxed) {
+                return;
+            }
+            self.0.clock.sleep_until(again_at).await;
+        }
+    }
+
+    async fn write_outcome(&self, lease: &Lease, outcome: Outcome) -> Result<(), JobError> {
+        let config = &self.0.config;
+        let mut tx = self.0.db.write().await?;
+        match outcome {
+            Outcome::Finished => return Ok(()),
+            Outcome::RetryLater { at, code } => {
+                let wait = || self.0.clock.now().plus(backoff(lease, config.backoff, config.backoff_max));
+                retry_later(&mut tx, lease, at.unwrap_or_else(wait), code).await?;
+                info!(kind = %lease.kind, attempts = lease.attempts, code, "a job is put off");
+            }
+            Outcome::GiveUp { code } => {
+                give_up(&mut tx, lease, code).await?;
+                error!(kind = %lease.kind, attempts = lease.attempts, code, "a job is parked");
+            }
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn give_back(&self, leases: Vec<Lease>) {

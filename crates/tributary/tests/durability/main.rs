@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test: what fails here is the test")]
 #![cfg(target_os = "linux")]
 
+mod archive;
+mod boundaries;
+mod faults;
 mod kills;
 mod place;
 mod power;
 mod process;
 mod shim;
+mod small;
 
 use std::time::Duration;
 

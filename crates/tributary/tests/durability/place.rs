@@ -1,6 +1,7 @@
 //! A region, its archives and both houses' papers in one folder; where everything stands, and what holds at the end of any night.
 
 use super::NIGHT_MAX;
+use super::archive::Apart;
 use super::process::Process;
 use super::shim::Shim;
 use deid::custody::Custody;
@@ -37,6 +38,10 @@ pub(crate) struct Place {
     pub(crate) pushing: Option<usize>,
     /// What the processes are started with.
     pub(crate) shim: Option<Shim>,
+    /// A person releases what is held for burned-in annotation.
+    pub(crate) releasing: bool,
+    /// An archive that is a process of its own, and which.
+    apart: Option<(usize, Apart)>,
 }
 
 impl Place {
@@ -81,7 +86,18 @@ impl Place {
         let hub = Hub::open(config, SystemClock::shared(), Custody::mint()).await.unwrap();
         let archives = ports.iter().map(|_| None).collect();
         let folder = folder.to_owned();
-        let mut night = Self { folder, region, hub, hub_address, ports, archives, pushing, shim: None };
+        let mut night = Self {
+            folder,
+            region,
+            hub,
+            hub_address,
+            ports,
+            archives,
+            pushing,
+            shim: None,
+            releasing: false,
+            apart: None,
+        };
         for at in 0..night.ports.len() {
             night.serve_archive(at).await;
         }
@@ -96,7 +112,7 @@ impl Place {
     /// Starts an archive; one that was there goes, and all its connections break. What it remembers goes with it.
     pub(crate) async fn serve_archive(&mut self, at: usize) {
         if let Some(running) = self.archives[at].take() {
-            self.check_accepted_by(&running).await;
+            self.check_taken(&running.archive.delivered()).await;
         }
         let address = SocketAddr::from(([127, 0, 0, 1], self.ports[at]));
         let began = Instant::now();
@@ -110,6 +126,29 @@ impl Place {
                 Err(error) => assert!(began.elapsed() < Duration::from_secs(5), "{address}: {error}"),
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Serves an archive from a process of its own.
+    pub(crate) async fn serve_apart(&mut self, at: usize, seed: u64) {
+        self.archives[at] = None;
+        self.apart = Some((at, Apart::start(seed, at, self.ports[at], self.hub_address).await));
+    }
+
+    /// Kills that process, and starts it again.
+    pub(crate) async fn kill_apart(&mut self, seed: u64) {
+        let (at, apart) = self.apart.take().unwrap();
+        self.check_taken(&apart.kill()).await;
+        self.serve_apart(at, seed).await;
+    }
+
+    /// A person looks at so many of those held for burned-in annotation, and finds nothing.
+    pub(crate) async fn release(&self, most: usize) {
+        let held = sql(
+            "SELECT id AS line FROM instance WHERE state = 'held' AND reason = 'pixels-burned-in-annotation'",
+        );
+        for id in texts(self.hub.store.db(), held).await.into_iter().take(most) {
+            hub::pipeline::review::release(&self.hub, &id, "test").await.unwrap();
         }
     }
 
@@ -136,8 +175,13 @@ impl Place {
     /// Waits until nothing is left to be done.
     pub(crate) async fn finish(&self, processes: &mut [Process; 2], told: &[String]) {
         let began = Instant::now();
-        let expected = self.region.count(|fate| *fate == Fate::Acknowledged).to_string();
+        let released = Fate::Held(&["pixels-burned-in-annotation"]);
+        let is_sent = |fate: &Fate| *fate == Fate::Acknowledged || (self.releasing && *fate == released);
+        let expected = self.region.count(is_sent).to_string();
         loop {
+            if self.releasing {
+                self.release(usize::MAX).await;
+            }
             for process in &mut *processes {
                 process.check_alive();
             }
@@ -197,13 +241,6 @@ impl Place {
         left
     }
 
-    pub(crate) async fn hub_at_work(&self) -> Vec<String> {
-        let met = sql("SELECT DISTINCT kind || ' leased' AS line FROM jobs WHERE state = 'open' AND lease_token IS NOT NULL
-            UNION SELECT DISTINCT 'instance ' || state FROM instance WHERE state IN ('received', 'cleared', 'consigned')
-            UNION SELECT DISTINCT 'consignment ' || state FROM consignment WHERE state <> 'receipted'");
-        texts(self.hub.store.db(), met).await
-    }
-
     pub(crate) async fn national_at_work(&self) -> Vec<String> {
         let db = self.national().await;
         let met =
@@ -224,7 +261,10 @@ impl Place {
     /// Whatever was answered 0x0000 is in the spool, or was and is done with.
     pub(crate) async fn check_accepted(&self) {
         for running in self.archives.iter().flatten() {
-            self.check_accepted_by(running).await;
+            self.check_taken(&running.archive.delivered()).await;
+        }
+        if let Some((_, apart)) = &self.apart {
+            self.check_taken(&apart.delivered()).await;
         }
         let living = sql("SELECT id AS line FROM spool WHERE destroyed_us IS NULL");
         for id in texts(self.hub.store.db(), living).await {
@@ -239,10 +279,9 @@ impl Place {
         }
     }
 
-    async fn check_accepted_by(&self, archive: &Running) {
+    async fn check_taken(&self, accepted: &[String]) {
         let spooled = texts(self.hub.store.db(), sql("SELECT token AS line FROM spool")).await;
         let spooled: BTreeSet<String> = spooled.into_iter().collect();
-        let accepted = archive.archive.delivered();
         let lost: Vec<_> = accepted
             .iter()
             .filter(|uid| !spooled.contains(&self.hub.linkage.token(TokenKind::Instance, uid)))

@@ -162,8 +162,9 @@ static int do_open(int dir, const char *name, int flags, mode_t mode) {
     char path[PATH_MAX];
     int makes = flags & (O_CREAT | O_TRUNC) || (flags & O_TMPFILE) == O_TMPFILE;
     if (!makes || !resolve(dir, name, path)) return syscall(SYS_openat, dir, name, flags, mode);
-    if (fails("write", path)) return -1;
     struct stat st;
+    int takes_room = fstatat(dir, name, &st, 0) < 0 || (flags & O_TMPFILE) == O_TMPFILE;
+    if (takes_room && fails("write", path)) return -1;
     lock();
     int was_there = fstatat(dir, name, &st, 0) == 0;
     off_t length = was_there ? st.st_size : 0;

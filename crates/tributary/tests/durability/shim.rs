@@ -1,4 +1,4 @@
-//! The C shim that is preloaded into the real processes: it records what they do to files.
+//! The C shim that is preloaded into the real processes: it records what they do to files, and breaks what a test wants broken.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,6 +12,15 @@ pub(crate) struct Shim {
     root: PathBuf,
     log: Option<PathBuf>,
     fault: PathBuf,
+}
+
+/// Which calls a planned fault strikes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Strikes {
+    /// Whatever takes room: creating, writing, lengthening, linking, renaming.
+    Writes,
+    /// Syncs of files and folders.
+    Syncs,
 }
 
 impl Shim {
@@ -46,5 +55,21 @@ impl Shim {
         ];
         variables.extend(self.log.clone().map(|log| ("SHIM_LOG", log.into())));
         variables
+    }
+
+    /// From now on calls fail whose path holds the text, with an error number; no others do.
+    pub(crate) fn strike(&self, errno: i32, strikes: Strikes, text: &str) {
+        let which = match strikes {
+            Strikes::Writes => "write",
+            Strikes::Syncs => "sync",
+        };
+        let staged = self.fault.with_extension("new");
+        fs::write(&staged, format!("{errno} {which} {text}\n")).unwrap();
+        fs::rename(staged, &self.fault).unwrap();
+    }
+
+    /// From now on all goes well.
+    pub(crate) fn mend(&self) {
+        fs::remove_file(&self.fault).unwrap();
     }
 }

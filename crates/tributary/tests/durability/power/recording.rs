@@ -2,21 +2,16 @@
 
 use super::super::place::{Facts, Place, files};
 use super::super::shim::Shim;
+use super::super::small::{import, outgoing, push, region};
 use super::disk::{Disk, Keeps, Start, Tree, Whose};
 use super::log::Log;
-use sim::pacs::{Outgoing, Sender};
-use sim::region::Region;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tributary::demo::house::HUB_AE;
 
-/// Trusts of the night: two whose archives are asked, by C-GET and by C-MOVE, and one that pushes.
-const ASKED: [&str; 2] = ["ZB4", "ZB2"];
-const PUSHING: &str = "ZB1";
 /// What is pushed comes on so many associations, one after the other, while the rest of the night goes on.
 const PUSHES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(400);
@@ -41,60 +36,6 @@ pub(crate) struct Recording {
     pub(crate) facts: Facts,
 }
 
-/// A region of a few trusts, and which of its archives pushes.
-pub(crate) fn region(seed: u64) -> (Region, usize) {
-    let mut region = Region::nccid(seed, sim::region::Size::TEST);
-    let here = |ods: &str| ASKED.contains(&ods) || ods == PUSHING;
-    region.trusts.retain(|trust| here(&trust.ods));
-    region.rows.retain(|row| here(&row.ods));
-    region.instances.retain(|planted| here(&planted.ods));
-    region.objections.retain(|(ods, _)| here(ods));
-    let used: BTreeSet<usize> = region.trusts.iter().map(|trust| trust.source).collect();
-    let used: Vec<usize> = used.into_iter().collect();
-    let now_at = |source: usize| used.iter().position(|at| *at == source).unwrap();
-    region.sources = used.iter().map(|at| region.sources[*at].clone()).collect();
-    for trust in &mut region.trusts {
-        trust.source = now_at(trust.source);
-    }
-    for planted in &mut region.instances {
-        planted.source = now_at(planted.source);
-    }
-    let pushing = region.trusts.iter().find(|trust| trust.ods == PUSHING).unwrap().source;
-    (region, pushing)
-}
-
-/// Imports everything that the region's trusts have to say.
-pub(crate) async fn import(place: &Place) {
-    for at in 0..place.region.trusts.len() {
-        place.import(at).await;
-    }
-}
-
-/// Pushes what the pushing archive has but for what it forgot; tells of each answer 0x0000, and of any other.
-pub(crate) async fn push(
-    place: &Place,
-    ways: usize,
-    forgotten: &BTreeSet<&str>,
-    pause: Duration,
-    mut told: impl FnMut(&str, dicom::dimse::Status),
-) {
-    let at = place.pushing.unwrap();
-    let all = place.region.archives().remove(at).outgoing();
-    let all: Vec<Outgoing> =
-        all.into_iter().filter(|object| !forgotten.contains(object.sop_instance.as_str())).collect();
-    let calling_ae = place.region.sources[at].manners.ae_title.clone();
-    let sender = Sender { calling_ae, called_ae: HUB_AE.into(), address: place.hub_address };
-    for some in all.chunks(all.len().div_ceil(ways).max(1)) {
-        let kinds = some.iter().map(|o| (o.sop_class.clone(), o.transfer_syntax.clone()));
-        let mut store = sender.open(kinds, sim::faults::Fault::None).await.unwrap();
-        for object in some {
-            told(&object.sop_instance, store.store(object, None).await.unwrap());
-        }
-        store.close().await.unwrap();
-        tokio::time::sleep(pause).await;
-    }
-}
-
 impl Recording {
     /// Plays and records; `None` where there is no C compiler.
     pub(crate) async fn make(folder: &Path, seed: u64) -> Option<Self> {
@@ -113,7 +54,7 @@ impl Recording {
         let length = || fs::metadata(&log).unwrap().len();
         let mut answered = Vec::new();
         let watch = watch(&place, log.clone());
-        push(&place, PUSHES, &BTreeSet::new(), PAUSE, |uid, status| {
+        push(&place, &outgoing(&place), PUSHES, PAUSE, |uid, status| {
             assert_eq!(status, dicom::dimse::Status::SUCCESS);
             answered.push(Answered { uid: uid.to_owned(), at: length(), pushed: true });
         })
