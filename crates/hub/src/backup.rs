@@ -45,19 +45,24 @@ pub enum BackupError {
     )]
     Postgres,
     /// The file is no backup of a hub, or of another form.
-    #[error("not a backup of a hub, or one of a newer program")]
+    #[error("backup-unreadable: not a backup of a hub, or one of a newer program")]
     NotABackup,
-    /// Restoring never overwrites.
-    #[error("{0} exists: a backup is restored onto an empty machine; move it away first if you mean it")]
-    Exists(PathBuf),
+    /// Backing up never overwrites.
+    #[error("backup-exists: there is a file already; give another name")]
+    Exists,
+    /// Nor does restoring.
+    #[error(
+        "restore-not-empty: {0} exists: a backup is restored onto an empty machine; move it away first if you mean it"
+    )]
+    NotEmpty(PathBuf),
     /// The bucket holds answers to manifests that are not there.
     #[error("receipt {0} is in the inbox, its manifest is not: ask the national house before going on")]
     ReceiptWithoutManifest(u64),
     /// The seal.
-    #[error(transparent)]
-    Seal(#[from] SealError),
+    #[error("backup-unreadable: {0}")]
+    Seal(SealError),
     /// The disk.
-    #[error("disk: {0}")]
+    #[error(transparent)]
     Disk(#[from] io::Error),
     /// The hub.
     #[error(transparent)]
@@ -81,6 +86,16 @@ through_the_hub!(
     crate::spool::SpoolError
 );
 
+impl From<SealError> for BackupError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Io(error) => Self::Disk(error),
+            SealError::NotSealed => Self::NotABackup,
+            error => Self::Seal(error),
+        }
+    }
+}
+
 type Result<T> = std::result::Result<T, BackupError>;
 
 /// Writes a backup of the hub, which may go on working meanwhile. `out` must not exist; it appears whole or not at all.
@@ -89,7 +104,7 @@ pub async fn backup(hub: &Hub, out: &Path, recipient: &PublicKey) -> Result<()> 
         return Err(BackupError::Postgres);
     }
     if out.exists() {
-        return Err(BackupError::Exists(out.to_owned()));
+        return Err(BackupError::Exists);
     }
     let scratch = hub.config.data_dir.join(format!("backup-{}", random_id()?));
     let done = copy_and_seal(hub, &scratch, out, recipient).await;
@@ -151,7 +166,7 @@ pub async fn restore(
     let places = [place(&config.database_url)?, place(&config.linkage_url)?];
     if !marker.exists() {
         if let Some(there) = places.iter().find(|place| place.exists()) {
-            return Err(BackupError::Exists(there.clone()));
+            return Err(BackupError::NotEmpty(there.clone()));
         }
         disk::create_dirs(&config.data_dir)?;
         disk::create_private(&marker, b"")?;

@@ -138,7 +138,7 @@ fn check_papers(config: &Config, now: Timestamp, found: &mut Findings) {
             Ok(()) => found.tell(Verdict::Fine, format!("papers of {}", trust.ods), ""),
             Err(lapse) => found.tell(
                 Verdict::Notice,
-                format!("papers of {}", trust.ods),
+                "papers".to_owned(),
                 format!("{lapse}: nothing is asked of this trust and nothing leaves"),
             ),
         }

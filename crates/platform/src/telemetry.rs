@@ -40,6 +40,11 @@ pub fn init(config: &LogConfig) -> Result<(), BadLevel> {
     // Set already: the first stays.
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(|panic| {
+            // Who read our output has gone, `head` for one: no bug, and nothing more to say.
+            let formatted = panic.payload().downcast_ref::<String>();
+            if formatted.is_some_and(|message| message.starts_with("failed printing to stdout")) {
+                std::process::exit(1);
+            }
             // A formatted message may hold a value about a person; a literal cannot.
             let message =
                 panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(message withheld)");

@@ -9,25 +9,16 @@ use submission::digest::Digest;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn storescu_pushes_every_transfer_syntax_and_each_is_kept_as_sent() {
-    if !has("storescu") || !has("dcmcjpeg") || !has("dcmcrle") || !has("dcmconv") {
+    if !["storescu", "dcmconv", "dcmcrle", "dcmcjpeg", "dcmcjpls"].iter().all(|program| has(program)) {
         return;
     }
     let rig = Rig::new().await;
     let plain = a_ct_file(rig.dir(), 1);
     let (plain, port) = (plain.to_str().unwrap(), rig.port.to_string());
     let made = |name: &str| rig.dir().join(name).to_str().unwrap().to_owned();
-    for (program, args, name, propose) in [
-        ("dcmconv", vec!["+ti"], "implicit", "-xi"),
-        ("dcmconv", vec!["+te"], "explicit", "-xe"),
-        ("dcmconv", vec!["+td"], "deflated", "-xd"),
-        ("dcmconv", vec!["+tb"], "big-endian", "-xb"),
-        ("dcmcrle", vec![], "rle", "-xr"),
-        ("dcmcjpeg", vec!["+e1"], "jpeg-lossless", "-xs"),
-    ] {
+    for (program, option, name, propose) in WRITTEN {
         let file = made(name);
-        let mut words = args.clone();
-        words.extend([plain, file.as_str()]);
-        let converted = run(program, &words).await;
+        let converted = run(program, &[option, plain, file.as_str()]).await;
         assert!(
             converted.status.success(),
             "{program} {name}: {}",
@@ -46,13 +37,63 @@ async fn storescu_pushes_every_transfer_syntax_and_each_is_kept_as_sent() {
         "1.2.840.10008.1.2.1",
         "1.2.840.10008.1.2.1.99",
         "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.4.50",
+        "1.2.840.10008.1.2.4.51",
         "1.2.840.10008.1.2.4.70",
+        "1.2.840.10008.1.2.4.80",
         "1.2.840.10008.1.2.5",
     ];
     assert_eq!(syntaxes, expected);
     for object in rig.received().await {
         assert!(object.dataset.text(tags::PATIENT_NAME).is_some() && object.pixels.is_some());
     }
+}
+
+/// The syntaxes that DCMTK writes: the program, its option, a name, and storescu's option that proposes it.
+const WRITTEN: [(&str, &str, &str, &str); 9] = [
+    ("dcmconv", "+ti", "implicit", "-xi"),
+    ("dcmconv", "+te", "explicit", "-xe"),
+    ("dcmconv", "+td", "deflated", "-xd"),
+    ("dcmconv", "+tb", "big-endian", "-xb"),
+    ("dcmcrle", "+ua", "rle", "-xr"),
+    ("dcmcjpeg", "+e1", "jpeg-lossless", "-xs"),
+    ("dcmcjpeg", "+eb", "jpeg-baseline", "-xy"),
+    ("dcmcjpeg", "+ee", "jpeg-extended", "-xx"),
+    ("dcmcjpls", "+el", "jpeg-ls", "-xt"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "over 1 GB"]
+async fn soak_storescu_pushes_over_a_gigabyte_in_every_syntax() {
+    const EACH: usize = 150;
+    if !["storescu", "dcmconv", "dcmcrle", "dcmcjpeg", "dcmcjpls"].iter().all(|program| has(program)) {
+        return;
+    }
+    let rig = Rig::new().await;
+    let (plain, port) = (rig.dir().join("plain.dcm"), rig.port.to_string());
+    let image = sim::images::ct_study(4, 1, 1024).remove(0);
+    std::fs::write(&plain, image.file(sim::encode::Syntax::ExplicitLittle)).unwrap();
+    let mut bytes = 0;
+    for (at, (program, option, name, propose)) in WRITTEN.into_iter().enumerate() {
+        let file = rig.dir().join(name);
+        let (plain, file) = (plain.to_str().unwrap(), file.to_str().unwrap());
+        let converted = run(program, &[option, plain, file]).await;
+        assert!(converted.status.success(), "{name}: {}", String::from_utf8_lossy(&converted.stderr));
+        let times = EACH.to_string();
+        let words = [propose, "-R", "+II", "--repeat", &times, "-aec", "TRIBUTARY", "127.0.0.1", &port, file];
+        let sent = run("storescu", &words).await;
+        assert!(sent.status.success(), "{name}: {}", String::from_utf8_lossy(&sent.stderr));
+        bytes += std::fs::metadata(file).unwrap().len() * EACH as u64;
+        assert_eq!(rig.hub.store.live_spool().await.unwrap().len(), EACH * (at + 1), "{name}");
+    }
+    println!("{} MB", bytes / 1_000_000);
+    assert!(bytes > 1_000_000_000, "{bytes} bytes");
+    let mut instances = std::collections::BTreeSet::new();
+    for mut object in rig.received().await {
+        assert!(object.account_for_pixels().is_ok(), "{}", object.meta.transfer_syntax);
+        instances.insert(object.meta.sop_instance.clone());
+    }
+    assert_eq!(instances.len(), EACH * WRITTEN.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

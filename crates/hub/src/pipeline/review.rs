@@ -10,9 +10,10 @@ use crate::context::{Hub, HubError};
 use crate::enrol::{day_number, query_job, retrieve_job};
 use crate::sources::where_to_ask;
 use crate::store::{Clinical, Decided, Decision, Instance, Study};
+use deid::custody::Sensitive;
 use dicom::dataset::Dataset;
-use dicom::part10::{self, Limits, Source};
-use dicom::tag::{Tag, VR, entry};
+use dicom::part10::{self, Limits, Object, Source};
+use dicom::tag::{Tag, VR, entry, tags};
 use platform::audit::{self, Details};
 use platform::clock::Timestamp;
 use platform::db::Tx;
@@ -36,6 +37,12 @@ pub enum ReviewError {
         /// What to do.
         remedy: &'static str,
     },
+    /// Only an instance has pixels.
+    #[error("this is no instance, and only instances are released: mend the cause, then `review retry` it")]
+    NotAnInstance,
+    /// What was received is not here (any more), or cannot be read.
+    #[error("the spool holds nothing of it that can be read")]
+    NotSpooled,
     /// It is in a state in which there is nothing to decide.
     #[error("it is {state}: there is nothing to {what}")]
     NothingToDo {
@@ -193,7 +200,7 @@ pub async fn show(hub: &Hub, id: &str) -> Result<Shown> {
         None => None,
     };
     let header = match &spooled {
-        Some(object) => header(hub, &object.id).await,
+        Some(object) => opened(hub, &object.id).await.map(header).unwrap_or_default(),
         None => Vec::new(),
     };
     let line = line(row);
@@ -208,18 +215,63 @@ pub async fn show(hub: &Hub, id: &str) -> Result<Shown> {
     })
 }
 
-async fn header(hub: &Hub, spool: &str) -> Vec<HeaderLine> {
+/// Where an instance is found at its archive.
+#[derive(Debug)]
+pub struct Located {
+    /// The source that it came from.
+    pub source: String,
+    /// What an archive finds it by: a name for each, and its value.
+    pub keys: Vec<(&'static str, Sensitive<String>)>,
+}
+
+/// Tells where an instance is found at its archive, for who looks at it there. It identifies, so that it is recorded who asked.
+pub async fn locate(hub: &Hub, id: &str, actor: &str) -> Result<Located> {
+    let row = hub.store.instance(id).await?.ok_or_else(|| ReviewError::Unknown(id.to_owned()))?;
+    let object = match &row.spool {
+        Some(spool) => opened(hub, spool).await,
+        None => None,
+    };
+    let object = object.ok_or(ReviewError::NotSpooled)?;
+    let mut tx = hub.store.write().await?;
+    let trust = row.trust.as_deref().unwrap_or("unattributed");
+    audit::append(
+        &mut tx,
+        trust,
+        actor,
+        "instance located",
+        &Details::new().id("subject", id)?,
+        hub.clock.now(),
+    )
+    .await?;
+    tx.commit().await?;
+    let keys = [
+        ("accession number", tags::ACCESSION_NUMBER),
+        ("study", tags::STUDY_INSTANCE_UID),
+        ("series", tags::SERIES_INSTANCE_UID),
+        ("instance", tags::SOP_INSTANCE_UID),
+    ];
+    let keys = keys.into_iter().filter_map(|(name, tag)| {
+        object.dataset.text(tag).map(|value| (name, Sensitive::new(value.to_owned())))
+    });
+    Ok(Located { source: row.source, keys: keys.collect() })
+}
+
+/// The received object, where it is here and can be read.
+async fn opened(hub: &Hub, spool: &str) -> Option<Object> {
     let (files, id) = (std::sync::Arc::clone(&hub.spool), spool.to_owned());
     let limits = Limits { header_bytes_max: hub.config.limits.header_bytes_max, ..Limits::default() };
     let read = tokio::task::spawn_blocking(move || {
         let source: Box<dyn Source> = Box::new(files.read(&id).ok()?);
-        let object = part10::open(source, &limits).ok()?;
-        let mut lines = Vec::new();
-        elements(&object.dataset, 0, &mut lines);
-        elements(&object.trailing, 0, &mut lines);
-        Some(lines)
+        part10::open(source, &limits).ok()
     });
-    read.await.ok().flatten().unwrap_or_default()
+    read.await.ok().flatten()
+}
+
+fn header(object: Object) -> Vec<HeaderLine> {
+    let mut lines = Vec::new();
+    elements(&object.dataset, 0, &mut lines);
+    elements(&object.trailing, 0, &mut lines);
+    lines
 }
 
 fn elements(dataset: &Dataset, depth: usize, lines: &mut Vec<HeaderLine>) {
@@ -266,7 +318,10 @@ pub fn remedy(code: &str) -> &'static str {
 
 /// Settles a doubt about pixels: a person has looked and found nothing that identifies.
 pub async fn release(hub: &Hub, id: &str, actor: &str) -> Result<()> {
-    let row = hub.store.instance(id).await?.ok_or_else(|| ReviewError::Unknown(id.to_owned()))?;
+    let Some(row) = hub.store.instance(id).await? else {
+        let known = hub.store.study(id).await?.is_some() || hub.store.row(id).await?.is_some();
+        return Err(if known { ReviewError::NotAnInstance } else { ReviewError::Unknown(id.to_owned()) });
+    };
     if row.state != "held" {
         return Err(ReviewError::NothingToDo { state: row.state, what: "release" });
     }

@@ -1,7 +1,7 @@
 //! What is held is no dead end, and looking at it tells nothing about anybody.
 
 use super::House;
-use crate::pipeline::review::{Filter, Kind, ReviewError, list, reject, release, retry, show};
+use crate::pipeline::review::{Filter, Kind, ReviewError, list, locate, reject, release, retry, show};
 use dicom::dataset::Dataset;
 use dicom::part10::{encode_meta, write_dataset};
 use dicom::tag::{VR, tags};
@@ -85,4 +85,21 @@ async fn lists_and_previews_hold_reasons_and_forms_and_no_values() {
     // Lengths as they lie in the file, padded to even.
     assert_eq!(keywords, [("SpecificCharacterSet", 10), ("SOPInstanceUID", 6), ("PatientName", 14)]);
     assert!(!format!("{shown:?}").contains("SENTINEL"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_must_look_at_an_image_is_told_where_it_is_and_that_is_recorded() {
+    let house = House::new().await;
+    let id = held(&house, 1, "pixels-overlays").await;
+    let located = locate(&house.hub, &id, "reviewer").await.unwrap();
+    assert_eq!(located.source, "royal");
+    assert!(!format!("{located:?}").contains("1.2.3"));
+    let told: Vec<_> =
+        located.keys.iter().map(|(name, value)| (*name, value.expose(&house.hub.custody).as_str())).collect();
+    assert_eq!(told, [("instance", "1.2.3")]);
+    let mut reader = house.hub.store.db().read().await.unwrap();
+    let query = platform::db::sql("SELECT actor AS line FROM audit_rows WHERE event = 'instance located'");
+    let asked = query.all(&mut reader, |row| row.get::<String>("line")).await.unwrap();
+    assert_eq!(asked, ["reviewer"]);
+    assert!(matches!(locate(&house.hub, "nobody", "reviewer").await, Err(ReviewError::Unknown(_))));
 }

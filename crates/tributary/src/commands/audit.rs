@@ -50,7 +50,8 @@ pub(crate) async fn run(command: &Command, custody: Custody) -> Result<ExitCode>
         match verify(&mut reader, &root.chain).await? {
             Verdict::Whole { length, root: hash } => {
                 let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-                println!("{}: whole, {length} rows, root {hash}", root.chain);
+                let rows = if length == 1 { "row" } else { "rows" };
+                println!("{}: whole, {length} {rows}, root {hash}", root.chain);
             }
             Verdict::Broken { seq, what } => {
                 is_whole = false;

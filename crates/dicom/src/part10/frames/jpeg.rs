@@ -27,7 +27,7 @@ pub(super) fn follow(stream: &mut Stream<'_>, comments: &mut Vec<Span>) -> Resul
                 let value = stream.bytes(len)?;
                 let is_jfif =
                     code == 0xE0 && len == 14 && value.starts_with(b"JFIF\0") && value.ends_with(&[0, 0]);
-                let is_adobe = code == 0xEE && len == 12 && value.starts_with(b"Adobe");
+                let is_adobe = code == 0xEE && len <= 12 && value.starts_with(b"Adobe");
                 if !is_jfif && !is_adobe {
                     return Err(PixelError::Surplus { at });
                 }

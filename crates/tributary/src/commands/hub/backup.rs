@@ -49,15 +49,16 @@ pub(super) async fn backup(hub: &Hub, args: &Backup) -> Result<ExitCode> {
         "the configuration names no keys.backup_recipient: make one with `tributary keys init DIR --backup`, away from this machine",
     )?;
     let recipient = PublicKey::load(recipient, KeyKind::BackupRecipient)?;
-    hub::backup::backup(hub, &args.out, &recipient).await?;
+    let done = hub::backup::backup(hub, &args.out, &recipient).await;
+    done.with_context(|| args.out.display().to_string())?;
     println!("{}: written, sealed for key {}", args.out.display(), recipient.id());
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn restore(config: Config, args: &Restore, custody: Custody) -> Result<ExitCode> {
     let key = SecretKey::load(&args.key, KeyKind::BackupRecipient)?;
-    let (_, restored) =
-        hub::backup::restore(config, &args.backup, &key, SystemClock::shared(), custody).await?;
+    let restored = hub::backup::restore(config, &args.backup, &key, SystemClock::shared(), custody).await;
+    let (_, restored) = restored.with_context(|| args.backup.display().to_string())?;
     println!(
         "restored; {} consignments sent after the backup were taken over, {} objects are fetched again",
         restored.consignments, restored.fetched_again

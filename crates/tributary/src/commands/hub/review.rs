@@ -13,12 +13,14 @@ Examples:
   tributary hub review list --trust RX1
   tributary hub review list --reason pixels-burned-in-annotation
   tributary hub review show 3f0c…
+  tributary hub review locate 3f0c…
+      to look at the image at its archive
   tributary hub review release 3f0c…
       the image was looked at and shows nothing about a person
   tributary hub review reject 3f0c… --reason name-in-pixels
 
-Only doubts about pixels can be released, and what is released still has to pass verification. For every other reason, mend
-the cause and retry, or reject.")]
+Only doubts about pixels can be released, and what is released still has to pass verification.
+For every other reason, mend the cause and retry, or reject.")]
 pub(crate) enum Command {
     /// Everything that waits for a person, with its reasons and what to do about them
     List {
@@ -34,6 +36,11 @@ pub(crate) enum Command {
     },
     /// One instance: its reasons, what was decided, and what it consists of; never a value
     Show {
+        /// Its handle, as the list gives it
+        id: String,
+    },
+    /// Where an instance is found at its archive, to look at it there: identifying; the audit records who asked
+    Locate {
         /// Its handle, as the list gives it
         id: String,
     },
@@ -67,6 +74,13 @@ pub(super) async fn run(hub: &Hub, command: &Command, actor: &str) -> Result<Exi
             list(hub, &served.project.name, &filter).await?;
         }
         Command::Show { id } => show(&review::show(hub, id).await?),
+        Command::Locate { id } => {
+            let located = review::locate(hub, id, actor).await?;
+            println!("source: {}", located.source);
+            for (name, value) in &located.keys {
+                println!("{name}: {}", value.expose(&hub.custody));
+            }
+        }
         Command::Release { id } => {
             review::release(hub, id, actor).await?;
             println!("{id}: released; it still has to pass verification");
