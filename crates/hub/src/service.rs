@@ -10,7 +10,7 @@ use crate::linkage::LinkageError;
 use crate::pipeline::nightly::{Night, night, take_receipts};
 use crate::pipeline::receipts::{destroy_spent, sweep_outbox};
 use crate::pipeline::receive::Receiver;
-use crate::pipeline::{clinical, deidentify};
+use crate::pipeline::{clinical, deidentify, lost};
 use crate::retrieve::manners::Rate;
 use crate::retrieve::{fetch, query};
 use crate::sources::worker_of;
@@ -260,7 +260,10 @@ async fn ask(hub: &Arc<Hub>, client: &Client, rate: &Rate, lease: &Lease) -> Out
 /// A step that needs the processor, or the bucket.
 async fn work(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
     match lease.kind.as_str() {
-        "deidentify" => deidentify::step(hub, lease).await,
+        "deidentify" => match deidentify::step(hub, lease).await {
+            Err(HubError::Spool(error)) => lost::settle(hub, lease, error).await,
+            done => done,
+        },
         "clinical" => clinical::step(hub, lease).await,
         _ => Ok(Outcome::GiveUp { code: "unknown-kind" }),
     }

@@ -90,6 +90,24 @@ impl Spool {
         Ok(self.path(id).try_exists()?)
     }
 
+    /// Whether an object cannot be had any more: its file is gone from the folder, or is not what was sealed. Reads it whole.
+    pub fn is_lost(&self, id: &str) -> Result<bool, SpoolError> {
+        let opened = self.read(id);
+        let mut reader = match opened {
+            Ok(reader) => reader,
+            Err(SpoolError::Disk(error)) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(self.dir.try_exists()?);
+            }
+            Err(SpoolError::Sealed { error, .. }) if is_damage(&error) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        match io::copy(&mut reader, &mut io::sink()) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Destroys an object; one that is gone already is fine.
     pub fn destroy(&self, id: &str) -> Result<(), SpoolError> {
         match fs::remove_file(self.path(id)) {
@@ -167,6 +185,11 @@ impl Drop for Arriving {
     }
 }
 
+/// Whether the file is at fault; a key that is not its own is no damage.
+fn is_damage(error: &SealError) -> bool {
+    matches!(error, SealError::NotSealed | SealError::Truncated { .. } | SealError::Tampered { .. })
+}
+
 fn sealed(id: &str, error: SealError) -> SpoolError {
     SpoolError::Sealed { id: id.to_owned(), error }
 }
@@ -217,6 +240,28 @@ mod tests {
         assert_eq!((plain.len() as u64, bytes), (280_000, 280_000));
         let stored = fs::read(spool.path(&id)).unwrap();
         assert!(!stored.windows(8).any(|window| window == b"SENTINEL"));
+    }
+
+    #[test]
+    fn an_object_is_lost_when_its_file_is_gone_or_changed_and_not_when_the_key_is_another() {
+        let (dir, spool) = spool(0);
+        let mut arriving = spool.begin().unwrap();
+        arriving.write_all(&[7; 200_000]).unwrap();
+        let (id, _) = arriving.finish().unwrap();
+        assert!(!spool.is_lost(&id).unwrap());
+        assert!(spool.is_lost("none").unwrap());
+        let key = SealingKey::new(SecretKey::from_bytes(KeyKind::HubStorage, [8; 32]));
+        let other = Spool::open(dir.path().join("spool"), key, 0).unwrap();
+        assert!(other.is_lost(&id).is_err());
+        let mut file = fs::read(spool.path(&id)).unwrap();
+        let middle = file.len() / 2;
+        file[middle] ^= 1;
+        fs::write(spool.path(&id), &file).unwrap();
+        assert!(spool.is_lost(&id).unwrap());
+        fs::write(spool.path(&id), b"").unwrap();
+        assert!(spool.is_lost(&id).unwrap());
+        fs::remove_dir_all(dir.path().join("spool")).unwrap();
+        assert!(!spool.is_lost(&id).unwrap(), "without its folder nobody can tell");
     }
 
     #[test]

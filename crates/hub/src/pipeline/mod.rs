@@ -5,6 +5,7 @@ pub mod admit;
 pub mod deidentify;
 pub mod clinical;
 pub mod outgoing;
+pub mod lost;
 pub mod consign;
 pub mod transfer;
 pub mod receipts;

@@ -180,7 +180,8 @@ impl Store {
         self.all(
             "/* store: outdated records */ SELECT item.* FROM item JOIN clinical c ON c.id = item.id
              JOIN cohort_row r ON r.id = c.id WHERE item.kind = 'clinical' AND item.project = $1
-             AND c.state IN ('cleared', 'acknowledged', 'refused') AND c.anchor <> r.anchor ORDER BY c.id",
+             AND r.state <> 'withdrawn' AND c.state IN ('cleared', 'acknowledged', 'refused')
+             AND c.anchor <> r.anchor ORDER BY c.id",
             &[project],
             Item::read,
         )

@@ -222,7 +222,7 @@ impl Store {
     }
 
     /// The source says the study holds these instances: those not known yet are `missing`, and so are those that came too early,
-    /// unasked, and were destroyed. What came unasked and waits belongs to the study from now on.
+    /// unasked, and were destroyed or lost. What came unasked and waits belongs to the study from now on.
     pub async fn instances_expected(
         &self,
         tx: &mut Tx,
@@ -235,11 +235,11 @@ impl Store {
                  VALUES ($1, $2, $3, $4, $5, $6, $7, 'missing', $8)
                  ON CONFLICT (project, source, token) DO UPDATE SET study = excluded.study,
                    trust = COALESCE(instance.trust, excluded.trust), person = COALESCE(instance.person, excluded.person),
-                   state = CASE WHEN instance.state = 'rejected' AND instance.reason = 'unrequested-expired'
+                   state = CASE WHEN instance.reason IN ('unrequested-expired', 'spool-object-lost')
                      THEN 'missing' ELSE instance.state END,
-                   reason = CASE WHEN instance.state = 'rejected' AND instance.reason = 'unrequested-expired'
+                   reason = CASE WHEN instance.reason IN ('unrequested-expired', 'spool-object-lost')
                      THEN NULL ELSE instance.reason END,
-                   spool = CASE WHEN instance.state = 'rejected' AND instance.reason = 'unrequested-expired'
+                   spool = CASE WHEN instance.reason IN ('unrequested-expired', 'spool-object-lost')
                      THEN NULL ELSE instance.spool END")
             .bind(new_id())
             .bind(&study.project)
@@ -371,6 +371,38 @@ impl Store {
             row.get("token")
         })
         .await
+    }
+
+    /// The instance of a source, in every project that knows it.
+    pub async fn instances_of_token(&self, source: &str, token: &str) -> Result<Vec<Instance>> {
+        self.all(
+            "SELECT * FROM instance WHERE source = $1 AND token = $2 ORDER BY project",
+            &[source, token],
+            Instance::read,
+        )
+        .await
+    }
+
+    /// An object that nobody asked for cannot be had from the spool any more: it is known, and waits to be pushed again.
+    pub async fn instance_lost(
+        &self,
+        tx: &mut Tx,
+        project: &str,
+        object: &Spooled,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<()> {
+        sql("/* store: lost */ INSERT INTO instance (id, project, source, token, state, reason, updated_us)
+             VALUES ($1, $2, $3, $4, 'quarantined', $5, $6) ON CONFLICT (project, source, token) DO NOTHING")
+        .bind(new_id())
+        .bind(project)
+        .bind(&object.source)
+        .bind(&object.token)
+        .bind(reason)
+        .bind(at)
+        .run(tx)
+        .await?;
+        Ok(())
     }
 
     /// The projects that expect an instance of a source.

@@ -4,7 +4,7 @@ use super::{CONFIG, HOUR, House};
 use crate::cohort::{Import, import};
 use crate::context::Hub;
 use crate::enrol::{Enrolled, enrol};
-use crate::objections::objections_taken;
+use crate::objections::{check_taken, objections_taken};
 use crate::pipeline::nightly::night;
 use crate::pipeline::review;
 use crate::service::Service;
@@ -25,7 +25,7 @@ struct Region {
     service: Service,
     archive: Running,
     clock: ManualClock,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Region {
@@ -37,7 +37,7 @@ impl Region {
         let text = CONFIG.replacen("host = \"pacs.royal.example\"\nport = 104", &place, 1);
         let House { hub, clock, dir, .. } = House::with(&format!("{top}{text}")).await;
         let service = Service::start(Arc::clone(&hub)).await.unwrap();
-        Self { hub, service, archive, clock, _dir: dir }
+        Self { hub, service, archive, clock, dir }
     }
 
     async fn sheet(&self, text: &str) -> Enrolled {
@@ -85,8 +85,8 @@ impl Region {
         enrolled
     }
 
-    /// An object that nobody asked for.
-    async fn push(&self, image: &Instance) {
+    /// An object that nobody asked for; its name in the spool.
+    async fn push(&self, image: &Instance) -> String {
         let hub = &self.hub;
         let mut arriving = hub.spool.begin().unwrap();
         arriving.write_all(&image.file(Syntax::ExplicitLittle)).unwrap();
@@ -98,8 +98,9 @@ impl Region {
             Spooled { id: id.clone(), source: "royal".into(), token, bytes, received_us: now.as_micros() };
         let mut tx = hub.store.write().await.unwrap();
         hub.store.spooled(&mut tx, &object).await.unwrap();
-        jobs::enqueue(&mut tx, &Job::now("deidentify", id), now).await.unwrap();
+        jobs::enqueue(&mut tx, &Job::now("deidentify", &id), now).await.unwrap();
         tx.commit().await.unwrap();
+        id
     }
 
     /// Works all that is due.
@@ -291,6 +292,23 @@ async fn both_ids_of_a_line_of_objections_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_answer_of_the_same_day_that_forbids_holds_at_once() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    let submitted = format!("{},\r\n", images[0].person.nhs_number);
+    let today = region.hub.today();
+    let taken = check_taken(&region.hub, submitted.as_bytes(), b"", today, "test").await.unwrap();
+    assert_eq!((taken.submitted, taken.permitted), (1, 0));
+    // The morning's answer, imported late, changes nothing.
+    check_taken(&region.hub, submitted.as_bytes(), submitted.as_bytes(), today, "test").await.unwrap();
+    region.work().await;
+    assert!(region.archive.archive.asked().is_empty());
+    let rows = region.hub.store.rows("nccid").await.unwrap();
+    assert_eq!(rows[0].reason.as_deref(), Some("opted-out"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_birth_date_that_was_wrong_and_is_corrected_lets_the_person_go_on() {
     let images = ct_study(1, 1, 16);
     let region = Region::new(images.clone(), "", "").await;
@@ -343,4 +361,26 @@ async fn a_row_that_a_person_rejected_is_withdrawn_with_its_record() {
     region.clock.advance(25 * HOUR);
     region.work().await;
     assert!(region.archive.archive.asked().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_damaged_in_the_spool_is_fetched_again_or_must_be_pushed_again() {
+    let images = ct_study(1, 2, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    let spool = region.dir.path().join("data/spool");
+    let damaged = region.push(&images[0]).await;
+    std::fs::write(spool.join(format!("{damaged}.sealed")), b"damaged").unwrap();
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared", "cleared"]);
+    assert_eq!(region.study().await.0, "retrieved");
+    // Nobody asks for the stranger's.
+    let stranger = ct_study(5, 1, 16).remove(0);
+    let gone = region.push(&stranger).await;
+    std::fs::remove_file(spool.join(format!("{gone}.sealed"))).unwrap();
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared", "cleared", "quarantined spool-object-lost"]);
+    region.push(&stranger).await;
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared", "cleared", "held unrequested"]);
 }
