@@ -155,7 +155,7 @@ pub async fn decide(house: &House, consignment: &Opened) -> Result<(), NationalE
     if Store::decide(&mut tx, consignment, &text, now).await? {
         for (trust, [accepted, quarantined]) in by_trust(&items) {
             let details = Details::new()
-                .id("consignment", &consignment.id)?
+                .word("consignment", &consignment.id)?
                 .id("manifest", &consignment.sha256.to_string())?
                 .id("hub_audit_root", &consignment.audit_root.to_string())?
                 .number("accepted", accepted)

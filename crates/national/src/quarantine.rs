@@ -123,7 +123,7 @@ async fn audit_decision(
     event: &'static str,
 ) -> Result<(), NationalError> {
     let chain = found.trust.as_deref().unwrap_or("national");
-    let details = Details::new().id("quarantined", &found.id.to_string())?.id("code", &found.code)?;
+    let details = Details::new().word("quarantined", &found.id.to_string())?.word("code", &found.code)?;
     Ok(audit::append(tx, chain, actor, event, &details, house.clock.now()).await?)
 }
 

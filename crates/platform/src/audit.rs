@@ -44,7 +44,7 @@ pub type Hash = [u8; 32];
 pub enum AuditError {
     /// Something that is not an id was given where only ids may stand. What it was is not repeated.
     #[error(
-        "audit: {key} takes an id (letters, digits and . _ : / @ -, at most 128, no long number), nothing else"
+        "audit: {key} takes a handle, a digest, a pseudonym, or a word of the configuration, nothing else"
     )]
     NotAnId {
         /// Which field.
@@ -55,7 +55,7 @@ pub enum AuditError {
     Db(#[from] DbError),
 }
 
-/// What an entry tells beside its event: ids, numbers and codes. There is no way to put a name or free text in.
+/// What an entry tells beside its event: ids, numbers, codes and words of the configuration. There is no way to put free text in.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
 pub struct Details(BTreeMap<&'static str, Detail>);
@@ -74,9 +74,18 @@ impl Details {
         Self::default()
     }
 
-    /// An id: a row, a pseudonym, a digest, a trust. Anything that does not look like one is refused.
+    /// What was made by a machine: the handle of a row, a digest, a pseudonym. No name is so long; whatever else is refused.
     pub fn id(mut self, key: &'static str, id: &str) -> Result<Self, AuditError> {
-        self.0.insert(key, Detail::Id(checked(key, id)?));
+        if !(is_hex(id) || is_pseudonym(id)) {
+            return Err(AuditError::NotAnId { key });
+        }
+        self.0.insert(key, Detail::Id(id.to_owned()));
+        Ok(self)
+    }
+
+    /// What a person wrote, but not about a person: a source or trust of the configuration, a place in a bucket, a reason code.
+    pub fn word(mut self, key: &'static str, word: &str) -> Result<Self, AuditError> {
+        self.0.insert(key, Detail::Id(checked(key, word)?));
         Ok(self)
     }
 
@@ -91,6 +100,23 @@ impl Details {
         self.0.insert(key, Detail::Code(code));
         self
     }
+}
+
+/// A handle (128 bits, behind a letter that says so) or a SHA-256.
+fn is_hex(id: &str) -> bool {
+    let digits = id.strip_prefix('h').unwrap_or(id);
+    matches!(digits.len(), 32 | 64)
+        && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// A prefix that begins with a letter, then a hundred bits in Base32.
+fn is_pseudonym(id: &str) -> bool {
+    let at = id.len().saturating_sub(20);
+    let (Some(prefix), Some(tail)) = (id.get(..at), id.get(at..)) else { return false };
+    (1..=16).contains(&prefix.len())
+        && prefix.starts_with(|c: char| c.is_ascii_alphabetic())
+        && prefix.bytes().all(|b| b.is_ascii_alphanumeric())
+        && tail.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'2'..=b'7'))
 }
 
 /// A name has blanks, carets or letters beyond ASCII, and an NHS number is ten digits: neither passes for an id.

@@ -426,7 +426,7 @@ async fn decide(
     let decision = hub.store.decided(&mut tx, &Decision { kind, subject, actor, note_code }, now).await?;
     let mut details = Details::new().id("subject", subject)?.id("decision", &decision)?.code("kind", kind);
     if let Some(code) = note_code {
-        details = details.id("code", code)?;
+        details = details.word("code", code)?;
     }
     audit::append(&mut tx, trust, actor, "review decision", &details, now).await?;
     Ok((tx, now, decision))

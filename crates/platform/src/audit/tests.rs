@@ -10,7 +10,7 @@ async fn written(db: &Db) -> Hash {
     let mut tx = db.write().await.unwrap();
     for n in 1..=20_i64 {
         let details = Details::new()
-            .id("instance", &format!("row-{n}"))
+            .id("instance", &format!("h{n:032x}"))
             .unwrap()
             .number("bytes", n)
             .code("why", "sent");
@@ -85,13 +85,19 @@ async fn a_past_rewritten_with_all_its_hashes_fails_the_mark() {
 
 #[test]
 fn what_is_not_an_id_is_refused_and_not_repeated() {
-    for text in ["SMITH^JOHN", "John Smith", "9990000018", "", "Müller", "a\nb", &"x".repeat(129)] {
+    let texts = ["SMITH^JOHN", "John Smith", "9990000018", "", "Müller", "a\nb", &"x".repeat(129)];
+    for text in texts {
+        let refused = Details::new().word("subject", text).unwrap_err().to_string();
+        assert!(text.is_empty() || !refused.contains(text));
+    }
+    // A bare name has the form of a word, and never that of an id.
+    for text in texts.into_iter().chain(["Smith", "WOLFESCHLEGELSTEIN", "deadbeef", "RX1"]) {
         let refused = Details::new().id("subject", text).unwrap_err().to_string();
         assert!(text.is_empty() || !refused.contains(text));
     }
-    Details::new()
-        .id("subject", "NCCIDABCDEFGHIJKLMNOPQRST")
-        .unwrap()
-        .id("object", "raw-hub/2020-04-01/x.dcm")
-        .unwrap();
+    let digest = "0123456789abcdef".repeat(4);
+    for id in ["NCCIDABCDEFGHIJKLMNOPQRST", &digest, &digest[..32], &format!("h{}", &digest[..32])] {
+        Details::new().id("subject", id).unwrap();
+    }
+    Details::new().word("object", "raw-hub/2020-04-01/x.dcm").unwrap();
 }

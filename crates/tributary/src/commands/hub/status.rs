@@ -104,7 +104,7 @@ pub(super) async fn pause(hub: &Hub, args: &Subject, kind: &'static str, actor: 
     let mut tx = hub.store.write().await?;
     hub.store.decided(&mut tx, &Decision { kind, subject, actor, note_code: None }, now).await?;
     let chain = if hub.config.trust(subject).is_some() { subject } else { "hub" };
-    let details = Details::new().id("subject", subject)?;
+    let details = Details::new().word("subject", subject)?;
     audit::append(&mut tx, chain, actor, kind, &details, now).await?;
     tx.commit().await?;
     println!("{subject}: {}", if kind == "pause" { "paused" } else { "goes on" });
