@@ -4,7 +4,7 @@
 //! Not in a backup: key files (they are kept in a safe of their own) and spool objects (the archives have them still, and
 //! they are fetched again).
 
-use crate::config::{Config, DatabaseUrl};
+use crate::config::Config;
 use crate::context::{Hub, HubError, Served};
 use crate::pipeline::deidentify::outbox_name;
 use crate::pipeline::outgoing::again;
@@ -13,6 +13,7 @@ use deid::custody::Custody;
 use futures::TryStreamExt;
 use platform::audit::{self, Details};
 use platform::clock::Clock;
+use platform::config::SecretText;
 use platform::db::Dialect;
 use platform::disk;
 use platform::keys::{PublicKey, SecretKey, random_id};
@@ -181,8 +182,8 @@ pub async fn restore(
     Ok((hub, restored))
 }
 
-fn place(url: &DatabaseUrl) -> Result<PathBuf> {
-    url.as_str().strip_prefix("sqlite://").map(PathBuf::from).ok_or(BackupError::Postgres)
+fn place(url: &SecretText) -> Result<PathBuf> {
+    url.expose().strip_prefix("sqlite://").map(PathBuf::from).ok_or(BackupError::Postgres)
 }
 
 fn unpack(backup: &Path, private: &SecretKey, places: &[PathBuf; 2]) -> Result<()> {

@@ -79,8 +79,8 @@ pub async fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
         found.tell(Verdict::Fault, "TLS", error);
     }
     check_disk(config, &mut found);
-    check_database("database.url", config.database_url.as_str(), &mut found).await;
-    check_database("database.linkage_url", config.linkage_url.as_str(), &mut found).await;
+    check_database("database.url", config.database_url.expose(), &mut found).await;
+    check_database("database.linkage_url", config.linkage_url.expose(), &mut found).await;
     check_objects("hub.outbox", &config.outbox, &mut found).await;
     for (at, entry) in config.projects.iter().enumerate() {
         let what = |key: &str| format!("projects[{at}].{key} ({})", entry.project);

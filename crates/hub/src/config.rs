@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use hours::Hours;
+use platform::config::{self, SecretText};
 use platform::objects::ObjectsConfig;
 pub use raw::Limits;
 pub use sites::{
@@ -33,9 +34,9 @@ pub struct Config {
     /// Cleared objects waiting to be sent: `file://` or `s3://`.
     pub outbox: ObjectsConfig,
     /// States, jobs, audit.
-    pub database_url: DatabaseUrl,
+    pub database_url: SecretText,
     /// Person ↔ pseudonym: never the same database as `database_url`.
-    pub linkage_url: DatabaseUrl,
+    pub linkage_url: SecretText,
     /// Where the hub's own keys lie.
     pub keys: KeyPaths,
     /// The research projects that this hub serves.
@@ -137,23 +138,6 @@ impl fmt::Display for AeTitle {
     }
 }
 
-/// A database URL. It may hold a password, so Debug shows its scheme only.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The whole URL, for opening the database.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://…", self.0.split(':').next().unwrap_or(""))
-    }
-}
-
 /// One thing to mend in a configuration: where, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -172,24 +156,9 @@ impl fmt::Display for Fault {
 /// Why a configuration or project file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("config-unreadable: {path}: {reason}")]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// The operating system's word for it.
-        reason: String,
-    },
-    /// Not TOML, a key that nobody knows, a missing key or a wrong type. The line itself is not repeated: it may hold a secret.
-    #[error("config-invalid: line {line}{key}: {message}")]
-    Syntax {
-        /// From 1.
-        line: usize,
-        /// `, key "table.key"`, or nothing where the error is not at a key.
-        key: String,
-        /// What the reader says.
-        message: String,
-    },
+    /// The file cannot be read, or is not what was expected.
+    #[error(transparent)]
+    File(#[from] config::ConfigError),
     /// Readable, but not meaningful: every fault found, not only the first.
     #[error("{}", list(.0))]
     Faults(Vec<Fault>),
@@ -202,16 +171,14 @@ fn list(faults: &[Fault]) -> String {
 impl Config {
     /// Reads a configuration file. Relative paths in it are relative to its own folder.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = read(path)?;
-        let whole = std::path::absolute(path)
-            .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), reason: e.kind().to_string() })?;
-        Self::parse(&text, whole.parent().unwrap_or(Path::new("/")))
+        let raw = config::load(path)?;
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        check::meant(raw, whole.parent().unwrap_or(Path::new("/")))
     }
 
     /// Reads a configuration from text; `base` is the folder that relative paths start from.
     pub fn parse(text: &str, base: &Path) -> Result<Self, ConfigError> {
-        let raw: raw::RawConfig = parse_toml(text)?;
-        check::meant(raw, base)
+        check::meant(config::parse(text, "hub.toml")?, base)
     }
 
     /// The source of that name.
@@ -223,22 +190,6 @@ impl Config {
     pub fn trust(&self, ods: &str) -> Option<&Trust> {
         self.trusts.iter().find(|t| t.ods == ods)
     }
-}
-
-/// Reads a text file, naming it in the error.
-pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path)
-        .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), reason: e.kind().to_string() })
-}
-
-/// Strict TOML; the error tells line, key and message, never the line's content.
-pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
-    platform::config::parse(text, "").map_err(|e| match e {
-        platform::config::ConfigError::Invalid { line, key, detail, .. } => {
-            ConfigError::Syntax { line, key, message: detail }
-        }
-        other => ConfigError::Syntax { line: 1, key: String::new(), message: other.to_string() },
-    })
 }
 
 #[cfg(test)]

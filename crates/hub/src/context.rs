@@ -140,8 +140,8 @@ impl Hub {
         let mut tokens = [0; 32];
         tokens.copy_from_slice(token_key.as_ref());
         let sealing = SealingKey::new(sealing);
-        let store = Store::open(Db::open(config.database_url.as_str()).await?).await?;
-        let linkage_db = Db::open(config.linkage_url.as_str()).await?;
+        let store = Store::open(Db::open(config.database_url.expose()).await?).await?;
+        let linkage_db = Db::open(config.linkage_url.expose()).await?;
         let linkage = Linkage::open(linkage_db, sealing.clone(), &tokens).await?;
         let spool = Spool::open(config.spool_dir.clone(), sealing, config.limits.spool_reserve_bytes)?;
         let outbox = Objects::open(&config.outbox)?;

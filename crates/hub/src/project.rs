@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::NaiveDate;
+use platform::config;
 use serde::Deserialize;
 
 pub use body_part::{BodyParts, Judgement};
 
-use crate::config::{ConfigError, parse_toml, read};
+use crate::config::ConfigError;
 
 /// The project files that come with the program.
 const BUILT_IN: [(&str, &str); 2] = [
@@ -220,24 +221,20 @@ impl Project {
         if BUILT_IN.iter().any(|(built_in, _)| *built_in == name_or_file) {
             return Self::named(name_or_file);
         }
-        Self::parse(&read(Path::new(name_or_file))?)
+        raw::meant(config::load(Path::new(name_or_file))?)
     }
 
     /// Reads a project file.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        raw::meant(parse_toml(text)?)
+        raw::meant(config::parse(text, "project file")?)
     }
 
     /// The text of a built-in project file, to start a new one from.
     pub fn text_named(name: &str) -> Result<&'static str, ConfigError> {
         BUILT_IN.iter().find(|(built_in, _)| *built_in == name).map(|(_, text)| *text).ok_or_else(|| {
-            ConfigError::Unreadable {
-                path: name.into(),
-                reason: format!(
-                    "no built-in project; there are {}",
-                    Self::built_in().collect::<Vec<_>>().join(", ")
-                ),
-            }
+            let known = Self::built_in().collect::<Vec<_>>().join(", ");
+            let source = std::io::Error::other(format!("no built-in project; there are {known}"));
+            config::ConfigError::Unreadable { path: name.into(), source }.into()
         })
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use platform::config::SecretFile;
+use platform::config::{SecretFile, SecretText};
 use platform::objects::{ObjectsConfig, S3Config};
 use submission::digest::Digest;
 
@@ -14,8 +14,8 @@ use super::raw::{
     RawTransfer, RawTrust,
 };
 use super::{
-    AeTitle, Config, ConfigError, DatabaseUrl, Document, Endpoint, Fault, Hours, KeyPaths, Level, Listen,
-    ListenTls, NhsNumberIn, ProjectEntry, Rule, Source, SourceTls, StorePeer, Trust, read,
+    AeTitle, Config, ConfigError, Document, Endpoint, Fault, Hours, KeyPaths, Level, Listen, ListenTls,
+    NhsNumberIn, ProjectEntry, Rule, Source, SourceTls, StorePeer, Trust,
 };
 
 /// Collects faults, so that a person mends them in one go.
@@ -136,7 +136,7 @@ impl Checker<'_> {
         }
     }
 
-    fn databases(&mut self, raw: RawDatabase, data_dir: &Path) -> (DatabaseUrl, DatabaseUrl) {
+    fn databases(&mut self, raw: RawDatabase, data_dir: &Path) -> (SecretText, SecretText) {
         let main = self.database("database.url", raw.url, raw.url_file, data_dir, "hub.db");
         let linkage = self.database(
             "database.linkage_url",
@@ -161,7 +161,7 @@ impl Checker<'_> {
         file: Option<PathBuf>,
         data_dir: &Path,
         default: &str,
-    ) -> DatabaseUrl {
+    ) -> SecretText {
         let url = match (url, file) {
             (Some(_), Some(_)) => {
                 self.note(key, format!("give either {key} or {key}_file, not both"));
@@ -176,11 +176,11 @@ impl Checker<'_> {
                 }
                 url
             }
-            (None, Some(file)) => match read(&self.path(file)) {
-                Ok(text) => text.trim().to_owned(),
+            (None, Some(file)) => match SecretFile::new(self.path(file)).read() {
+                Ok(text) => text.expose().to_owned(),
                 Err(e) => {
                     self.note(format!("{key}_file"), e.to_string());
-                    return DatabaseUrl(String::new());
+                    String::new()
                 }
             },
             (None, None) => format!("sqlite://{}", data_dir.join(default).display()),
@@ -188,7 +188,7 @@ impl Checker<'_> {
         if !url.is_empty() && !["sqlite:", "postgres:", "postgresql:"].iter().any(|s| url.starts_with(s)) {
             self.note(key, "begins with sqlite:// or postgres://");
         }
-        DatabaseUrl(url)
+        SecretText::new(url)
     }
 
     fn objects(&mut self, key: &str, raw: ObjectsConfig) -> ObjectsConfig {

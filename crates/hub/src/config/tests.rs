@@ -31,8 +31,8 @@ fn the_full_sample_has_thirteen_trusts_behind_nine_archives() {
 #[test]
 fn the_minimal_sample_gets_its_defaults() {
     let config = parse(MINIMAL).unwrap();
-    assert_eq!(config.database_url.as_str(), "sqlite:///etc/tributary/data/hub.db");
-    assert_eq!(config.linkage_url.as_str(), "sqlite:///etc/tributary/data/linkage.db");
+    assert_eq!(config.database_url.expose(), "sqlite:///etc/tributary/data/hub.db");
+    assert_eq!(config.linkage_url.expose(), "sqlite:///etc/tributary/data/linkage.db");
     assert_eq!(config.outbox.url, "file:///etc/tributary/data/outbox");
     assert_eq!(config.projects[0].inbox.url, "file:///etc/tributary/inbox/nccid");
     let source = &config.sources[0];
@@ -49,9 +49,11 @@ fn the_minimal_sample_gets_its_defaults() {
 #[test]
 fn an_unknown_key_is_an_error_with_its_line() {
     let text = MINIMAL.replace("port = 104", "port = 104\nstudies_per_minute = 3");
-    let Err(ConfigError::Syntax { line, message, .. }) = parse(&text) else { panic!() };
+    let Err(ConfigError::File(config::ConfigError::Invalid { line, detail, .. })) = parse(&text) else {
+        panic!("it is taken")
+    };
     assert_eq!(text.lines().nth(line - 1).unwrap(), "studies_per_minute = 3");
-    assert!(message.contains("unknown field `studies_per_minute`"), "{message}");
+    assert!(detail.contains("unknown field `studies_per_minute`"), "{detail}");
 }
 
 #[test]
@@ -70,7 +72,6 @@ fn a_password_in_a_url_is_sent_to_a_file_and_never_printed() {
     let faults = faults_of(&text);
     assert_eq!(faults[0].key, "database.url");
     assert!(!format!("{faults:?}").contains("hunter2"));
-    assert!(!format!("{:?}", DatabaseUrl("postgres://hub:hunter2@db/hub".into())).contains("hunter2"));
 }
 
 #[test]

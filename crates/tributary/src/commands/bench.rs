@@ -55,8 +55,8 @@ async fn listen(port: u16, out: &Path) -> Result<Acceptor> {
     let clock = SystemClock::shared();
     let sealing = SealingKey::new(SecretKey::from_bytes(KeyKind::HubStorage, random()?));
     let spool = Spool::open(config.spool_dir.clone(), sealing.clone(), config.limits.spool_reserve_bytes)?;
-    let store = Store::open(Db::open(config.database_url.as_str()).await?).await?;
-    let linkage = Linkage::open(Db::open(config.linkage_url.as_str()).await?, sealing, &random()?).await?;
+    let store = Store::open(Db::open(config.database_url.expose()).await?).await?;
+    let linkage = Linkage::open(Db::open(config.linkage_url.expose()).await?, sealing, &random()?).await?;
     let receiver = Receiver::new(Arc::new(spool), store, linkage, Arc::clone(&clock));
     Ok(Acceptor::listen(Arc::new(config), Peers::Anyone("bench".into()), receiver, clock)?)
 }
