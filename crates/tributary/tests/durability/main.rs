@@ -4,6 +4,7 @@
 
 mod archive;
 mod boundaries;
+mod bucket;
 mod faults;
 mod kills;
 mod place;

@@ -52,25 +52,7 @@ impl Place {
         keys: Option<&Path>,
         pushing: Option<usize>,
     ) -> Self {
-        let ports: Vec<u16> = region.sources.iter().map(|_| free_port()).collect();
-        let papers = house::write(folder, &region, &ports, &house::Keep::Folder).unwrap();
-        if let Some(other) = keys {
-            for file in files(&other.join("keys")) {
-                let to = folder.join(file.strip_prefix(other).unwrap());
-                fs::remove_file(&to).unwrap();
-                fs::copy(&file, &to).unwrap();
-            }
-        }
-        let text = fs::read_to_string(&papers.hub).unwrap();
-        let hub_address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let lines = text.lines().map(|line| match line.starts_with("address = ") {
-            true => format!("address = \"{hub_address}\"\n"),
-            false => format!("{line}\n"),
-        });
-        let text: String = lines.collect();
-        fs::write(&papers.hub, text + "[transfer]\nevery_s = 1\nreceipts_every_s = 1\n").unwrap();
-        let text = fs::read_to_string(&papers.national).unwrap();
-        fs::write(&papers.national, text.replace("poll_s = 5", "poll_s = 1")).unwrap();
+        let (ports, hub_address) = papers(folder, &region, keys);
         Self::begin(folder, region, ports, hub_address, pushing).await
     }
 
@@ -382,6 +364,31 @@ impl Place {
         let wait = texts(self.hub.store.db(), wait).await;
         (files(&self.folder.join("hub/outbox")).len(), wait.len())
     }
+}
+
+/// Writes a region's keys, papers and sheets into a folder, on the keys of another where one is given; tells on which ports its
+/// archives listen, and where the hub does.
+pub(crate) fn papers(folder: &Path, region: &Region, keys: Option<&Path>) -> (Vec<u16>, SocketAddr) {
+    let ports: Vec<u16> = region.sources.iter().map(|_| free_port()).collect();
+    let papers = house::write(folder, region, &ports, &house::Keep::Folder).unwrap();
+    if let Some(other) = keys {
+        for file in files(&other.join("keys")) {
+            let to = folder.join(file.strip_prefix(other).unwrap());
+            fs::remove_file(&to).unwrap();
+            fs::copy(&file, &to).unwrap();
+        }
+    }
+    let text = fs::read_to_string(&papers.hub).unwrap();
+    let hub_address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let lines = text.lines().map(|line| match line.starts_with("address = ") {
+        true => format!("address = \"{hub_address}\"\n"),
+        false => format!("{line}\n"),
+    });
+    let text: String = lines.collect();
+    fs::write(&papers.hub, text + "[transfer]\nevery_s = 1\nreceipts_every_s = 1\n").unwrap();
+    let text = fs::read_to_string(&papers.national).unwrap();
+    fs::write(&papers.national, text.replace("poll_s = 5", "poll_s = 1")).unwrap();
+    (ports, hub_address)
 }
 
 /// Where everything stands is the same as after another night.
