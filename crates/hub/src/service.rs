@@ -15,6 +15,7 @@ use crate::retrieve::manners::Rate;
 use crate::retrieve::{fetch, query};
 use crate::sources::worker_of;
 use crate::spool::SpoolError;
+use crate::store::new_id;
 use platform::audit::AuditError;
 use platform::clock::Timestamp;
 use platform::db::DbError;
@@ -25,6 +26,7 @@ use platform::seal::SealError;
 use platform::shutdown::Shutdown;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,9 +36,9 @@ use submission::paths::raw_root;
 use tokio::task::JoinSet;
 
 /// A retrieval may take this long: a large study from a slow archive.
-const ARCHIVE_LEASE: Duration = Duration::from_secs(2 * 3600);
+const ARCHIVE_STEP_MAX: Duration = Duration::from_secs(2 * 3600);
 /// De-identifying one object may take this long.
-const WORK_LEASE: Duration = Duration::from_secs(30 * 60);
+const WORK_STEP_MAX: Duration = Duration::from_secs(30 * 60);
 /// A step waits for the disk most of its time: several share a core, and one sync.
 const WORKERS_PER_CORE: u32 = 4;
 /// How soon received objects are seen: associations enqueue work from their own threads.
@@ -54,7 +56,7 @@ pub enum ServiceError {
         /// Why.
         error: std::io::Error,
     },
-    /// A second process would free the jobs of the first.
+    /// A second process would free the jobs of the first, and sweep its spool.
     #[error("{0} is locked: another process serves this hub")]
     Serving(PathBuf),
     /// A restore was cut off.
@@ -84,8 +86,8 @@ impl Service {
         if is_unfinished(&hub.config) {
             return Err(ServiceError::RestoreUnfinished);
         }
-        let lock = lock(&hub.config)?;
-        tidy_up(&hub).await?;
+        let (lock, owner) = lock(&hub.config)?;
+        tidy_up(&hub, &owner).await?;
         let receiver = Receiver::new(
             Arc::clone(&hub.spool),
             hub.store.clone(),
@@ -98,12 +100,12 @@ impl Service {
         let acceptor =
             Acceptor::listen(Arc::clone(&hub.config), Peers::Configured, receiver, Arc::clone(&hub.clock))
                 .map_err(|error| ServiceError::Listen { address: hub.config.listen.address, error })?;
-        let work = work_driver(&hub);
+        let work = work_driver(&hub, &owner);
         let mut drivers: Vec<Driver> = hub
             .config
             .sources
             .iter()
-            .map(|source| archive_driver(&hub, &client, source, work.clone()))
+            .map(|source| archive_driver(&hub, &owner, &client, source, work.clone()))
             .collect();
         drivers.push(work);
         Ok(Self { _lock: lock, hub, acceptor, client, stop, drivers })
@@ -184,22 +186,37 @@ impl Service {
     }
 }
 
-/// One process at a time serves a hub.
-fn lock(config: &Config) -> Result<File, ServiceError> {
+/// One process at a time serves from a data folder. The lock gives it the name under which it holds jobs: the same when it
+/// starts again, and no other's.
+fn lock(config: &Config) -> Result<(File, String), ServiceError> {
     let path = config.data_dir.join("serving.lock");
     let opened = disk::create_dirs(&config.data_dir)
-        .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
-    let file = opened.map_err(|error| HubError::Spool(SpoolError::Disk(error)))?;
+        .and_then(|()| OpenOptions::new().create(true).read(true).append(true).open(&path));
+    let mut file = opened.map_err(|error| HubError::Spool(SpoolError::Disk(error)))?;
     file.try_lock().map_err(|_| ServiceError::Serving(path))?;
-    Ok(file)
+    let owner = named(&mut file).and_then(|owner| disk::sync_dir(&config.data_dir).map(|()| owner));
+    let owner = owner.map_err(|error| HubError::Spool(SpoolError::Disk(error)))?;
+    Ok((file, owner))
+}
+
+/// The name in the lock file, given once.
+fn named(lock: &mut File) -> std::io::Result<String> {
+    let mut owner = String::new();
+    lock.read_to_string(&mut owner)?;
+    if owner.is_empty() {
+        owner = new_id();
+        lock.write_all(owner.as_bytes())?;
+        lock.sync_all()?;
+    }
+    Ok(owner)
 }
 
 const ARCHIVE_KINDS: &[&str] = &["query", "retrieve"];
 const WORK_KINDS: &[&str] = &["deidentify", "clinical"];
 
-fn archive_driver(hub: &Arc<Hub>, client: &Client, source: &Source, work: Driver) -> Driver {
+fn archive_driver(hub: &Arc<Hub>, owner: &str, client: &Client, source: &Source, work: Driver) -> Driver {
     let mut config = DriverConfig::new(ARCHIVE_KINDS, worker_of(&source.name), source.associations_max);
-    config.lease = ARCHIVE_LEASE;
+    (config.step_max, config.owner) = (ARCHIVE_STEP_MAX, owner.to_owned());
     config.backoff = Duration::from_secs(u64::from(source.timeouts.retry_s));
     config.backoff_max = config.backoff.max(6 * HOUR);
     let rate = Arc::new(Rate::new(source.studies_per_hour));
@@ -215,14 +232,15 @@ fn archive_driver(hub: &Arc<Hub>, client: &Client, source: &Source, work: Driver
     })
 }
 
-fn work_driver(hub: &Arc<Hub>) -> Driver {
+fn work_driver(hub: &Arc<Hub>, owner: &str) -> Driver {
     let workers = match hub.config.limits.deidentify_workers {
         0 => std::thread::available_parallelism()
             .map_or(WORKERS_PER_CORE, |n| WORKERS_PER_CORE * u32::try_from(n.get()).unwrap_or(1)),
         workers => workers,
     };
     let mut config = DriverConfig::new(WORK_KINDS, hub.config.hub_id.clone(), workers);
-    (config.lease, config.poll) = (WORK_LEASE, WORK_POLL);
+    (config.step_max, config.poll) = (WORK_STEP_MAX, WORK_POLL);
+    config.owner = owner.to_owned();
     config.claim_at_least = workers / 2;
     let hub = Arc::clone(hub);
     Driver::new(hub.store.db().clone(), Arc::clone(&hub.clock), config, move |lease| {
@@ -321,10 +339,10 @@ fn of_database(error: &DbError) -> Outcome {
 }
 
 /// What an interrupted process left behind: leases that nobody works on, files and objects that no row names.
-async fn tidy_up(hub: &Hub) -> Result<(), HubError> {
+async fn tidy_up(hub: &Hub, owner: &str) -> Result<(), HubError> {
     let now = hub.clock.now();
     let mut tx = hub.store.write().await?;
-    let freed = jobs::free_all(&mut tx, now).await?;
+    let freed = jobs::free_of(&mut tx, owner, now).await?;
     tx.commit().await?;
     let live: HashSet<String> = hub.store.live_spool().await?.into_iter().collect();
     let spooled = hub.spool.sweep(&live)?;

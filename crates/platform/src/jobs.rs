@@ -137,11 +137,13 @@ pub async fn owe(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), DbError> 
     Ok(())
 }
 
-/// Claims up to `count` due jobs of these kinds that this host can do, earliest due first, until `now + lease`.
+/// Claims up to `count` due jobs of these kinds that this host can do, earliest due first, until `now + lease`. `owner` names
+/// the process: what it holds is freed by itself alone (see [`free_of`]).
 pub async fn claim(
     db: &Db,
     kinds: &[&str],
     host: &str,
+    owner: &str,
     count: u32,
     now: Timestamp,
     lease: Duration,
@@ -150,7 +152,7 @@ pub async fn claim(
     if next_due(&mut db.read().await?, kinds, host).await?.is_none_or(|due| due > now) {
         return Ok(Vec::new());
     }
-    let token = keys::random_id().map_err(|_| DbError::Closed)?;
+    let token = format!("{owner}/{}", keys::random_id().map_err(|_| DbError::Closed)?);
     let until = now.plus(lease);
     let mut tx = db.write().await?;
     let query = sql("/* claim jobs */ WITH due AS MATERIALIZED (
@@ -222,18 +224,18 @@ pub async fn release(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), J
     held(query.bind(&lease.id).bind(&lease.token).bind(now), tx, lease).await
 }
 
-/// Frees every job that anybody holds: due at once. For a process that starts and knows that it is the only one; should it
-/// err, the other finds its leases lost, and some work is done twice. What was cut off does not count as an attempt: the
-/// next failure is waited out as if it were the first.
-pub async fn free_all(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
+/// Frees every job that an owner holds: due at once. For a process that starts again and knows that nobody else has its name.
+/// What was cut off does not count as an attempt: the next failure is waited out as if it were the first.
+pub async fn free_of(tx: &mut Tx, owner: &str, now: Timestamp) -> Result<u64, DbError> {
     sql("/* free jobs */ UPDATE jobs SET due_us = $1, lease_token = NULL, attempts = attempts - 1
-        WHERE state = 'open' AND lease_token IS NOT NULL")
+        WHERE state = 'open' AND lease_token LIKE $2")
     .bind(now)
+    .bind(format!("{owner}/%"))
     .run(tx)
     .await
 }
 
-/// Holds the job longer: for long steps that make progress.
+/// Holds the job longer: the driver does, as long as the step runs.
 pub async fn renew(tx: &mut Tx, lease: &Lease, until: Timestamp) -> Result<(), JobError> {
     let query = sql("/* renew lease */ UPDATE jobs SET due_us = $3
         WHERE id = $1 AND lease_token = $2 AND state = 'open'");

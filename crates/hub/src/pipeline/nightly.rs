@@ -22,20 +22,29 @@ pub struct Night {
     pub alerts: Vec<(String, i64, &'static str)>,
 }
 
-/// One night of every project.
+/// One night of every project. One that fails, because its inbox is out of reach perhaps, holds up no other; the first
+/// failure is told at the end.
 pub async fn night(hub: &Hub) -> Result<Night, HubError> {
-    let mut night = Night::default();
+    let (mut night, mut trouble) = (Night::default(), None);
     for served in &hub.projects {
-        take_receipts(hub, served, &mut night).await?;
-        expire_unrequested(hub, served).await?;
-        night.freed += reconsider(hub, served).await?;
-        send(hub, served, &mut night).await?;
-        // Answers of other days may speak for what was recovered after a restore.
-        take_receipts(hub, served, &mut night).await?;
-        sweep_outbox(hub, served).await?;
+        if let Err(error) = night_of(hub, served, &mut night).await {
+            tracing::error!(project = %served.project.name, %error, "the project's night did not end");
+            trouble = trouble.or(Some(error));
+        }
     }
     destroy_spent(hub).await?;
-    Ok(night)
+    trouble.map_or(Ok(night), Err)
+}
+
+async fn night_of(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
+    take_receipts(hub, served, night).await?;
+    expire_unrequested(hub, served).await?;
+    night.freed += reconsider(hub, served).await?;
+    send(hub, served, night).await?;
+    // Answers of other days may speak for what was recovered after a restore.
+    take_receipts(hub, served, night).await?;
+    sweep_outbox(hub, served).await?;
+    Ok(())
 }
 
 /// Consigns and transfers until nothing is left, or the window shuts.

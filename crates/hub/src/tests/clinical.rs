@@ -41,7 +41,8 @@ async fn row(house: &House, person: &str, arm: &str) -> String {
 
 async fn work(house: &House) -> Option<Outcome> {
     let (db, now) = (house.hub.store.db(), house.clock.now_());
-    let claimed = jobs::claim(db, &["clinical"], "here", 1, now, Duration::from_secs(60)).await.unwrap();
+    let claimed =
+        jobs::claim(db, &["clinical"], "here", "me", 1, now, Duration::from_secs(60)).await.unwrap();
     let lease = claimed.first()?;
     Some(clinical::step(&house.hub, lease).await.unwrap())
 }

@@ -30,7 +30,7 @@ async fn held(house: &House, n: u32, reason: &str) -> String {
 async fn owed(house: &House) -> usize {
     let (db, now) = (house.hub.store.db(), house.hub.clock.now());
     let lease = std::time::Duration::from_secs(1);
-    platform::jobs::claim(db, &["deidentify"], "here", 9, now, lease).await.unwrap().len()
+    platform::jobs::claim(db, &["deidentify"], "here", "me", 9, now, lease).await.unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! The loop that works jobs off. It knows no domain: it claims, calls the step, and writes what a step that did not finish asks for.
 
-use super::{JobError, Lease, backoff, claim, give_up, next_due, release, retry_later};
+use super::{JobError, Lease, backoff, claim, give_up, next_due, release, renew, retry_later};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbError};
 use crate::shutdown::Shutdown;
@@ -40,12 +40,16 @@ pub struct DriverConfig {
     pub kinds: Vec<&'static str>,
     /// The host that it runs on; jobs bound to another are left alone.
     pub host: String,
+    /// The process: it frees what it held when it starts again.
+    pub owner: String,
     /// Steps at the same time.
     pub concurrency: u32,
     /// So many must be free before jobs are claimed: where steps are short, one write then claims several.
     pub claim_at_least: u32,
-    /// A step that takes longer is dropped, and the job comes back.
+    /// How long after its process has died a job comes back. It is renewed while the step runs.
     pub lease: Duration,
+    /// A step that takes longer is dropped, and the job comes back.
+    pub step_max: Duration,
     /// How often it looks for work that others enqueued; see also [`Driver::wake`].
     pub poll: Duration,
     /// The first wait before a retry.
@@ -57,14 +61,16 @@ pub struct DriverConfig {
 }
 
 impl DriverConfig {
-    /// Usual manners: five-minute leases, a look every 5 s, retries from 5 s to an hour, for ever.
+    /// Usual manners: leases of two minutes, steps of half an hour at most, a look every 5 s, retries from 5 s to an hour, for ever.
     pub fn new(kinds: &[&'static str], host: impl Into<String>, concurrency: u32) -> Self {
         Self {
             kinds: kinds.to_vec(),
             host: host.into(),
+            owner: String::new(),
             concurrency: concurrency.max(1),
             claim_at_least: 1,
-            lease: Duration::from_secs(300),
+            lease: Duration::from_secs(120),
+            step_max: Duration::from_secs(1800),
             poll: Duration::from_secs(5),
             backoff: Duration::from_secs(5),
             backoff_max: Duration::from_secs(3600),
@@ -214,7 +220,8 @@ impl Driver {
         let count = u32::try_from(free.len()).unwrap_or(u32::MAX);
         let config = &self.0.config;
         let now = self.0.clock.now();
-        let leases = claim(&self.0.db, &config.kinds, &config.host, count, now, config.lease).await?;
+        let leases =
+            claim(&self.0.db, &config.kinds, &config.host, &config.owner, count, now, config.lease).await?;
         Ok(leases.into_iter().zip(free).collect())
     }
 
@@ -230,7 +237,7 @@ impl Driver {
         }
     }
 
-    /// Takes the step, never longer than the lease, and writes what an unfinished one asks for.
+    /// Takes the step while its lease is renewed, and writes what an unfinished one asks for.
     async fn work(&self, lease: Lease) {
         let config = &self.0.config;
         if config.attempts_max.is_some_and(|most| lease.attempts > most) {
@@ -239,12 +246,39 @@ impl Driver {
         let step = AssertUnwindSafe((self.0.step)(lease.clone())).catch_unwind();
         let outcome = tokio::select! {
             outcome = step => outcome.unwrap_or(Outcome::GiveUp { code: "panic" }),
-            () = self.0.clock.sleep_until(lease.until) => {
-                warn!(kind = %lease.kind, attempts = lease.attempts, "a step outlived its lease and was dropped");
+            why = self.keep(&lease) => {
+                warn!(kind = %lease.kind, attempts = lease.attempts, why, "a step was dropped; its job comes back");
                 return;
             }
         };
         self.put_away(&lease, outcome).await;
+    }
+
+    /// Renews a lease, thrice in its time, until the step must not go on; says why.
+    async fn keep(&self, lease: &Lease) -> &'static str {
+        let (clock, config) = (&self.0.clock, &self.0.config);
+        let (end, mut until) = (clock.now().plus(config.step_max), lease.until);
+        loop {
+            clock.sleep_until(clock.now().plus(config.lease / 3).min(end)).await;
+            let now = clock.now();
+            if now >= end {
+                return "it took too long";
+            }
+            let longer = now.plus(config.lease);
+            let renewed = async {
+                let mut tx = self.0.db.write().await?;
+                renew(&mut tx, lease, longer).await?;
+                Ok::<(), JobError>(tx.commit().await?)
+            };
+            match renewed.await {
+                Ok(()) => until = longer,
+                Err(JobError::LeaseLost { .. }) => return "its lease is another's",
+                Err(JobError::Db(error)) if now < until => {
+                    warn!(kind = %lease.kind, %error, "a lease could not be renewed; tried again");
+                }
+                Err(JobError::Db(_)) => return "its lease could not be renewed",
+            }
+        }
     }
 
     /// Writes down what an unfinished step asks for. While the database is full or busy that is tried again and again, or

@@ -19,7 +19,7 @@ async fn owe(db: &Db, jobs: &[Job]) -> u64 {
 }
 
 async fn claim_one(db: &Db, now: Timestamp) -> Option<Lease> {
-    claim(db, &["send"], "here", 1, now, MINUTE).await.unwrap().pop()
+    claim(db, &["send"], "here", "me", 1, now, MINUTE).await.unwrap().pop()
 }
 
 async fn with_tx(db: &Db, act: impl AsyncFnOnce(&mut Tx) -> Result<(), JobError>) -> Result<(), JobError> {
@@ -40,7 +40,7 @@ async fn two_thousand_jobs_and_four_workers_each_is_done_exactly_once() {
             tokio::spawn(async move {
                 let mut done = 0_u64;
                 loop {
-                    let leases = claim(&db, &["send", "other"], "here", 25, T, MINUTE).await.unwrap();
+                    let leases = claim(&db, &["send", "other"], "here", "me", 25, T, MINUTE).await.unwrap();
                     if leases.is_empty() {
                         return done;
                     }
@@ -124,8 +124,8 @@ async fn jobs_wait_for_their_time_their_host_and_their_kind() {
         let due = next_due(&mut db.read().await.unwrap(), &["send"], "here").await.unwrap();
         assert_eq!(due, Some(T.plus(MINUTE)));
         assert_eq!(claim_one(db, T.plus(MINUTE)).await.unwrap().key, "later");
-        assert_eq!(claim(db, &["send"], "there", 9, T, MINUTE).await.unwrap().len(), 1);
-        assert!(claim(db, &[], "here", 1, T, MINUTE).await.is_err());
+        assert_eq!(claim(db, &["send"], "there", "me", 9, T, MINUTE).await.unwrap().len(), 1);
+        assert!(claim(db, &[], "here", "me", 1, T, MINUTE).await.is_err());
     }
 }
 
@@ -148,7 +148,7 @@ async fn parked_jobs_show_their_code_and_come_back_when_a_person_acts() {
         let mut tx = db.write().await.unwrap();
         assert!(unpark(&mut tx, "send", &lease.key, T).await.unwrap());
         tx.commit().await.unwrap();
-        let all = claim(db, &["send"], "here", 9, T, MINUTE).await.unwrap();
+        let all = claim(db, &["send"], "here", "me", 9, T, MINUTE).await.unwrap();
         assert_eq!(
             (all.len(), all.iter().all(|l| l.attempts == 1)),
             (3, true),
@@ -261,7 +261,7 @@ async fn what_is_owed_already_is_not_owed_twice_but_comes_sooner() {
         let job = |key: &str| Job { key: key.into(), payload: "study".into(), ..Job::now("send", "") };
         with_tx(db, async |tx| Ok(super::owe(tx, &job("a"), T).await?)).await.unwrap();
         with_tx(db, async |tx| Ok(super::owe(tx, &job("b"), T).await?)).await.unwrap();
-        let held = claim(db, &["send"], "here", 9, T, MINUTE).await.unwrap();
+        let held = claim(db, &["send"], "here", "me", 9, T, MINUTE).await.unwrap();
         assert_eq!(held.len(), 1);
         with_tx(db, async |tx| Ok(super::owe(tx, &job("c"), T).await?)).await.unwrap();
         assert!(claim_one(db, T).await.is_none(), "it is being worked");
@@ -275,5 +275,93 @@ async fn what_is_owed_already_is_not_owed_twice_but_comes_sooner() {
         with_tx(db, async |tx| complete(tx, &unparked, T).await).await.unwrap();
         with_tx(db, async |tx| Ok(super::owe(tx, &job("f"), T).await?)).await.unwrap();
         assert_eq!(claim_one(db, T).await.unwrap().key, "f", "what is done may be owed again");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_starts_again_frees_what_it_held_and_nothing_else() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let db = &test.db;
+        owe(db, &[Job::now("send", "a"), Job::now("send", "b")]).await;
+        for owner in ["me", "you"] {
+            assert_eq!(claim(db, &["send"], "here", owner, 1, T, MINUTE).await.unwrap().len(), 1);
+        }
+        let mut tx = db.write().await.unwrap();
+        assert_eq!(free_of(&mut tx, "me", T).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let again = claim(db, &["send"], "here", "me", 9, T, MINUTE).await.unwrap();
+        assert_eq!((again.len(), again[0].attempts), (1, 1), "yours is yours");
+    }
+}
+
+/// A driver whose step waits to be let go, and the step's count.
+fn patient(db: &Db, clock: &ManualClock) -> (Driver, Arc<AtomicU64>, Arc<tokio::sync::Notify>) {
+    let (begun, go) = (Arc::new(AtomicU64::new(0)), Arc::new(tokio::sync::Notify::new()));
+    let mut config = DriverConfig::new(&["send"], "here", 1);
+    (config.lease, config.step_max) = (MINUTE, 30 * MINUTE);
+    let (own, steps, wait, now) = (db.clone(), begun.clone(), go.clone(), clock.shared());
+    let driver = Driver::new(db.clone(), clock.shared(), config, move |lease| {
+        let (db, steps, wait, clock) = (own.clone(), steps.clone(), wait.clone(), now.clone());
+        async move {
+            steps.fetch_add(1, Ordering::Relaxed);
+            wait.notified().await;
+            let mut tx = db.write().await.unwrap();
+            complete(&mut tx, &lease, clock.now()).await.unwrap();
+            tx.commit().await.unwrap();
+            Outcome::Finished
+        }
+    });
+    (driver, begun, go)
+}
+
+/// Waits for what other tasks do, not for time.
+async fn until(what: impl AsyncFn() -> bool) {
+    for _ in 0..2_000 {
+        if what().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it did not come to pass");
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_while_its_step_runs_and_no_longer_than_a_step_may_take() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let (db, clock) = (&test.db, ManualClock::new(T));
+        owe(db, &[Job::now("send", "long")]).await;
+        let (driver, begun, go) = patient(db, &clock);
+        let running = tokio::spawn(async move { driver.run_until_idle().await });
+        until(async || begun.load(Ordering::Relaxed) == 1).await;
+        let due = async || next_due(&mut db.read().await.unwrap(), &["send"], "here").await.unwrap().unwrap();
+        // Longer than it was claimed for, all in all.
+        for _ in 0..4 {
+            let before = due().await;
+            until(async || {
+                let is_renewed = due().await > before;
+                if !is_renewed {
+                    clock.advance(MINUTE / 300);
+                }
+                is_renewed
+            })
+            .await;
+        }
+        assert!(clock.now() > T.plus(MINUTE));
+        assert!(claim(db, &["send"], "here", "you", 1, clock.now(), MINUTE).await.unwrap().is_empty());
+        go.notify_one();
+        running.await.unwrap().unwrap();
+        assert_eq!(begun.load(Ordering::Relaxed), 1);
+
+        owe(db, &[Job::now("send", "for ever")]).await;
+        let (driver, begun, _go) = patient(db, &clock);
+        let running = tokio::spawn(async move { driver.run_until_idle().await });
+        until(async || begun.load(Ordering::Relaxed) == 1).await;
+        // It is dropped, and its job is taken again where it is due by then.
+        until(async || {
+            clock.advance(MINUTE);
+            begun.load(Ordering::Relaxed) > 1 || running.is_finished()
+        })
+        .await;
+        running.abort();
     }
 }
