@@ -4,6 +4,7 @@ use crate::custody::Sensitive;
 use crate::identity::{InvalidNhsNumber, NhsNumber, is_placeholder};
 use crate::profile::Profile;
 use dicom::dataset::{Dataset, Element};
+use dicom::part10::NoteKind;
 use dicom::tag::{Tag, VR, tags};
 use residue::{Needle, NeedleKind};
 
@@ -16,6 +17,8 @@ const MEDICAL_RECORD_LOCATOR: Tag = Tag(0x0010, 0x1090);
 pub struct Facts {
     /// SOP Class UID (0008,0016), or the one of group 0002.
     pub sop_class: String,
+    /// Whether group 0002 names the class and the instance that the data set names (PS3.10 §7.1), or one of the two is silent.
+    pub agrees_with_meta: bool,
     /// The transfer syntax that it is in.
     pub transfer_syntax: String,
     /// Modality (0008,0060), if it is a defined term.
@@ -135,6 +138,7 @@ impl Facts {
                 .and_then(class)
                 .or_else(|| class(&object.meta.sop_class))
                 .unwrap_or_default(),
+            agrees_with_meta: !object.noted(NoteKind::MetaDisagrees),
             transfer_syntax: object.meta.transfer_syntax.clone(),
             modality: set.text(tags::MODALITY).and_then(|value| Profile::listed_term(tags::MODALITY, value)),
             body_part: set

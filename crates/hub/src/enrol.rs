@@ -22,6 +22,8 @@ pub struct Enrolled {
     pub held: Vec<(u32, &'static str)>,
 }
 
+/// Stands for a trust that a sheet names and the configuration does not know: no archive is asked for it, no paper speaks for it.
+const UNKNOWN_TRUST: &str = "unknown";
 /// Rows that are written in one transaction: a short one, since whatever is received meanwhile waits for it.
 const ROWS_PER_COMMIT: usize = 200;
 
@@ -98,7 +100,12 @@ async fn know<'s>(
     now: Timestamp,
 ) -> Result<Known<'s>, HubError> {
     let facts = Sensitive::new(identity(row, hub));
-    let trust = row.trust.as_deref().and_then(|named| hub.governance.find(named)).map_or(trust, |t| &t.ods);
+    // A trust that is named and not known is nobody's: least of all that of whoever imports the sheet.
+    let trust = match row.trust.as_deref() {
+        None => trust,
+        Some(named) => hub.governance.find(named).map_or(UNKNOWN_TRUST, |found| &found.ods),
+    };
+    let unknown = (trust == UNKNOWN_TRUST).then_some("trust-unknown");
     let person = hub.linkage.register(&facts, trust, &hub.custody, now).await?;
     let detail = RowDetail { anchor: row.anchor.expose(&hub.custody).format("%Y%m%d").to_string() };
     let anchor = hub.linkage.token(TokenKind::Anchor, &format!("{} {}", person.person, detail.anchor));
@@ -121,7 +128,7 @@ async fn know<'s>(
     let conflict = person.conflict.is_some().then_some("identity-conflict");
     let no_source = sources_of(hub, row, trust).is_empty().then_some("no-source");
     let is_corrected = earlier.is_some_and(|earlier| earlier.anchor != wanted.anchor);
-    let (reason, is_person_corrected) = (conflict.or(no_source), person.is_corrected);
+    let (reason, is_person_corrected) = (unknown.or(conflict).or(no_source), person.is_corrected);
     Ok(Known { row, wanted, reason, is_corrected, is_person_corrected })
 }
 

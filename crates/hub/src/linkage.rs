@@ -90,6 +90,8 @@ pub struct OptOutMark {
 pub enum TokenKind {
     /// A SOP Instance UID.
     Instance,
+    /// A Series Instance UID.
+    Series,
     /// A Study Instance UID.
     Study,
     /// An NHS number.
@@ -133,6 +135,7 @@ impl Linkage {
         let purpose: &[u8] = match kind {
             TokenKind::Instance => b"instance\0",
             TokenKind::Study => b"study\0",
+            TokenKind::Series => b"series\0",
             TokenKind::Nhs => b"nhs\0",
             TokenKind::Local => b"local\0",
             TokenKind::Anchor => b"anchor\0",

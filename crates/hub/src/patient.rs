@@ -56,6 +56,17 @@ impl Claimed {
         self
     }
 
+    /// Whether an answer names, in the key that was asked by, only others than the one asked for: some archives answer as if
+    /// a key that they do not support had not been asked.
+    pub fn is_of_another(&self, key: Tag, asked: &str) -> bool {
+        let plain = |id: &str| -> String {
+            id.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect()
+        };
+        let stated = if key == OTHER_PATIENT_IDS { &self.other_ids[..] } else { self.patient_id.as_slice() };
+        let mut stated = stated.iter().map(|(id, _)| plain(id)).filter(|id| !id.is_empty()).peekable();
+        stated.peek().is_some() && stated.all(|id| id != plain(asked))
+    }
+
     /// The NHS numbers that stand where this archive keeps them. Elsewhere ten digits are a local id: one in eleven of those
     /// passes Modulus 11 as well.
     pub fn nhs_numbers(&self, source: &Source) -> Vec<NhsNumber> {
@@ -184,6 +195,22 @@ mod tests {
         assert!(!claimed("9990000026", "19500101").confirms(&known(), &rule, &source, true));
         let silent = Claimed { birth_date: None, ..claimed("9990000018", "") };
         assert!(!silent.confirms(&known(), &rule, &source, true));
+    }
+
+    #[test]
+    fn an_answer_about_somebody_else_is_told_from_one_that_says_nothing() {
+        let of = |patient_id: &str, others: &[&str]| Claimed {
+            patient_id: Some((patient_id.to_owned(), None)),
+            other_ids: others.iter().map(|id| ((*id).to_owned(), None)).collect(),
+            ..Claimed::default()
+        };
+        let asked = "9990000018";
+        assert!(!of("999 000 0018", &[]).is_of_another(tags::PATIENT_ID, asked));
+        assert!(of("9990000026", &[]).is_of_another(tags::PATIENT_ID, asked));
+        assert!(!of("H12", &["X1", "999-000-0018"]).is_of_another(OTHER_PATIENT_IDS, asked));
+        assert!(of("H12", &["9990000026", "X1"]).is_of_another(OTHER_PATIENT_IDS, asked));
+        assert!(!of("H12", &[]).is_of_another(OTHER_PATIENT_IDS, asked), "silent: held, not dropped");
+        assert!(!of("", &[]).is_of_another(tags::PATIENT_ID, asked));
     }
 
     #[test]

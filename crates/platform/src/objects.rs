@@ -6,6 +6,7 @@ mod reader;
 
 pub use reader::ObjectReader;
 
+use crate::clock::Timestamp;
 use crate::config::{ConfigError, SecretFile};
 use bytes::Bytes;
 use folder::Folder;
@@ -121,6 +122,15 @@ pub struct ObjectInfo {
     pub name: String,
     /// Its length.
     pub bytes: u64,
+    /// When it was last put, by the store's own clock.
+    pub put: Timestamp,
+}
+
+impl ObjectInfo {
+    fn of(name: String, meta: &object_store::ObjectMeta) -> Self {
+        let put = Timestamp::from_micros(meta.last_modified.timestamp_micros());
+        Self { name, bytes: meta.size, put }
+    }
 }
 
 /// A store of objects. Cheap to clone.
@@ -308,7 +318,7 @@ impl Objects {
     pub async fn head(&self, name: &str) -> Result<ObjectInfo, ObjectError> {
         let meta =
             self.store.head(&self.path(name)?).await.map_err(|e| ObjectError::of_store("head", name, e))?;
-        Ok(ObjectInfo { name: name.to_owned(), bytes: meta.size })
+        Ok(ObjectInfo::of(name.to_owned(), &meta))
     }
 
     /// All objects in the folder `prefix` (empty: all), at any depth, in no order. Unfinished ones do not show.
@@ -327,7 +337,7 @@ impl Objects {
                     let name = meta.location.as_ref();
                     let name =
                         name.strip_prefix(own.as_str()).unwrap_or(name).trim_start_matches('/').to_owned();
-                    Some(Ok(ObjectInfo { name, bytes: meta.size }))
+                    Some(Ok(ObjectInfo::of(name, &meta)))
                 }
                 // Removed by another between finding it and looking at it.
                 Err(object_store::Error::NotFound { .. }) => None,
@@ -361,7 +371,7 @@ impl Objects {
             let name = meta.location.as_ref();
             let name =
                 name.strip_prefix(self.prefix.as_str()).unwrap_or(name).trim_start_matches('/').to_owned();
-            ObjectInfo { name, bytes: meta.size }
+            ObjectInfo::of(name, &meta)
         };
         let mut objects: Vec<_> = found.objects.into_iter().map(object).collect();
         folders.sort_unstable();

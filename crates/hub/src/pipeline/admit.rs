@@ -25,6 +25,8 @@ pub struct Admission<'h> {
     pub person: Option<String>,
     /// The study it was asked for in.
     pub study: Option<Study>,
+    /// Keyed token of its Series Instance UID.
+    pub series: String,
     /// Why it goes no further; `None`: it goes on.
     pub held: Option<&'static str>,
 }
@@ -64,8 +66,14 @@ async fn judge<'h>(
     let is_rejected = study.as_ref().is_some_and(Study::is_rejected);
     // A study in doubt vouches for nothing: what comes of it is judged as if it had been pushed.
     let study = study.filter(|study| !matches!(study.state.as_str(), "held" | "excluded"));
-    let mut admission =
-        Admission { served, trust: study.as_ref().map(|s| s.trust.clone()), person: None, study, held: None };
+    let mut admission = Admission {
+        served,
+        trust: study.as_ref().map(|s| s.trust.clone()),
+        person: None,
+        study,
+        series: hub.linkage.token(TokenKind::Series, facts.series_uid.expose(custody)),
+        held: None,
+    };
     let Some(source) = hub.config.source(&object.source) else {
         admission.held = Some("unknown-source");
         return Ok(admission);

@@ -25,6 +25,9 @@ use submission::signed::Signed;
 /// An outgoing object up to this length is made in memory; a longer one in a file without a name, sealed, gone with the process.
 const IN_MEMORY_BYTES_MAX: i64 = 16 << 20;
 
+/// The announced SOP Class or Instance UID is not the data set's.
+const SOP_UID_MISMATCH: &str = "sop-uid-mismatch";
+
 /// What became of one object in one project.
 enum Verdict {
     /// De-identified; its bytes are in the outbox.
@@ -59,6 +62,10 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
         Ok(instance) => instance,
         Err(code) => return unreadable(hub, lease, &object, code).await,
     };
+    // What the sender announced, and by what the object is known here, is not what it is (PS3.4 §B.2.3).
+    if !first.facts().agrees_with_meta {
+        return unreadable(hub, lease, &object, SOP_UID_MISMATCH.to_owned()).await;
+    }
     let admissions = admit(hub, &object, first.facts()).await?;
     let mut first = Some(first);
     let mut waits = false;
@@ -165,7 +172,8 @@ async fn received(
     let (store, now) = (hub.store.clone(), hub.clock.now());
     let (project, study) =
         (admission.served.project.name.clone(), admission.study.as_ref().map(|s| s.id.clone()));
-    let (object, trust, person) = (object.clone(), admission.trust.clone(), admission.person.clone());
+    let (object, series) = (object.clone(), admission.series.clone());
+    let (trust, person) = (admission.trust.clone(), admission.person.clone());
     let written = hub.commits.submit(move |tx| {
         Box::pin(async move {
             let belongs = Belongs {
@@ -174,6 +182,7 @@ async fn received(
                 trust: trust.as_deref(),
                 study: study.as_deref(),
                 person: person.as_deref(),
+                series: Some(&series),
                 token: &object.token,
                 spool: &object.id,
             };
@@ -354,6 +363,7 @@ async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) ->
             trust: None,
             study: None,
             person: None,
+            series: None,
             token: &object.token,
             spool: &object.id,
         };

@@ -6,6 +6,7 @@ use crate::store::{Consignment, Item};
 use platform::audit::{self, Details};
 use platform::objects::ObjectError;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 use submission::digest::Digest;
 use submission::manifest::Manifest;
 use submission::paths::ReceiptPath;
@@ -194,14 +195,18 @@ pub async fn destroy_spent(hub: &Hub) -> Result<usize, HubError> {
     Ok(spent.len())
 }
 
+/// What no row knows is being written by a step whose transaction is still to come, unless it is older than this.
+const STEP_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Removes outbox objects that a run which was cut off left behind.
 pub async fn sweep_outbox(hub: &Hub, served: &Served) -> Result<usize, HubError> {
     let project = served.project.name.as_str();
     let mut removed = 0;
     for object in hub.outbox.list_sorted(project).await? {
         let Some((_, digest)) = object.name.rsplit_once('/') else { continue };
-        // What no row knows yet is being written by a step whose transaction is still to come.
-        if hub.store.outbox_knows(project, digest).await? && !hub.store.outbox_needs(project, digest).await? {
+        let is_old = object.put.plus(STEP_MAX) < hub.clock.now();
+        let is_settled = is_old || hub.store.outbox_knows(project, digest).await?;
+        if is_settled && !hub.store.outbox_needs(project, digest).await? {
             hub.outbox.delete(&object.name).await?;
             removed += 1;
         }

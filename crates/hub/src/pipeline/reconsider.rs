@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// What the audit says of what goes on.
 const GATE_OPEN: &str = "gate open again";
-/// What an object that nobody asked for is held with.
-const UNREQUESTED: &str = "unrequested";
 /// What it is rejected with when its time is over.
 const UNREQUESTED_EXPIRED: &str = "unrequested-expired";
 
@@ -91,15 +89,20 @@ async fn go_on(
     Ok(tx.commit().await?)
 }
 
-/// Rejects what nobody asked for and nobody has claimed within the project's time; its spool object goes with the spent ones.
+/// Rejects what nobody asked for and what has not gone on within the project's time, whatever the doubt; its spool object goes
+/// with the spent ones. What only a gate holds back is wanted, and waits for the gate.
 pub async fn expire_unrequested(hub: &Hub, served: &Served) -> Result<usize, HubError> {
     let project = &served.project;
     let now = hub.clock.now();
     let kept = Duration::from_secs(u64::from(project.unrequested_days_max) * 24 * 3600);
-    let expired = hub.store.held_since(&project.name, UNREQUESTED, now.minus(kept)).await?;
+    let mut expired = hub.store.unasked_since(&project.name, now.minus(kept)).await?;
+    let waits = |code: &str| is_of_a_gate(code) && code != "identity-conflict";
+    expired.retain(|row| !row.reason.as_deref().is_some_and(waits));
     for row in &expired {
         let mut tx = hub.store.write().await?;
-        hub.store.instance_is(&mut tx, &row.id, "rejected", Some(UNREQUESTED_EXPIRED), now).await?;
+        if !hub.store.instance_is(&mut tx, &row.id, "rejected", Some(UNREQUESTED_EXPIRED), now).await? {
+            continue;
+        }
         let details = Details::new().id("item", &row.id)?.code("code", UNREQUESTED_EXPIRED);
         let trust = row.trust.as_deref().unwrap_or("unattributed");
         audit::append(&mut tx, trust, "hub", "instance rejected", &details, now).await?;

@@ -1,5 +1,6 @@
-//! One study fetched: C-GET where it is offered, else C-MOVE to ourselves; what is missing is asked for again by instance
-//! where the archive lists instances, else whole. A study that came short is never called done.
+//! One study fetched: C-GET where it is offered, and for what that does not bring C-MOVE to ourselves; what is missing is asked
+//! for again by instance where the archive lists instances, else by series, else whole. A study that came short is never
+//! called done.
 
 use crate::ae::{AeError, Client, Holding, Retrieved};
 use crate::config::{Level, Retrieve, Source};
@@ -56,25 +57,14 @@ pub async fn step(hub: &Hub, client: &Client, rate: &Rate, lease: &Lease) -> Res
         return Ok(Outcome::GiveUp { code: "study-without-uid" });
     };
     let uid = uid.expose(&hub.custody);
-    let outcome = match what_to_fetch(hub, client, source, &study, uid).await? {
-        Ok(parts) => retrieve(client, source, parts, holdings(&study)).await,
-        Err(error) => Err(error),
-    };
-    let retrieved = match outcome {
-        Ok(retrieved) => retrieved,
+    let expected = match fetch(hub, client, source, &study, uid).await? {
+        Ok(expected) => expected,
         Err(error) => {
             tracing::warn!(source = %source.name, study = %study.id, %error, "retrieval failed; tried again later");
             short(hub, &study).await?;
             return Ok(Outcome::RetryLater { at: None, code: "archive-failed" });
         }
     };
-    let told = retrieved.is_complete.then_some(retrieved.completed);
-    if let Some(told) = told {
-        let mut tx = hub.store.write().await?;
-        hub.store.study_expects(&mut tx, &study.id, told).await?;
-        tx.commit().await?;
-    }
-    let expected = study.expected.max(told.and_then(|told| i64::try_from(told).ok()));
     for _ in 0..SETTLE_CHECKS {
         if is_whole(hub, &study, expected).await? {
             return settle(hub, lease, &study, "retrieved", None).await;
@@ -85,28 +75,83 @@ pub async fn step(hub: &Hub, client: &Client, rate: &Rate, lease: &Lease) -> Res
     Ok(Outcome::RetryLater { at: None, code: "study-short" })
 }
 
+/// Asks for the study in one way, and for what that leaves out in the other where there is one; gives how many instances it
+/// has by all that is known now.
+async fn fetch(
+    hub: &Hub,
+    client: &Client,
+    source: &Source,
+    study: &Study,
+    uid: &str,
+) -> Result<Result<Option<i64>, AeError>, HubError> {
+    let ways: &[Way] = match source.retrieve {
+        Retrieve::Get => &[Way::Get],
+        Retrieve::Move => &[Way::Move],
+        Retrieve::Auto => &[Way::Get, Way::Move],
+    };
+    let mut expected = study.expected;
+    for (n, way) in ways.iter().enumerate() {
+        let (is_first, is_last) = (study.attempts == 0 && n == 0, n + 1 == ways.len());
+        let outcome = match what_to_fetch(hub, client, source, study, uid, is_first).await? {
+            Ok(parts) => retrieve(client, source, *way, parts, holdings(study)).await,
+            Err(error) => Err(error),
+        };
+        let retrieved = match outcome {
+            Ok(retrieved) => retrieved,
+            // Whoever refuses C-GET, or accepts none of its contexts, is asked to move.
+            Err(AeError::Role(_) | AeError::Failed(_)) if !is_last => continue,
+            Err(error) => return Ok(Err(error)),
+        };
+        if retrieved.is_complete {
+            let mut tx = hub.store.write().await?;
+            hub.store.study_expects(&mut tx, &study.id, retrieved.completed).await?;
+            tx.commit().await?;
+            expected = expected.max(i64::try_from(retrieved.completed).ok());
+        }
+        if !is_partial(&retrieved, expected) {
+            break;
+        }
+    }
+    Ok(Ok(expected))
+}
+
+/// How objects are asked for.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Get,
+    Move,
+}
+
+/// Whether the archive itself says that it did not give all.
+fn is_partial(retrieved: &Retrieved, expected: Option<i64>) -> bool {
+    let is_less = |expected| i64::try_from(retrieved.completed).is_ok_and(|completed| completed < expected);
+    retrieved.failed > 0 || retrieved.is_complete && expected.is_some_and(is_less)
+}
+
 /// What one request asks for: a level and its keys.
 type Part = (Level, Dataset);
 
 /// Instances named in one request at most.
 const INSTANCES_A_REQUEST: usize = 100;
 
-/// The whole study the first time; then only what is still missing, where the archive lists instances and still has it.
+/// The whole study the first time; then only what is still missing: by instance, else by series, as far down as the archive
+/// answers and still has it.
 async fn what_to_fetch(
     hub: &Hub,
     client: &Client,
     source: &Source,
     study: &Study,
     uid: &str,
+    is_first: bool,
 ) -> Result<Result<Vec<Part>, AeError>, HubError> {
     let mut whole = Dataset::new();
     whole.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
     let arrived = hub.store.arrived(study).await?;
-    if study.attempts == 0
-        || !source.query_levels.contains(&Level::Image)
-        || arrived.missing == arrived.listed
-    {
+    if is_first || arrived.missing == arrived.listed {
         return Ok(Ok(vec![(Level::Study, whole)]));
+    }
+    if !source.query_levels.contains(&Level::Image) {
+        return series_to_fetch(hub, client, source, study, uid, whole).await;
     }
     let missing: BTreeSet<String> = hub.store.missing_tokens(&study.id).await?.into_iter().collect();
     let listed = match query::images(client, source, uid, &[]).await {
@@ -131,10 +176,40 @@ async fn what_to_fetch(
     Ok(Ok(if parts.is_empty() { vec![(Level::Study, whole)] } else { parts }))
 }
 
+/// The series of which less has arrived than the archive says it has, or of which it does not say; else the whole study.
+async fn series_to_fetch(
+    hub: &Hub,
+    client: &Client,
+    source: &Source,
+    study: &Study,
+    uid: &str,
+    whole: Dataset,
+) -> Result<Result<Vec<Part>, AeError>, HubError> {
+    if !source.query_levels.contains(&Level::Series) {
+        return Ok(Ok(vec![(Level::Study, whole)]));
+    }
+    let listed = match query::series(client, source, uid).await {
+        Ok(listed) => listed,
+        Err(error) => return Ok(Err(error)),
+    };
+    let arrived: BTreeMap<String, i64> = hub.store.arrived_by_series(&study.id).await?.into_iter().collect();
+    let mut parts = Vec::new();
+    for (series, n) in listed {
+        let here = arrived.get(&hub.linkage.token(TokenKind::Series, &series)).copied().unwrap_or(0);
+        if n.is_none_or(|n| here < n) {
+            let mut keys = whole.clone();
+            keys.put_text(tags::SERIES_INSTANCE_UID, VR::UI, &series);
+            parts.push((Level::Series, keys));
+        }
+    }
+    Ok(Ok(if parts.is_empty() { vec![(Level::Study, whole)] } else { parts }))
+}
+
 /// Fetches each part; the counts of a whole study tell how many instances it has.
 async fn retrieve(
     client: &Client,
     source: &Source,
+    way: Way,
     parts: Vec<Part>,
     holdings: Vec<Holding>,
 ) -> Result<Retrieved, AeError> {
@@ -145,16 +220,9 @@ async fn retrieve(
             ..Retrieved::default()
         };
         for (level, keys) in &parts {
-            let get = || client.get(&source, *level, keys, &holdings);
-            let by_move = || client.move_to_us(&source, *level, keys);
-            let part = match source.retrieve {
-                Retrieve::Get => get(),
-                Retrieve::Move => by_move(),
-                // Whoever refuses C-GET, or accepts none of its contexts, is asked to move.
-                Retrieve::Auto => get().or_else(|error| match error {
-                    AeError::Role(_) | AeError::Failed(_) => by_move(),
-                    other => Err(other),
-                }),
+            let part = match way {
+                Way::Get => client.get(&source, *level, keys, &holdings),
+                Way::Move => client.move_to_us(&source, *level, keys),
             }?;
             all.stored += part.stored;
             all.failed += part.failed;

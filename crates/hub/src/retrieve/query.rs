@@ -181,7 +181,13 @@ async fn ask(
             Ok(answers) => answers,
             Err(error) => return Ok(Err(error)),
         };
+        let mut others = 0_u32;
         for answer in answers {
+            let claimed = Claimed::of_answer(&answer);
+            if claimed.is_of_another(key, &value) {
+                others += 1;
+                continue;
+            }
             let Some(uid) = answer.text(tags::STUDY_INSTANCE_UID).map(str::to_owned) else { continue };
             let date = study_date(&answer);
             if date.is_some_and(|date| !window.contains(date)) {
@@ -191,7 +197,7 @@ async fn ask(
             if answered.wanted.iter().any(|study| study.token == token) {
                 continue;
             }
-            let claimed = Claimed::of_answer(&answer).without(&hub.config.placeholders);
+            let claimed = claimed.without(&hub.config.placeholders);
             let rule = &served.project.second_identifier;
             let doubt = if claimed.confirms(identity.expose(&hub.custody), rule, source, by_number) {
                 let named = named(hub, source, &claimed).await?;
@@ -205,6 +211,10 @@ async fn ask(
                 Ok(None) => answered.others.push(token),
                 Err(error) => return Ok(Err(error)),
             }
+        }
+        if others > 0 {
+            tracing::warn!(source = %source.name, row = %row.id, others,
+                "the archive answered for others than it was asked for; these answers are dropped");
         }
     }
     Ok(Ok(answered))
@@ -371,6 +381,22 @@ pub(super) struct Image {
     transfer_syntax: Option<String>,
 }
 
+/// The series that an archive lists for a study, each with the number of its instances where it says so.
+pub(super) async fn series(
+    client: &Client,
+    source: &Source,
+    uid: &str,
+) -> Result<Vec<(String, Option<i64>)>, AeError> {
+    let mut keys = return_keys(&[tags::SERIES_INSTANCE_UID, tags::NUMBER_OF_SERIES_RELATED_INSTANCES]);
+    keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
+    let answers = find(client, source, Level::Series, keys).await?;
+    let of = |answer: &Dataset| {
+        let series = answer.text(tags::SERIES_INSTANCE_UID)?.to_owned();
+        Some((series, answer.integer(tags::NUMBER_OF_SERIES_RELATED_INSTANCES)))
+    };
+    Ok(answers.iter().filter_map(of).collect())
+}
+
 /// The instances that an archive lists for a study; `series` where they are known already.
 pub(super) async fn images(
     client: &Client,
@@ -380,11 +406,7 @@ pub(super) async fn images(
 ) -> Result<Vec<Image>, AeError> {
     let mut series = series.to_vec();
     if series.is_empty() {
-        let mut keys = return_keys(&[tags::SERIES_INSTANCE_UID]);
-        keys.put_text(tags::STUDY_INSTANCE_UID, VR::UI, uid);
-        let answers = find(client, source, Level::Series, keys).await?;
-        series =
-            answers.iter().filter_map(|s| s.text(tags::SERIES_INSTANCE_UID).map(str::to_owned)).collect();
+        series = self::series(client, source, uid).await?.into_iter().map(|(series, _)| series).collect();
     }
     let mut images = Vec::new();
     for series in series {

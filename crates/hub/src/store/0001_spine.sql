@@ -72,6 +72,7 @@ CREATE TABLE instance (
   trust        TEXT,                             -- NULL only while held as unattributed
   study        TEXT REFERENCES study (id),       -- NULL for objects pushed unasked
   person       TEXT,                             -- NULL only while held as unidentified
+  series       TEXT,                             -- keyed token of the Series Instance UID, once an object has arrived
   token        TEXT NOT NULL,                    -- keyed token of the SOP Instance UID
   state        TEXT NOT NULL CHECK (state IN ('missing', 'received', 'held', 'quarantined', 'rejected', 'cleared',
                                               'consigned', 'sent', 'acknowledged', 'refused')),

@@ -91,6 +91,8 @@ pub struct Belongs<'a> {
     pub study: Option<&'a str>,
     /// The person, unless unidentified.
     pub person: Option<&'a str>,
+    /// Keyed token of the Series Instance UID, if it can be read.
+    pub series: Option<&'a str>,
     /// Keyed token of the SOP Instance UID.
     pub token: &'a str,
     /// The spool object that holds it.
@@ -136,10 +138,10 @@ impl Instance {
 }
 
 impl Belongs<'_> {
-    /// `$1` to `$7`.
+    /// `$1` to `$8`.
     fn bind_to(&self, query: Query) -> Query {
         let query = query.bind(self.project).bind(self.source).bind(self.token);
-        query.bind(self.trust).bind(self.study).bind(self.person).bind(self.spool)
+        query.bind(self.trust).bind(self.study).bind(self.person).bind(self.spool).bind(self.series)
     }
 }
 
@@ -207,11 +209,13 @@ impl Store {
             .await
     }
 
-    /// Instances held for a reason whose object was received before a moment.
-    pub async fn held_since(&self, project: &str, reason: &str, before: Timestamp) -> Result<Vec<Instance>> {
-        let query = sql("/* store: held since */ SELECT i.* FROM instance i JOIN spool s ON s.id = i.spool
-             WHERE i.project = $1 AND i.state = 'held' AND i.reason = $2 AND s.received_us < $3 ORDER BY i.id");
-        let query = query.bind(project).bind(reason).bind(before);
+    /// Instances that came unasked before a moment, and have not gone on.
+    pub async fn unasked_since(&self, project: &str, before: Timestamp) -> Result<Vec<Instance>> {
+        let query =
+            sql("/* store: unasked since */ SELECT i.* FROM instance i JOIN spool s ON s.id = i.spool
+             WHERE i.project = $1 AND i.study IS NULL AND i.state IN ('held', 'quarantined', 'refused')
+               AND s.received_us < $2 AND s.destroyed_us IS NULL ORDER BY i.id");
+        let query = query.bind(project).bind(before);
         query.all(&mut self.db.read().await?, Instance::read).await
     }
 
@@ -284,9 +288,9 @@ impl Store {
         }
         let taken = sql("/* store: takes the place */ UPDATE instance SET
                trust = COALESCE($4, trust), study = COALESCE($5, study), person = COALESCE($6, person),
-               spool = $7, state = 'received', reason = NULL, updated_us = $8
+               spool = $7, series = COALESCE($8, series), state = 'received', reason = NULL, updated_us = $9
              WHERE project = $1 AND source = $2 AND token = $3 AND (spool IS NULL OR spool <> $7)
-               AND (state IN ('missing', 'received', 'held', 'quarantined', 'refused', $9) OR (state = 'rejected' AND
+               AND (state IN ('missing', 'received', 'held', 'quarantined', 'refused', $10) OR (state = 'rejected' AND
                  NOT EXISTS (SELECT 1 FROM decision d WHERE d.kind = 'reject' AND d.subject IN (instance.id, instance.study))))
              RETURNING *");
         let taken = belongs.bind_to(taken).bind(at).bind(if supersedes { "acknowledged" } else { "" });
@@ -294,8 +298,8 @@ impl Store {
             return Ok(Arrival::Ours(instance));
         }
         let added = sql("/* store: arrives */ INSERT INTO instance
-               (project, source, token, trust, study, person, spool, updated_us, id, state)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'received')
+               (project, source, token, trust, study, person, spool, series, updated_us, id, state)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'received')
              ON CONFLICT (project, source, token) DO UPDATE SET
                trust = COALESCE(instance.trust, excluded.trust),
                study = COALESCE(instance.study, excluded.study),
@@ -365,11 +369,25 @@ impl Store {
         .await
     }
 
-    /// The tokens of a study's instances that have not arrived.
+    /// The tokens of a study's instances that have not arrived, and do not wait in the spool.
     pub async fn missing_tokens(&self, study: &str) -> Result<Vec<String>> {
-        self.all("SELECT token FROM instance WHERE study = $1 AND state = 'missing'", &[study], |row| {
-            row.get("token")
-        })
+        self.all(
+            "SELECT token FROM instance i WHERE i.study = $1 AND i.state = 'missing' AND NOT EXISTS (
+               SELECT 1 FROM spool s WHERE s.source = i.source AND s.token = i.token AND s.destroyed_us IS NULL)",
+            &[study],
+            |row| row.get("token"),
+        )
+        .await
+    }
+
+    /// How many instances of a study have arrived, by the token of their series.
+    pub async fn arrived_by_series(&self, study: &str) -> Result<Vec<(String, i64)>> {
+        self.all(
+            "SELECT series, COUNT(*) AS n FROM instance
+              WHERE study = $1 AND state <> 'missing' AND series IS NOT NULL GROUP BY series",
+            &[study],
+            |row| Ok((row.get("series")?, row.get("n")?)),
+        )
         .await
     }
 

@@ -54,6 +54,7 @@ async fn arrives(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> Arri
         trust: Some("RX1"),
         study: Some(&study.id),
         person: Some("p1"),
+        series: None,
         token,
         spool: &spool,
     };
@@ -365,7 +366,7 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         assert_eq!(store.items(&first.id, "sent").await.unwrap().len(), 2);
         assert_eq!(store.spent_spool().await.unwrap(), Vec::<String>::new());
         assert_eq!(store.spare_spool().await.unwrap(), [a.spool.unwrap()], "superseded");
-        assert_eq!(store.held_since("nccid", "unrequested", NOW).await.unwrap(), []);
+        assert_eq!(store.unasked_since("nccid", NOW).await.unwrap(), []);
         let mut tx = store.write().await.unwrap();
         store.item_withdrawn(&mut tx, &known[0].0, "held", Some("objected"), NOW).await.unwrap();
         tx.commit().await.unwrap();

@@ -14,8 +14,9 @@ use platform::clock::{ManualClock, Timestamp};
 use platform::jobs::{self, Job};
 use platform::testing::TempDir;
 use sim::encode::Syntax;
+use sim::faults::Fault;
 use sim::images::{Instance, ct_study};
-use sim::pacs::{Archive, Manners, Operation, Running};
+use sim::pacs::{Archive, Level, Manners, Operation, Running};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -31,7 +32,11 @@ struct Region {
 impl Region {
     /// `more` lines stand in the archive's section, `top` before all others.
     async fn new(images: Vec<Instance>, more: &str, top: &str) -> Self {
-        let archive = Archive::new(Manners::plain("ROYAL_PACS"), images).serve().await.unwrap();
+        Self::of(Manners::plain("ROYAL_PACS"), images, more, top).await
+    }
+
+    async fn of(manners: Manners, images: Vec<Instance>, more: &str, top: &str) -> Self {
+        let archive = Archive::new(manners, images).serve().await.unwrap();
         let place =
             format!("host = \"127.0.0.1\"\nport = {}\nissuer = \"ZZ1-PAS\"\n{more}", archive.address.port());
         let text = CONFIG.replacen("host = \"pacs.royal.example\"\nport = 104", &place, 1);
@@ -109,7 +114,13 @@ impl Region {
     }
 
     fn retrievals(&self) -> usize {
-        self.archive.archive.asked().iter().filter(|asked| asked.operation != Operation::Find).count()
+        self.retrieved().len()
+    }
+
+    /// The retrievals that the archive was asked for: how, at which level, and how many objects matched.
+    fn retrieved(&self) -> Vec<(Operation, Level, usize)> {
+        let asked = self.archive.archive.asked().into_iter();
+        asked.filter(|a| a.operation != Operation::Find).map(|a| (a.operation, a.level, a.matched)).collect()
     }
 
     async fn studies(&self) -> Vec<Study> {
@@ -383,4 +394,47 @@ async fn what_lies_damaged_in_the_spool_is_fetched_again_or_must_be_pushed_again
     region.push(&stranger).await;
     region.work().await;
     assert_eq!(region.states().await, ["cleared", "cleared", "held unrequested"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_c_get_does_not_bring_is_asked_for_by_c_move() {
+    let images = ct_study(1, 3, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    region.archive.archive.know("TRIBUTARY", region.service.address());
+    region.archive.archive.retrieval_faults.add([Fault::FailObject(2)]);
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!(region.retrieved(), [(Operation::Get, Level::Study, 3), (Operation::Move, Level::Image, 1)]);
+    assert_eq!(region.study().await.0, "retrieved");
+    region.clock.advance(HOUR);
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_lists_no_instances_is_asked_again_for_the_series_that_came_short() {
+    let mut images = ct_study(1, 4, 16);
+    for image in &mut images[2..] {
+        let series = Arc::make_mut(&mut image.series);
+        series.uid = format!("{}.2", series.uid);
+    }
+    let levels = vec![Level::Study, Level::Series];
+    let manners = Manners { levels, ..Manners::plain("ROYAL_PACS") };
+    let more = "query_levels = [\"study\", \"series\"]\nretrieve = \"get\"";
+    let region = Region::of(manners, images.clone(), more, "").await;
+    region.archive.archive.retrieval_faults.add([Fault::FailObject(4)]);
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    // Asked, asked again for what came short, and looked at once more when all was seen.
+    for _ in 0..3 {
+        let mut work = std::pin::pin!(region.work());
+        // While the hub waits whether more arrives, its time goes on.
+        while tokio::time::timeout(std::time::Duration::from_millis(20), &mut work).await.is_err() {
+            region.clock.advance(std::time::Duration::from_millis(500));
+        }
+        region.clock.advance(HOUR);
+    }
+    assert_eq!(region.retrieved(), [(Operation::Get, Level::Study, 4), (Operation::Get, Level::Series, 2)]);
+    assert_eq!(region.study().await.0, "retrieved");
+    let left = region.states().await.into_iter().filter(|state| state != "cleared").count();
+    assert_eq!((region.states().await.len(), left), (4, 0));
 }

@@ -52,7 +52,8 @@ async fn waiting(house: &House, kind: &'static str) -> i64 {
 
 async fn work(house: &House) {
     let (db, now) = (house.hub.store.db(), house.clock.now_());
-    let claimed = jobs::claim(db, &["clinical"], "here", 9, now, Duration::from_secs(60)).await.unwrap();
+    let claimed =
+        jobs::claim(db, &["clinical"], "here", "me", 9, now, Duration::from_secs(60)).await.unwrap();
     for lease in claimed {
         assert_eq!(clinical::step(&house.hub, &lease).await.unwrap(), Outcome::Finished);
     }
@@ -145,4 +146,23 @@ async fn objects_are_received_while_a_large_sheet_is_enrolled() {
     let [before, amid] = [0..1, 1..450].map(|rows| seen.iter().filter(|n| rows.contains(*n)).count());
     assert!(before > 0, "none while the linkage was written");
     assert!(amid > 0, "none between two parts of the sheet: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_names_an_unknown_trust_is_held_and_is_not_the_importers() {
+    let house = House::new().await;
+    let named = |trust: &str| {
+        format!(
+            "NHS number,Date of birth,Status,Swab date,Trust\n{ANNA},1950-02-03,positive,2020-04-01,{trust}\n"
+        )
+    };
+    enrolled(&house, &named("RZ9")).await;
+    let rows = house.hub.store.rows("nccid").await.unwrap();
+    let seen: Vec<_> = rows.iter().map(|row| (row.state.as_str(), row.reason.as_deref())).collect();
+    assert_eq!(seen, [("held", Some("trust-unknown"))]);
+    assert_ne!(rows[0].trust, "RX1");
+    assert_eq!(waiting(&house, "query").await, 0);
+    enrolled(&house, &named("RX1")).await;
+    let rows = house.hub.store.rows("nccid").await.unwrap();
+    assert!(rows.iter().any(|row| row.trust == "RX1" && row.state == "waiting"));
 }

@@ -163,6 +163,7 @@ impl House {
             trust: Some(trust),
             study: None,
             person: Some(person),
+            series: None,
             token: &token,
             spool: &spool,
         };

@@ -93,6 +93,7 @@ fn version(kvp: u32) -> Dataset {
 /// The archive stores an object: what the receiver does.
 async fn push(house: &House, set: &Dataset) {
     let (hub, now) = (&house.hub, house.clock.now_());
+    // Under the UID that was announced.
     let mut bytes = encode_meta(sop_class::CT_IMAGE, UID, EXPLICIT_VR_LITTLE_ENDIAN, None);
     write_dataset(set, EXPLICIT_VR_LITTLE_ENDIAN, &mut bytes);
     let mut arriving = hub.spool.begin().unwrap();
@@ -238,4 +239,59 @@ async fn a_release_is_of_the_version_that_was_looked_at() {
     day(&house).await;
     assert!(held().await.is_some(), "nobody has looked at these");
     assert_eq!(house.manifests().await.len(), 1);
+}
+
+/// Everything that waits for a person: reasons.
+async fn reasons(house: &House) -> Vec<String> {
+    let lines = list(&house.hub, "nccid", &Filter::default()).await.unwrap();
+    lines.into_iter().map(|line| format!("{} {}", line.state, line.reason)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_not_what_was_announced_is_set_aside_and_kept() {
+    for (tag, other) in [(tags::SOP_INSTANCE_UID, "1.2.3.5"), (tags::SOP_CLASS_UID, sop_class::MR_IMAGE)] {
+        let house = house().await;
+        let mut set = version(100);
+        set.put_text(tag, VR::UI, other);
+        push(&house, &set).await;
+        day(&house).await;
+        assert_eq!(reasons(&house).await, ["quarantined sop-uid-mismatch"]);
+        assert_eq!(house.hub.store.live_spool().await.unwrap().len(), 1);
+        assert!(house.manifests().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_unasked_and_has_not_gone_on_is_destroyed_in_time_unless_a_gate_holds_it() {
+    for (objects, expected) in [(false, Vec::new()), (true, vec!["held objected".to_owned()])] {
+        let house = house().await;
+        let mut doubtful = version(100);
+        doubtful.put_text(tags::BURNED_IN_ANNOTATION, VR::CS, "YES");
+        let person = house.hub.store.rows("nccid").await.unwrap()[0].person.clone();
+        if objects {
+            house.mark(&person, "local:RX1", false).await;
+        }
+        push(&house, &doubtful).await;
+        day(&house).await;
+        assert_eq!(reasons(&house).await.len(), 1);
+        // Looked at again meanwhile: its time counts from when it was received.
+        house.clock.advance(20 * 24 * HOUR);
+        day(&house).await;
+        assert_eq!(reasons(&house).await.len(), 1);
+        house.clock.advance(11 * 24 * HOUR);
+        day(&house).await;
+        assert_eq!(reasons(&house).await, expected);
+        assert_eq!(house.hub.store.live_spool().await.unwrap().len(), expected.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_object_that_no_row_ever_named_is_swept() {
+    let house = house().await;
+    let name = deidentify::outbox_name("nccid", &Digest::of(b"cut off").to_string());
+    house.hub.outbox.put(&name, "cut off".into()).await.unwrap();
+    // The file's own time is today's: far before this.
+    house.clock.advance(24 * 365 * 10 * HOUR);
+    night(&house.hub).await.unwrap();
+    assert_eq!(house.hub.outbox.list_sorted("").await.unwrap(), []);
 }
