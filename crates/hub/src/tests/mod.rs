@@ -256,9 +256,20 @@ impl House {
 
     /// Somebody answers, and countersigns this audit root, or the manifest's.
     pub(crate) async fn answer_with(&self, signer: &Signer, refused: &[&str], audit_root: Option<Digest>) {
+        self.answer_at(1, signer, refused, audit_root).await;
+    }
+
+    /// The answer that comes as the n-th.
+    pub(crate) async fn answer_at(
+        &self,
+        revision: u32,
+        signer: &Signer,
+        refused: &[&str],
+        audit_root: Option<Digest>,
+    ) {
         for (digest, manifest) in self.manifests().await {
-            let path = ReceiptPath { hub: manifest.hub.clone(), sequence: manifest.sequence, revision: 1 }
-                .to_string();
+            let path =
+                ReceiptPath { hub: manifest.hub.clone(), sequence: manifest.sequence, revision }.to_string();
             let outcome = |entry: &submission::manifest::Entry| {
                 let name = entry.path.item.to_string();
                 let quarantined = Verdict::Quarantined { code: Slug::parse("residue").unwrap() };

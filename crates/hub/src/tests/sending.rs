@@ -55,6 +55,35 @@ async fn a_cleared_instance_is_sent_and_acknowledged_and_nothing_of_it_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_national_house_accepts_after_all_is_acknowledged_and_destroyed() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let ids = [
+        house.cleared("royal", &anna, 1, b"one").await,
+        house.cleared("royal", &anna, 2, b"two").await,
+        house.cleared("royal", &anna, 3, b"three").await,
+    ];
+    night(&house.hub).await.unwrap();
+    house.answer(&["2.25.2.dcm", "2.25.3.dcm"]).await;
+    for _ in 0..2 {
+        night(&house.hub).await.unwrap();
+        assert_eq!(house.state(&ids[1]).await.0, "refused");
+    }
+    house.answer_at(2, &house.national, &["2.25.3.dcm"], None).await;
+    let done = night(&house.hub).await.unwrap();
+    assert_eq!((done.receipted, done.alerts.len()), (1, 0));
+    for (id, state) in ids.iter().zip(["acknowledged", "acknowledged", "refused"]) {
+        assert_eq!(house.state(id).await.0, state);
+    }
+    assert_eq!(house.hub.store.live_spool().await.unwrap().len(), 1, "of the one that is refused still");
+    house.answer_at(3, &house.national, &[], None).await;
+    night(&house.hub).await.unwrap();
+    assert_eq!(house.state(&ids[2]).await, is("acknowledged"));
+    assert_eq!(night(&house.hub).await.unwrap().receipted, 0);
+    assert_eq!(std::fs::read_dir(house.dir.path().join("data/spool")).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn manifests_follow_each_other_and_countersigned_roots_hold() {
     let house = House::new().await;
     let anna = house.person(ANNA).await;
