@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use submission::paths::raw_root;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// A retrieval may take this long: a large study from a slow archive.
@@ -245,7 +246,16 @@ fn work_driver(hub: &Arc<Hub>, owner: &str) -> Driver {
     let hub = Arc::clone(hub);
     Driver::new(hub.store.db().clone(), Arc::clone(&hub.clock), config, move |lease| {
         let hub = Arc::clone(&hub);
-        async move { settled(&lease, work(&hub, &lease).await) }
+        async move {
+            // A step waits for the database some twenty times, and a thread that waits costs less to wake than a task.
+            let runtime = Handle::current();
+            let step = move || runtime.block_on(async { settled(&lease, work(&hub, &lease).await) });
+            match tokio::task::spawn_blocking(step).await {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_panic() => Outcome::GiveUp { code: "panic" },
+                Err(_) => Outcome::RetryLater { at: None, code: "shutdown" },
+            }
+        }
     })
 }
 
@@ -362,6 +372,12 @@ async fn tidy_up(hub: &Hub, owner: &str) -> Result<(), HubError> {
             orphans,
             "the last process was interrupted; tidied up"
         );
+    }
+    let mut tx = hub.store.write().await?;
+    let unparked = jobs::unpark_all(&mut tx, now).await?;
+    tx.commit().await?;
+    if unparked > 0 {
+        tracing::info!(unparked, "steps that could not go on are tried again");
     }
     Ok(())
 }

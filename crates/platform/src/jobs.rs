@@ -264,6 +264,15 @@ pub async fn unpark(tx: &mut Tx, kind: &str, key: &str, now: Timestamp) -> Resul
     Ok(query.bind(kind).bind(key).bind(now).run(tx).await? == 1)
 }
 
+/// Owes every parked job again: for a process that starts, since somebody has started it.
+pub async fn unpark_all(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
+    sql("/* unpark jobs */ UPDATE jobs SET state = 'open', due_us = $1, lease_token = NULL, attempts = 0
+        WHERE state = 'parked'")
+    .bind(now)
+    .run(tx)
+    .await
+}
+
 /// Forgets jobs done before a moment; their keys are free again.
 pub async fn forget_done(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
     sql("/* forget done jobs */ DELETE FROM jobs WHERE state = 'done' AND due_us < $1")

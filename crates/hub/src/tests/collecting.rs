@@ -438,3 +438,24 @@ async fn an_archive_that_lists_no_instances_is_asked_again_for_the_series_that_c
     let left = region.states().await.into_iter().filter(|state| state != "cleared").count();
     assert_eq!((region.states().await.len(), left), (4, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_parked_is_tried_again_when_the_hub_is_started_again() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    region.push(&images[0]).await;
+    let (db, now) = (region.hub.store.db(), region.hub.clock.now());
+    let lease = std::time::Duration::from_secs(60);
+    let leases =
+        jobs::claim(db, &["deidentify"], &region.hub.config.hub_id, "us", 1, now, lease).await.unwrap();
+    let mut tx = region.hub.store.write().await.unwrap();
+    jobs::give_up(&mut tx, &leases[0], "panic").await.unwrap();
+    tx.commit().await.unwrap();
+    region.work().await;
+    assert!(region.states().await.is_empty());
+    let Region { hub, service, .. } = region;
+    drop(service);
+    let service = Service::start(Arc::clone(&hub)).await.unwrap();
+    service.run_until_idle().await.unwrap();
+    assert_eq!(hub.store.instances_in("nccid", "held").await.unwrap().len(), 1);
+}

@@ -90,6 +90,9 @@ fn print_jobs(status: &Status) {
     for job in &status.parked {
         println!("parked after {} attempts: {} {}: {}", job.attempts, job.kind, job.key, job.code);
     }
+    if !status.parked.is_empty() {
+        println!("mend the cause; what is parked is tried again when the hub is started again");
+    }
     if !status.paused.is_empty() {
         println!("paused: {}", status.paused.join(", "));
     }
