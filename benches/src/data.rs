@@ -60,11 +60,6 @@ impl File {
 }
 
 impl Set {
-    /// The same kind of images, fewer of them.
-    pub(crate) fn first(self, studies: u64) -> Self {
-        Self { studies: studies.min(self.studies).max(1), ..self }
-    }
-
     pub(crate) fn objects(self) -> usize {
         usize::try_from(self.studies * u64::from(self.instances)).unwrap_or(usize::MAX)
     }
@@ -75,7 +70,7 @@ impl Set {
 
     /// The folder with its files, one folder per study inside; made when it is not there.
     pub(crate) fn folder(self, bench: &Bench) -> Result<PathBuf> {
-        let folder = bench.folder.join("data").join(format!("{}-{}", self.name, self.studies));
+        let folder = bench.folder.join("data").join(self.name);
         if folder.exists() {
             return Ok(folder);
         }
@@ -84,7 +79,7 @@ impl Set {
         crate::clear(&part)?;
         let half = |odd: u64| -> Result<()> {
             for seed in (1..=self.studies).filter(|seed| seed % 2 == odd) {
-                let own = part.join(seed.to_string());
+                let own = part.join(format!("{seed:03}"));
                 fs::create_dir_all(&own)?;
                 for instance in self.study(seed) {
                     let bytes = instance.file(Syntax::ExplicitLittle);
@@ -101,20 +96,23 @@ impl Set {
         Ok(folder)
     }
 
-    /// The files in memory.
-    pub(crate) fn files(self, bench: &Bench) -> Result<Vec<File>> {
-        crate::measure::files(&self.folder(bench)?)?.iter().map(|path| File::read(path)).collect()
+    /// The files of the first so many people, in memory.
+    pub(crate) fn files(self, bench: &Bench, people: u64) -> Result<Vec<File>> {
+        let most = people.max(1).saturating_mul(u64::from(self.instances));
+        let mut paths = crate::measure::files(&self.folder(bench)?)?;
+        paths.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        paths.iter().map(|path| File::read(path)).collect()
     }
 
-    /// One instance of each person.
-    pub(crate) fn people(self) -> Vec<Instance> {
-        (1..=self.studies).filter_map(|seed| self.study(seed).into_iter().next()).collect()
+    /// One instance of each of the first so many people.
+    pub(crate) fn people(self, people: u64) -> Vec<Instance> {
+        (1..=people.min(self.studies)).filter_map(|seed| self.study(seed).into_iter().next()).collect()
     }
 
     /// How many of these files hold something that was planted to identify: names, numbers, addresses, UIDs.
     pub(crate) fn identifying(self, files: &[PathBuf]) -> Result<usize> {
         let planted: BTreeSet<String> = self
-            .people()
+            .people(self.studies)
             .iter()
             .flat_map(Instance::sentinels)
             .filter(|sentinel| sentinel.text.len() >= 6)

@@ -86,6 +86,11 @@ impl Houses {
         Ok(cell.chars().filter(char::is_ascii_digit).collect::<String>().parse()?)
     }
 
+    /// Objects that wait in the hub's spool.
+    pub(crate) fn spooled(&self) -> Result<usize> {
+        Ok(crate::measure::files(&self.folder.join("hub/spool"))?.len())
+    }
+
     /// The images that the national house holds.
     pub(crate) fn held(&self) -> Result<Vec<PathBuf>> {
         let mut files = crate::measure::files(&self.folder.join("warehouse"))?;

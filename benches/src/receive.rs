@@ -14,13 +14,13 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 13])]
     associations: Vec<usize>,
     /// People of 100 CT images each
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 20)]
     people: u64,
 }
 
 impl Default for Args {
     fn default() -> Self {
-        Self { associations: vec![1, 4, 13], people: 10 }
+        Self { associations: vec![1, 4, 13], people: 20 }
     }
 }
 
@@ -29,7 +29,7 @@ const TRIBUTARY: &str = "tributary bench receive";
 const DCMTK: &str = "DCMTK storescp, tuned, not synced";
 
 pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
-    let files = data::CT.first(args.people).files(bench)?;
+    let files = data::CT.files(bench, args.people)?;
     println!("## Receive {} CT of 0.5 MiB\n", files.len());
     for associations in &args.associations {
         let mut comparison = Comparison::new(format!("{associations} associations"));

@@ -359,9 +359,7 @@ async fn forget_lost_spool(hub: &Hub) -> Result<()> {
         }
     }
     let mut tx = hub.store.write().await?;
-    for id in &lost {
-        hub.store.spool_destroyed(&mut tx, id, hub.clock.now()).await?;
-    }
+    hub.store.spool_destroyed(&mut tx, &lost, hub.clock.now()).await?;
     Ok(tx.commit().await?)
 }
 

@@ -41,7 +41,8 @@ impl Gates<'_> {
         if let Err(lapse) = self.governance.permits(trust, today) {
             return Ok(Some(Shut { code: lapse.which.code(), is_lapse: true }));
         }
-        if self.linkage.conflict(person).await?.is_some() {
+        let handles = self.linkage.handles(person).await?;
+        if handles.iter().any(|handle| handle.conflict.is_some()) {
             return Ok(Some(Shut { code: "identity-conflict", is_lapse: false }));
         }
         let marks = self.linkage.opt_outs(person).await?;
@@ -51,7 +52,7 @@ impl Gates<'_> {
             .iter()
             .find(|mark| mark.kind == "national")
             .map(|mark| Checked { returned: mark.permitted, date: mark.checked });
-        let has_number = self.linkage.has_nhs_number(person).await?;
+        let has_number = handles.iter().any(|handle| handle.has_number);
         let permitted =
             optouts::permits(&self.project.national_opt_out, has_number, national, objects, today);
         Ok(permitted.err().map(|withheld| Shut { code: withheld.code(), is_lapse: false }))

@@ -1,6 +1,6 @@
 //! The sealed spool: one encrypted file per received object, named by a random handle, destroyed alone.
 
-use platform::disk;
+use platform::disk::{self, GroupSync};
 use platform::keys::random_id;
 use platform::seal::{SealError, SealedReader, SealedWriter, SealingKey};
 use std::collections::HashSet;
@@ -8,8 +8,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// The spool failed. No variant says whose object it was.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +75,7 @@ impl Spool {
 
     /// Makes the folder's entries last: one sync serves every object that was finished before it began.
     pub fn sync_entries(&self) -> Result<(), SpoolError> {
-        Ok(self.entries.sync(|| disk::sync_dir(&self.dir))?)
+        Ok(self.entries.sync_dir(&self.dir)?)
     }
 
     /// Opens an object.
@@ -192,27 +190,6 @@ fn is_damage(error: &SealError) -> bool {
 
 fn sealed(id: &str, error: SealError) -> SpoolError {
     SpoolError::Sealed { id: id.to_owned(), error }
-}
-
-/// Many callers, one sync: whoever finds that a sync began after its call has nothing to do.
-#[derive(Default)]
-struct GroupSync {
-    asked: AtomicU64,
-    served: Mutex<u64>,
-}
-
-impl GroupSync {
-    fn sync(&self, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let ticket = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        if *served >= ticket {
-            return Ok(());
-        }
-        let upto = self.asked.load(Ordering::SeqCst);
-        act()?;
-        *served = upto;
-        Ok(())
-    }
 }
 
 #[cfg(test)]

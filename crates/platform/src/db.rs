@@ -5,6 +5,7 @@ mod error;
 mod group;
 mod migrate;
 mod query;
+mod readers;
 
 pub use error::{DbError, Fault};
 pub use group::GroupCommit;
@@ -12,6 +13,7 @@ pub use migrate::Migration;
 pub use query::{Bind, Query, Row, sql};
 
 use crate::disk;
+use readers::{Borrowed, Readers};
 use sqlx::AnyConnection;
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
@@ -75,6 +77,8 @@ struct Pools {
     dialect: Dialect,
     writers: AnyPool,
     readers: AnyPool,
+    /// SQLite: the connections of [`Db::read`]; `readers` then serves [`Db::snapshot`] only.
+    sqlite: Option<Arc<Readers>>,
     file: Option<PathBuf>,
 }
 
@@ -92,7 +96,8 @@ impl Db {
             first.close().await.map_err(|e| DbError::from_sqlx("connect", e))?;
             let writers = pool(Dialect::Postgres, WRITERS_MAX).connect(url).await;
             let writers = writers.map_err(|e| DbError::from_sqlx("connect", e))?;
-            let pools = Pools { dialect: Dialect::Postgres, readers: writers.clone(), writers, file: None };
+            let readers = writers.clone();
+            let pools = Pools { dialect: Dialect::Postgres, readers, writers, sqlite: None, file: None };
             Ok(Self(Arc::new(pools)))
         } else {
             Err(DbError::BadUrl)
@@ -111,7 +116,8 @@ impl Db {
         let readers = readers.map_err(|e| DbError::from_sqlx("open", e))?;
         // The first writer has made the write-ahead log; its entry and the database's own are made to last.
         disk::sync_parent(path).map_err(|e| DbError::world("open", Fault::of_io(&e)))?;
-        let pools = Pools { dialect: Dialect::Sqlite, writers, readers, file: Some(path.to_owned()) };
+        let sqlite = Some(Readers::new(url, READERS_MAX));
+        let pools = Pools { dialect: Dialect::Sqlite, writers, readers, sqlite, file: Some(path.to_owned()) };
         Ok(Self(Arc::new(pools)))
     }
 
@@ -137,7 +143,13 @@ impl Db {
 
     /// A connection to read with. Each statement sees what was committed before it.
     pub async fn read(&self) -> Result<Reader, DbError> {
-        let inner = self.0.readers.acquire().await.map_err(|e| DbError::from_sqlx("acquire", e))?;
+        let inner = match &self.0.sqlite {
+            Some(sqlite) => Reading::Sqlite(sqlite.borrow().await?),
+            None => {
+                let pooled = self.0.readers.acquire().await;
+                Reading::Postgres(pooled.map_err(|e| DbError::from_sqlx("acquire", e))?)
+            }
+        };
         Ok(Reader { inner, dialect: self.0.dialect })
     }
 
@@ -171,6 +183,9 @@ impl Db {
 
     /// Waits for running statements and closes every connection; on SQLite the log is folded into the database file.
     pub async fn close(&self) {
+        if let Some(sqlite) = &self.0.sqlite {
+            sqlite.close().await;
+        }
         self.0.readers.close().await;
         self.0.writers.close().await;
     }
@@ -202,8 +217,13 @@ impl Tx {
 
 /// A connection that reads outside a transaction.
 pub struct Reader {
-    inner: PoolConnection<Any>,
+    inner: Reading,
     dialect: Dialect,
+}
+
+enum Reading {
+    Sqlite(Borrowed),
+    Postgres(PoolConnection<Any>),
 }
 
 /// What a statement can be run on: a [`Tx`] or a [`Reader`].
@@ -220,7 +240,11 @@ impl Conn for Tx {
 
 impl Conn for Reader {
     fn parts(&mut self) -> (&mut AnyConnection, Dialect) {
-        (&mut self.inner, self.dialect)
+        let connection = match &mut self.inner {
+            Reading::Sqlite(borrowed) => borrowed.connection(),
+            Reading::Postgres(pooled) => pooled,
+        };
+        (connection, self.dialect)
     }
 }
 
@@ -235,18 +259,19 @@ fn pool(dialect: Dialect, connections_max: u32) -> AnyPoolOptions {
         // A full disk ends a transaction behind sqlx's back: the connection then refuses to begin another, and is given up.
         Dialect::Sqlite => options
             .test_before_acquire(false)
-            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }))
-            .after_connect(|conn, _| {
-                Box::pin(async move {
-                    let setup = format!(
-                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
-                        WAIT_S_MAX * 1000
-                    );
-                    sqlx::Executor::execute(conn, sqlx::raw_sql(sqlx::AssertSqlSafe(setup))).await.map(|_| ())
-                })
-            }),
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+            .after_connect(|connection, _| Box::pin(setup_sqlite(connection))),
     }
+}
+
+/// What each connection to SQLite is told first.
+async fn setup_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let setup = format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
+        WAIT_S_MAX * 1000
+    );
+    sqlx::Executor::execute(connection, sqlx::raw_sql(sqlx::AssertSqlSafe(setup))).await.map(|_| ())
 }
 
 /// SQLite gives its log the permissions of the database file, so this one line keeps them all private.

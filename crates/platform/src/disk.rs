@@ -4,11 +4,35 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Syncs a directory, so that the entries made in it or removed from it stay so after a power cut.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     File::open(dir)?.sync_all()
+}
+
+/// Many callers, one sync of a directory: whoever finds that a sync began after its call has nothing to do.
+#[derive(Debug, Default)]
+pub struct GroupSync {
+    asked: AtomicU64,
+    served: Mutex<u64>,
+}
+
+impl GroupSync {
+    /// Returns when entries that the caller made or removed in the directory before are durable. Always the same directory.
+    pub fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let ticket = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        if *served >= ticket {
+            return Ok(());
+        }
+        let upto = self.asked.load(Ordering::SeqCst);
+        sync_dir(dir)?;
+        *served = upto;
+        Ok(())
+    }
 }
 
 /// Syncs the directory that holds `path`.

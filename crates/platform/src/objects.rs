@@ -16,7 +16,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
 use serde::Deserialize;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,10 @@ use std::sync::Arc;
 const PART_BYTES: usize = 8 * 1024 * 1024;
 /// Parts on their way at the same time.
 const PARTS_MAX: usize = 2;
+/// A file is written in pieces of this size.
+const COPY_BYTES: usize = 256 * 1024;
+/// Objects of a store that are removed at the same time.
+const DELETES_AT_ONCE: usize = 16;
 /// S3's own limit on a key.
 const NAME_BYTES_MAX: usize = 1024;
 
@@ -236,12 +240,12 @@ impl Objects {
         source: impl Read + Send + 'static,
     ) -> Result<u64, ObjectError> {
         let path = self.path(name)?;
-        let mut source: Box<dyn Read + Send> = Box::new(source);
         if let Some(folder) = self.folder.clone() {
             let name = name.to_owned();
+            let mut source = BufReader::with_capacity(COPY_BYTES, source);
             return blocking(move || folder.put(&name, &mut source, false)).await;
         }
-        let (first, mut source) = read_part(name, source).await?;
+        let (first, mut source) = read_part(name, Box::new(source)).await?;
         if first.len() < PART_BYTES {
             let bytes = first.len() as u64;
             self.put(name, first).await?;
@@ -390,6 +394,18 @@ impl Objects {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(ObjectError::of_store("delete", name, e)),
         }
+    }
+
+    /// Removes several; see [`Objects::delete`]. In a folder their entries are synced together.
+    pub async fn delete_all(&self, names: Vec<String>) -> Result<(), ObjectError> {
+        names.iter().try_for_each(|name| check_name(name))?;
+        if let Some(folder) = self.folder.clone() {
+            return blocking(move || folder.delete_all(&names)).await;
+        }
+        for some in names.chunks(DELETES_AT_ONCE) {
+            futures::future::try_join_all(some.iter().map(|name| self.delete(name))).await?;
+        }
+        Ok(())
     }
 
     /// Removes what an earlier process left half written under a prefix, `""` for everywhere (folders only). Call before this

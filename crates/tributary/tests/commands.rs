@@ -105,9 +105,8 @@ fn check_says_what_is_fine_and_what_to_mend() {
     let dir = hub();
     let well = tributary(dir.path(), &["hub", "check"]);
     assert!(well.status.success(), "{}", out(&well));
-    assert!(
-        out(&well).contains("papers of RX1: RX1: the data-sharing agreement was in force until 2020-03-31")
-    );
+    let said = out(&well);
+    assert!(said.contains("papers: RX1: the data-sharing agreement was in force until 2020-03-31"), "{said}");
     std::fs::remove_file(dir.path().join("keys/signing.key")).unwrap();
     std::fs::remove_file(dir.path().join("keys/national-signing.pub")).unwrap();
     let ill = tributary(dir.path(), &["hub", "check"]);

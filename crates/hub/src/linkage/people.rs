@@ -134,16 +134,6 @@ impl Linkage {
         Ok(Some(Sensitive::new(self.open_identity(&person)?)))
     }
 
-    /// Whether conflicting facts hold everything of this person, under any handle.
-    pub async fn conflict(&self, person: &str) -> Result<Option<String>> {
-        Ok(self.handles(person).await?.into_iter().find_map(|handle| handle.conflict))
-    }
-
-    /// Whether the person's NHS number is known, under any handle.
-    pub async fn has_nhs_number(&self, person: &str) -> Result<bool> {
-        Ok(self.handles(person).await?.iter().any(|handle| handle.has_number))
-    }
-
     /// Whether two handles are one person.
     pub async fn is_same_person(&self, one: &str, other: &str) -> Result<bool> {
         Ok(one == other || self.handles(one).await?.iter().any(|handle| handle.id == other))

@@ -8,6 +8,10 @@ use platform::testing::{TestDb, test_dbs};
 
 const NOW: Timestamp = Timestamp::from_micros(1);
 
+async fn has_conflict(linkage: &Linkage, person: &str) -> bool {
+    linkage.handles(person).await.unwrap().iter().any(|handle| handle.conflict.is_some())
+}
+
 async fn linkages() -> Vec<(TestDb, Linkage)> {
     let mut all = Vec::new();
     for test in test_dbs(MIGRATIONS).await {
@@ -73,7 +77,7 @@ async fn a_number_with_two_birth_dates_holds_everything_of_that_person() {
             (second.person, second.conflict.as_deref()),
             (first.person.clone(), Some("identity-conflict"))
         );
-        assert!(linkage.conflict(&first.person).await.unwrap().is_some());
+        assert!(has_conflict(&linkage, &first.person).await);
     }
 }
 
@@ -85,7 +89,7 @@ async fn a_local_id_under_two_numbers_merges_nobody() {
         let b = facts(Some("9990000026"), Some(("A", "7")), "19500101");
         let a = linkage.register(&a, "RX1", &custody, NOW).await.unwrap();
         let b = linkage.register(&b, "RX1", &custody, NOW).await.unwrap();
-        assert!(b.conflict.is_some() && linkage.conflict(&a.person).await.unwrap().is_some());
+        assert!(b.conflict.is_some() && has_conflict(&linkage, &a.person).await);
     }
 }
 
@@ -182,7 +186,7 @@ async fn a_trust_corrects_what_it_said_itself_and_nobody_elses() {
         assert!(say("RX1", "19500101").await.conflict.is_some(), "RX1 cannot speak for RX2");
         let mended = say("RX2", "19500101").await;
         assert!(mended.is_corrected && mended.conflict.is_none());
-        assert_eq!(linkage.conflict(&right.person).await.unwrap(), None);
+        assert!(!has_conflict(&linkage, &right.person).await);
         assert_eq!(known(&right.person).await.local_ids.len(), 2);
     }
 }

@@ -108,11 +108,8 @@ async fn open_and_seal(
         return Ok(None);
     }
     let consignment = hub.store.consignment_opened(&mut tx, project, sequence, date, number, now).await?;
-    let mut any = aliases_wait;
-    for item in &items {
-        any |= hub.store.item_consigned(&mut tx, item, &consignment.id, now).await?;
-    }
-    if !any {
+    let consigned = hub.store.items_consigned(&mut tx, &items, &consignment.id, now).await?;
+    if consigned == 0 && !aliases_wait {
         // A person rejected the last of them meanwhile: nothing is opened.
         return Ok(None);
     }

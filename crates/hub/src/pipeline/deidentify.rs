@@ -251,7 +251,8 @@ async fn cleaned(
     };
     let known =
         hub.linkage.identity(person).await?.map(|i| needles(i.expose(&hub.custody))).unwrap_or_default();
-    let in_memory = object.bytes <= IN_MEMORY_BYTES_MAX;
+    // What goes out is about as long as what came.
+    let in_memory = usize::try_from(object.bytes).ok().filter(|_| object.bytes <= IN_MEMORY_BYTES_MAX);
     let (hub_, name) = (Arc::clone(hub), project.clone());
     let cleaned = tokio::task::spawn_blocking(move || {
         clean(&hub_, &name, instance, &subject, &known, review, in_memory)
@@ -269,7 +270,7 @@ fn clean(
     subject: &Subject,
     known: &[Needle],
     review: Review,
-    in_memory: bool,
+    in_memory: Option<usize>,
 ) -> Result<Result<(Cleared, Written), Stopped>, HubError> {
     let Some(served) = hub.served(project) else { return Ok(Err(("held", "not-configured".into()))) };
     let cleaned = match instance.clean_tags(&served.profile, subject, &served.engine) {
@@ -282,8 +283,8 @@ fn clean(
         PixelVerdict::Reject(reasons) => return Ok(Err(("rejected", codes(&reasons)))),
     };
     let at_us = hub.clock.now().as_micros();
-    let (result, written) = if in_memory {
-        let mut out = Cursor::new(Vec::new());
+    let (result, written) = if let Some(bytes) = in_memory {
+        let mut out = Cursor::new(Vec::with_capacity(bytes));
         let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
         (result, Written::Memory(out.into_inner()))
     } else {

@@ -22,7 +22,7 @@ pub async fn settle(hub: &Arc<Hub>, lease: &Lease, error: SpoolError) -> Result<
     let now = hub.clock.now();
     let rows = hub.store.instances_of_token(&object.source, &object.token).await?;
     let mut tx = hub.store.write().await?;
-    hub.store.spool_destroyed(&mut tx, &object.id, now).await?;
+    hub.store.spool_destroyed(&mut tx, std::slice::from_ref(&object.id), now).await?;
     if rows.is_empty()
         && let Some(served) = hub.projects.first()
     {

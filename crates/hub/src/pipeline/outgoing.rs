@@ -22,9 +22,6 @@ pub(super) const CLEARANCE_BROKEN: &str = "clearance-broken";
 /// The cleared bytes are gone from the outbox, so the object is de-identified again.
 pub(crate) const OUTBOX_MISSING: &str = "outbox-object-missing";
 
-/// Outbox objects that are removed at the same time.
-const REMOVED_AT_ONCE: usize = 16;
-
 /// An item that does not leave, and what becomes of it.
 pub(super) struct Fallen {
     pub(super) item: Item,
@@ -142,19 +139,8 @@ pub(super) async fn empty_outbox<'a>(
     digests: impl Iterator<Item = &'a str>,
 ) -> Result<(), HubError> {
     let digests: Vec<&str> = digests.collect();
-    // Each removal waits for the disk: some at once.
-    for some in digests.chunks(REMOVED_AT_ONCE) {
-        let removals: Vec<_> = some.iter().map(|digest| leave_outbox(hub, project, digest)).collect();
-        futures::future::try_join_all(removals).await?;
-    }
-    Ok(())
-}
-
-async fn leave_outbox(hub: &Hub, project: &str, digest: &str) -> Result<(), HubError> {
-    if !hub.store.outbox_needs(project, digest).await? {
-        hub.outbox.delete(&outbox_name(project, digest)).await?;
-    }
-    Ok(())
+    let spare = hub.store.outbox_spares(project, &digests).await?;
+    Ok(hub.outbox.delete_all(spare.iter().map(|digest| outbox_name(project, digest)).collect()).await?)
 }
 
 /// Names what no document of ours could carry: a configuration that passed its checks never has one.

@@ -5,7 +5,7 @@ use crate::context::{Hub, HubError, Served};
 use crate::store::{Consignment, Item};
 use platform::audit::{self, Details};
 use platform::objects::ObjectError;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use submission::digest::Digest;
 use submission::manifest::Manifest;
@@ -187,9 +187,7 @@ pub async fn destroy_spent(hub: &Hub) -> Result<usize, HubError> {
         // The entries are gone for good before a row says so.
         hub.spool.sync_entries()?;
         let mut tx = hub.store.write().await?;
-        for id in some {
-            hub.store.spool_destroyed(&mut tx, id, hub.clock.now()).await?;
-        }
+        hub.store.spool_destroyed(&mut tx, some, hub.clock.now()).await?;
         tx.commit().await?;
     }
     Ok(spent.len())
@@ -201,15 +199,21 @@ const STEP_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Removes outbox objects that a run which was cut off left behind.
 pub async fn sweep_outbox(hub: &Hub, served: &Served) -> Result<usize, HubError> {
     let project = served.project.name.as_str();
-    let mut removed = 0;
-    for object in hub.outbox.list_sorted(project).await? {
-        let Some((_, digest)) = object.name.rsplit_once('/') else { continue };
+    let objects = hub.outbox.list_sorted(project).await?;
+    let digest_of = |name: &str| name.rsplit_once('/').map(|(_, digest)| digest.to_owned());
+    let digests: Vec<String> = objects.iter().filter_map(|object| digest_of(&object.name)).collect();
+    let digests: Vec<&str> = digests.iter().map(String::as_str).collect();
+    let spare: HashSet<String> = hub.store.outbox_spares(project, &digests).await?.into_iter().collect();
+    let mut removed = Vec::new();
+    for object in objects {
+        let Some(digest) = digest_of(&object.name).filter(|digest| spare.contains(digest)) else { continue };
+        // What no row knows yet may be being written by a step whose transaction is still to come.
         let is_old = object.put.plus(STEP_MAX) < hub.clock.now();
-        let is_settled = is_old || hub.store.outbox_knows(project, digest).await?;
-        if is_settled && !hub.store.outbox_needs(project, digest).await? {
-            hub.outbox.delete(&object.name).await?;
-            removed += 1;
+        if is_old || hub.store.outbox_knows(project, &digest).await? {
+            removed.push(object.name);
         }
     }
-    Ok(removed)
+    let count = removed.len();
+    hub.outbox.delete_all(removed).await?;
+    Ok(count)
 }

@@ -2,14 +2,12 @@
 
 use super::instances::Outgoing;
 use super::states::{bind_from, of_kind};
-use super::{Result, Store, new_id};
+use super::{ROWS_MAX, Result, Store, new_id};
 use platform::clock::Timestamp;
 use platform::db::{DbError, Query, Row, Tx, sql};
 
 /// The kinds of item.
 pub(super) const KINDS: [&str; 2] = ["instance", "clinical"];
-/// Rows in one insert of listed names.
-const LISTED_ROWS_MAX: usize = 500;
 
 /// The clinical record of a cohort row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,19 +234,20 @@ impl Store {
         .await
     }
 
-    /// Whether something that is still to be sent stands on these bytes of the outbox.
-    pub async fn outbox_needs(&self, project: &str, digest: &str) -> Result<bool> {
-        let found = self
-            .one(
-                "/* store: outbox needs */ SELECT id FROM instance
-                 WHERE project = $1 AND digest = $2 AND state IN ('cleared', 'consigned', 'sent')
-                 UNION ALL SELECT id FROM clinical
-                 WHERE project = $1 AND digest = $2 AND state IN ('cleared', 'consigned', 'sent') LIMIT 1",
-                &[project, digest],
-                |row| row.get::<String>("id"),
-            )
-            .await?;
-        Ok(found.is_some())
+    /// Of these bytes of the outbox, those that nothing to be sent stands on.
+    pub async fn outbox_spares(&self, project: &str, digests: &[&str]) -> Result<Vec<String>> {
+        let mut spare = Vec::new();
+        for some in digests.chunks(ROWS_MAX) {
+            let head = "/* store: outbox spares */ WITH named (project, digest) AS (VALUES";
+            let tail = ") SELECT DISTINCT digest FROM named WHERE NOT EXISTS (SELECT 1 FROM instance i
+                 WHERE i.project = named.project AND i.digest = named.digest AND i.state IN ('cleared', 'consigned', 'sent'))
+                 AND NOT EXISTS (SELECT 1 FROM clinical c
+                 WHERE c.project = named.project AND c.digest = named.digest AND c.state IN ('cleared', 'consigned', 'sent'))";
+            let query = Query::many(head, 2, some.len(), tail);
+            let query = some.iter().fold(query, |query, digest| query.bind(project).bind(*digest));
+            spare.extend(query.all(&mut self.db.read().await?, |row| row.get::<String>("digest")).await?);
+        }
+        Ok(spare)
     }
 
     /// Whether anything of a project was ever cleared with these bytes.
@@ -374,20 +373,33 @@ impl Store {
         Ok(opened)
     }
 
-    /// Puts an item into a consignment; `false`: it is cleared no longer, and does not go.
-    pub async fn item_consigned(
+    /// Puts items into a consignment and tells how many; one that is cleared no longer does not go.
+    pub async fn items_consigned(
         &self,
         tx: &mut Tx,
-        item: &Item,
+        items: &[Item],
         consignment: &str,
         at: Timestamp,
-    ) -> Result<bool> {
-        let query = of_kind!(
-            item.kind.as_str(),
-            "UPDATE",
-            "SET state = 'consigned', consignment = $2, updated_us = $3 WHERE id = $1 AND state = 'cleared'"
-        );
-        Ok(query.bind(&item.id).bind(consignment).bind(at).run(tx).await? == 1)
+    ) -> Result<u64> {
+        let head = "/* store: consign */ WITH chosen (id, consignment, at_us) AS (VALUES";
+        let tails = [
+            ") UPDATE clinical SET state = 'consigned', consignment = chosen.consignment, updated_us = chosen.at_us
+             FROM chosen WHERE clinical.id = chosen.id AND clinical.state = 'cleared'",
+            ") UPDATE instance SET state = 'consigned', consignment = chosen.consignment, updated_us = chosen.at_us
+             FROM chosen WHERE instance.id = chosen.id AND instance.state = 'cleared'",
+        ];
+        let mut consigned = 0;
+        for (is_clinical, tail) in [true, false].into_iter().zip(tails) {
+            let chosen: Vec<&Item> =
+                items.iter().filter(|item| (item.kind == "clinical") == is_clinical).collect();
+            for some in chosen.chunks(ROWS_MAX) {
+                let query = Query::many(head, 3, some.len(), tail);
+                let query =
+                    some.iter().fold(query, |query, item| query.bind(&item.id).bind(consignment).bind(at));
+                consigned += query.run(tx).await?;
+            }
+        }
+        Ok(consigned)
     }
 
     /// The manifest is signed, and lists these names with these digests.
@@ -406,7 +418,7 @@ impl Store {
             .run(tx)
             .await?;
         sql("DELETE FROM listed WHERE consignment = $1").bind(id).run(tx).await?;
-        for some in listed.chunks(LISTED_ROWS_MAX) {
+        for some in listed.chunks(ROWS_MAX) {
             let head = "/* store: list names */ INSERT INTO listed (consignment, name, digest) VALUES";
             let mut insert = Query::many(head, 3, some.len(), "ON CONFLICT DO NOTHING");
             for (name, digest) in some {

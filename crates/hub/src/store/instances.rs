@@ -1,6 +1,6 @@
 //! Instances and the sealed spool: where each expected instance is, and every move between its states.
 
-use super::{Result, Store, new_id};
+use super::{ROWS_MAX, Result, Store, new_id};
 use platform::clock::Timestamp;
 use platform::db::{DbError, Query, Row, Tx, sql};
 
@@ -219,9 +219,14 @@ impl Store {
         query.all(&mut self.db.read().await?, Instance::read).await
     }
 
-    /// The spool object was destroyed.
-    pub async fn spool_destroyed(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
-        sql("UPDATE spool SET destroyed_us = $2 WHERE id = $1").bind(id).bind(at.as_micros()).run(tx).await?;
+    /// The spool objects were destroyed.
+    pub async fn spool_destroyed(&self, tx: &mut Tx, ids: &[String], at: Timestamp) -> Result<()> {
+        let head = "/* store: spool destroyed */ WITH gone (id, at_us) AS (VALUES";
+        let tail = ") UPDATE spool SET destroyed_us = gone.at_us FROM gone WHERE spool.id = gone.id";
+        for some in ids.chunks(ROWS_MAX) {
+            let query = Query::many(head, 2, some.len(), tail);
+            some.iter().fold(query, |query, id| query.bind(id).bind(at)).run(tx).await?;
+        }
         Ok(())
     }
 

@@ -27,6 +27,9 @@ const MIGRATIONS: &[Migration] = &[
     platform::jobs::PAYLOADS,
 ];
 
+/// Rows in one statement at most.
+const ROWS_MAX: usize = 500;
+
 type Result<T> = std::result::Result<T, DbError>;
 
 /// The hub's database.

@@ -94,7 +94,7 @@ impl Store {
         consignment: &str,
         at: Timestamp,
     ) -> Result<()> {
-        if self.item_consigned(tx, item, consignment, at).await? {
+        if self.items_consigned(tx, std::slice::from_ref(item), consignment, at).await? == 1 {
             self.consignment_sent(tx, consignment, at).await?;
             sql("DELETE FROM recovered WHERE project = $1 AND name = $2 AND digest = $3")
                 .bind(project)

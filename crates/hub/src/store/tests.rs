@@ -328,11 +328,11 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         tx.commit().await.unwrap();
         let cleared = store.cleared("nccid", "2026-01-01", 9).await.unwrap();
         assert_eq!((cleared.len(), cleared[0].bytes), (1, 3));
-        assert!(store.outbox_needs("nccid", "d1").await.unwrap());
+        assert!(store.outbox_spares("nccid", &["d1"]).await.unwrap().is_empty());
 
         let mut tx = store.write().await.unwrap();
-        assert!(store.item_consigned(&mut tx, &cleared[0], &first.id, NOW).await.unwrap());
-        assert!(!store.item_consigned(&mut tx, &cleared[0], &first.id, NOW).await.unwrap(), "once");
+        assert_eq!(store.items_consigned(&mut tx, &cleared, &first.id, NOW).await.unwrap(), 1);
+        assert_eq!(store.items_consigned(&mut tx, &cleared, &first.id, NOW).await.unwrap(), 0, "once");
         assert_eq!(store.items_in(&mut tx, &first.id).await.unwrap().len(), 1);
         let listed = [("1.dcm".to_owned(), "d1".to_owned())];
         store.consignment_sealed(&mut tx, &first.id, "{}", "m1", &listed).await.unwrap();
@@ -344,7 +344,7 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         assert_eq!(store.cleared("nccid", "2026-01-01", 9).await.unwrap(), [], "listed under this date");
         assert_eq!(store.cleared("nccid", "2026-01-02", 9).await.unwrap().len(), 1);
         assert_eq!(store.earlier_versions("nccid", 2).await.unwrap(), listed);
-        assert!(!store.outbox_needs("nccid", "d1").await.unwrap());
+        assert_eq!(store.outbox_spares("nccid", &["d1", "d1"]).await.unwrap(), ["d1"]);
 
         // After a restore: a manifest lists what is known here, and what is not.
         let second = store.consignment_of_sequence("nccid", 1).await.unwrap().unwrap();

@@ -80,7 +80,7 @@ async fn deliveries_in_any_order_end_in_the_same_state() {
         let current = Digest::of(&version(*last.unwrap()).bytes).to_string();
         let (held, tree) = &ends[0];
         let states: Vec<_> = held.iter().filter(|h| h[1] == "current").map(|h| h[0].clone()).collect();
-        assert_eq!(states, [current.clone()]);
+        assert_eq!(states, std::slice::from_ref(&current));
         let images: Vec<_> = tree.iter().filter(|(key, _)| key.ends_with(".dcm")).collect();
         assert_eq!((images.len(), images[0].1.to_string()), (1, current));
         let mut distinct: Vec<_> = sent.iter().flatten().collect();

@@ -100,6 +100,7 @@ async fn run_group(
             return tx.rollback().await;
         }
     } else {
+        savepoint(&mut tx, "SAVEPOINT one_caller").await?;
         for statements in work {
             outcomes.push(run_undoable(&mut tx, statements).await?);
         }
@@ -107,14 +108,15 @@ async fn run_group(
     tx.commit().await
 }
 
-/// Runs one caller's statements so that their failure undoes them alone.
+/// Runs one caller's statements so that their failure undoes them alone, and leaves a savepoint for the next.
 async fn run_undoable(tx: &mut Tx, statements: Statements) -> Result<Result<(), DbError>, DbError> {
-    savepoint(tx, "SAVEPOINT one_caller").await?;
     let outcome = run_caught(tx, statements).await;
     if outcome.is_err() {
+        // The savepoint itself stays.
         savepoint(tx, "ROLLBACK TO SAVEPOINT one_caller").await?;
+    } else {
+        savepoint(tx, "RELEASE SAVEPOINT one_caller; SAVEPOINT one_caller").await?;
     }
-    savepoint(tx, "RELEASE SAVEPOINT one_caller").await?;
     Ok(outcome)
 }
 

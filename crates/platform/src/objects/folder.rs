@@ -3,23 +3,24 @@
 //! another thread, or an earlier process, made that folder.
 
 use super::ObjectError;
-use crate::disk;
+use crate::disk::{self, GroupSync};
 use object_store::local::LocalFileSystem;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Folders remembered as durable before the memory of them is started afresh.
 const FOLDERS_MAX: usize = 10_000;
-const COPY_BYTES: usize = 256 * 1024;
 
 pub(super) struct Folder {
     root: PathBuf,
     /// Folders whose entries, up to the root, this process has synced.
     durable: Mutex<HashSet<PathBuf>>,
+    /// Objects that come and go in one folder at the same moment share its sync.
+    entries: Mutex<HashMap<PathBuf, Arc<GroupSync>>>,
     staged: AtomicU64,
 }
 
@@ -34,7 +35,7 @@ impl Folder {
         let store = LocalFileSystem::new_with_prefix(&root).map_err(|e| failed(&e))?;
         // Staged names are digits after '#', which `object_store` takes for its own unfinished files and never lists.
         let staged = AtomicU64::new(u64::from(std::process::id()) << 32);
-        Ok((Self { root, durable: Mutex::default(), staged }, store))
+        Ok((Self { root, durable: Mutex::default(), entries: Mutex::default(), staged }, store))
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -56,7 +57,7 @@ impl Folder {
     }
 
     /// Writes beside the place, syncs, moves in (or links, if it must be new), syncs the folder.
-    pub(super) fn put(&self, name: &str, source: &mut dyn Read, fresh: bool) -> Result<u64, ObjectError> {
+    pub(super) fn put(&self, name: &str, source: &mut dyn BufRead, fresh: bool) -> Result<u64, ObjectError> {
         let place = self.place(name);
         let failed = |e: io::Error| fault("put", name, &e);
         let parent = place.parent().unwrap_or(&self.root);
@@ -85,23 +86,33 @@ impl Folder {
             let _ = std::fs::remove_file(&staged);
         }
         let bytes = outcome?;
-        disk::sync_dir(parent).map_err(failed)?;
+        self.sync_entries(parent).map_err(failed)?;
         Ok(bytes)
     }
 
-    fn stage(&self, name: &str, source: &mut dyn Read, staged: &Path) -> Result<u64, ObjectError> {
+    fn sync_entries(&self, dir: &Path) -> io::Result<()> {
+        let group = {
+            let mut groups = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            if groups.len() >= FOLDERS_MAX {
+                groups.clear();
+            }
+            Arc::clone(groups.entry(dir.to_owned()).or_default())
+        };
+        group.sync_dir(dir)
+    }
+
+    fn stage(&self, name: &str, source: &mut dyn BufRead, staged: &Path) -> Result<u64, ObjectError> {
         let failed = |e: io::Error| fault("put", name, &e);
         let mut file = OpenOptions::new().write(true).create_new(true).open(staged).map_err(failed)?;
-        let mut buffer = vec![0; COPY_BYTES];
         let mut bytes = 0;
         loop {
-            let read = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
+            let read = match source.fill_buf() {
+                Ok([]) => break,
+                Ok(piece) => file.write_all(piece).map(|()| piece.len()).map_err(failed)?,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => return Err(ObjectError::Source { name: name.into(), source }),
             };
-            file.write_all(&buffer[..read]).map_err(failed)?;
+            source.consume(read);
             bytes += read as u64;
         }
         file.sync_all().map_err(failed)?;
@@ -120,6 +131,24 @@ impl Folder {
             },
             Err(e) => Err(failed(e)),
         }
+    }
+
+    pub(super) fn delete_all(&self, names: &[String]) -> Result<(), ObjectError> {
+        let mut parents = BTreeMap::new();
+        for name in names {
+            let place = self.place(name);
+            match std::fs::remove_file(&place) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fault("delete", name, &e)),
+                _ => parents.insert(place.parent().unwrap_or(&self.root).to_owned(), name),
+            };
+        }
+        for (parent, name) in parents {
+            match disk::sync_dir(&parent) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fault("delete", name, &e)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn sweep(&self, prefix: &str) -> Result<u64, ObjectError> {
