@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use calamine::{Data, Ods, Reader, Xls, Xlsx};
 use chrono::NaiveDate;
 use encoding_rs::{Encoding, WINDOWS_1252};
+use quick_xml::events::Event;
 
 use super::problem::Unreadable;
 
@@ -89,7 +90,9 @@ fn check_inflation(bytes: &[u8], inflated_bytes_max: u64) -> Result<(), Unreadab
         let inflated = if is_open_document {
             let mut content = Vec::new();
             let inflated = entry.read_to_end(&mut content).map_err(|_| Unreadable::Damaged)?;
-            if open_document_cells(&String::from_utf8_lossy(&content)) > CELLS_MAX {
+            if !is_well_formed(&content)
+                || open_document_cells(&String::from_utf8_lossy(&content)) > CELLS_MAX
+            {
                 return Err(Unreadable::Damaged);
             }
             u64::try_from(inflated).unwrap_or(u64::MAX)
@@ -100,6 +103,22 @@ fn check_inflation(bytes: &[u8], inflated_bytes_max: u64) -> Result<(), Unreadab
             left.checked_sub(inflated).ok_or(Unreadable::TooLong { sheet_bytes_max: inflated_bytes_max })?;
     }
     Ok(())
+}
+
+/// Whether every element of an XML document ends, in its turn: calamine waits for ends that never come.
+fn is_well_formed(xml: &[u8]) -> bool {
+    let mut reader = quick_xml::Reader::from_reader(xml);
+    let mut depth = 0_u64;
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(_)) => depth += 1,
+            // The reader has seen to it that there was a start of this name.
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::Eof) => return depth == 0,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
 }
 
 /// An upper bound of the cells that a reader makes of an OpenDocument's content: `number-rows-repeated` and
