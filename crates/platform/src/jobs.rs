@@ -125,14 +125,17 @@ pub async fn enqueue_all(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<u6
     Ok(new)
 }
 
-/// Owes a job, unless one of its kind with the same payload is owed already: that one is due now, even if it was parked, unless
-/// somebody holds it.
+/// Owes a job, unless one of its kind with the same payload is owed already: that one is due now, even if it was parked. One that
+/// somebody holds does not count: it may have looked before there was a reason to look again.
 pub async fn owe(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), DbError> {
-    let owed = sql("/* owe job */ UPDATE jobs SET state = 'open',
-            due_us = CASE WHEN lease_token IS NOT NULL OR due_us < $3 THEN due_us ELSE $3 END
-        WHERE payload = $2 AND state <> 'done' AND kind = $1");
-    if owed.bind(job.kind).bind(&job.payload).bind(now).run(tx).await? == 0 {
-        enqueue(tx, job, now).await?;
+    let owed = sql(
+        "/* owe job */ UPDATE jobs SET state = 'open', due_us = CASE WHEN due_us < $3 THEN due_us ELSE $3 END
+        WHERE payload = $2 AND state <> 'done' AND kind = $1 AND lease_token IS NULL",
+    );
+    if owed.bind(job.kind).bind(&job.payload).bind(now).run(tx).await? == 0 && !enqueue(tx, job, now).await? {
+        // The one of this key is held, or done.
+        let id = keys::random_id().map_err(|_| DbError::Closed)?;
+        enqueue(tx, &Job { key: format!("{}:{id}", job.key), ..job.clone() }, now).await?;
     }
     Ok(())
 }
