@@ -11,7 +11,7 @@ use crate::state::{Deidentified, Identifiable, PixelsCleaned, State, TagsCleaned
 use crate::tags::Cleaner;
 use crate::verify::{self, Promises, Residue, Tee, VERIFIER, Verifier};
 use dicom::dataset::Dataset;
-use dicom::part10::{self, Limits, Object, ReadError, Source};
+use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
 use dicom::tag::tags;
 use residue::{Form, Needle};
 use std::collections::BTreeMap;
@@ -99,6 +99,14 @@ impl Instance<Identifiable> {
     /// What the object says of itself.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Length of native pixel data as it goes out: a deflated object is far shorter where it lies.
+    pub fn native_pixel_bytes(&self) -> u64 {
+        match self.object.pixels.as_ref().map(|pixels| &pixels.layout) {
+            Some(Layout::Native { len }) => *len,
+            Some(Layout::Encapsulated { .. }) | None => 0,
+        }
     }
 
     /// Cleans every element under the profile; what follows the pixel data goes altogether.

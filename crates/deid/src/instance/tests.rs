@@ -8,11 +8,13 @@ use crate::identity::PersonKey;
 use crate::profile::{ForProcessing, Settings};
 use crate::pseudonym::ProjectKey;
 use dicom::dataset::Element;
-use dicom::part10::FileMeta;
+use dicom::part10::{FileMeta, encode_meta, write_dataset};
 use dicom::tag::{Tag, VR};
 use dicom::uid::{sop_class, transfer_syntax};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use proptest::prelude::*;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 use submission::signed::PinnedKeys;
 
 struct Bench {
@@ -125,6 +127,24 @@ fn a_clearance_binds_the_name_and_the_bytes_of_what_was_written() {
 fn the_same_object_gives_the_same_bytes() {
     let bench = Bench::new();
     assert_eq!(bench.write(explicit(ct()), &[]).unwrap().0, bench.write(explicit(ct()), &[]).unwrap().0);
+}
+
+/// Deflate packs a thousandfold: the length on disk says nothing about the length of what goes out (PS3.5 §A.5).
+#[test]
+fn a_deflated_object_is_as_long_as_its_inflated_pixels() {
+    let (mut set, mut pixels) = (Vec::new(), vec![0; 4 << 20]);
+    let deflated = transfer_syntax::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
+    write_dataset(&ct(), transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN, &mut set);
+    set.extend([0xE0, 0x7F, 0x10, 0x00, b'O', b'W', 0, 0]);
+    set.extend((4u32 << 20).to_le_bytes());
+    set.append(&mut pixels);
+    let file = encode_meta(sop_class::CT_IMAGE, "1.2.826.0.1.3680043.9.1", deflated, None);
+    let mut packed = DeflateEncoder::new(file, Compression::fast());
+    packed.write_all(&set).unwrap();
+    let file = packed.finish().unwrap();
+    assert!(file.len() < 100_000);
+    let opened = Instance::open(Box::new(Cursor::new(file)), &Limits::default()).unwrap();
+    assert_eq!(opened.native_pixel_bytes(), 4 << 20);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use submission::clearance::Clearance;
 use submission::signed::Signed;
 
 /// An outgoing object up to this length is made in memory; a longer one in a file without a name, sealed, gone with the process.
-const IN_MEMORY_BYTES_MAX: i64 = 16 << 20;
+const IN_MEMORY_BYTES_MAX: u64 = 16 << 20;
 
 /// The announced SOP Class or Instance UID is not the data set's.
 const SOP_UID_MISMATCH: &str = "sop-uid-mismatch";
@@ -251,8 +251,9 @@ async fn cleaned(
     };
     let known =
         hub.linkage.identity(person).await?.map(|i| needles(i.expose(&hub.custody))).unwrap_or_default();
-    // What goes out is about as long as what came.
-    let in_memory = usize::try_from(object.bytes).ok().filter(|_| object.bytes <= IN_MEMORY_BYTES_MAX);
+    // What goes out is about as long as what came, once that is inflated.
+    let bytes = u64::try_from(object.bytes).unwrap_or(0).max(instance.native_pixel_bytes());
+    let in_memory = usize::try_from(bytes).ok().filter(|_| bytes <= IN_MEMORY_BYTES_MAX);
     let (hub_, name) = (Arc::clone(hub), project.clone());
     let cleaned = tokio::task::spawn_blocking(move || {
         clean(&hub_, &name, instance, &subject, &known, review, in_memory)

@@ -1,11 +1,8 @@
 //! A row's clinical record goes the same way as its images, its date moved by the same offset.
 
 use super::{HOUR, House, Now};
-use crate::linkage::RowDetail;
 use crate::pipeline::clinical;
 use crate::pipeline::nightly::night;
-use crate::store::{CohortRow, NewSheet, new_id};
-use deid::custody::Sensitive;
 use platform::jobs::{self, Job, Outcome};
 use std::time::Duration;
 use submission::clinical::{DataRecord, StatusRecord, SwabStatus};
@@ -15,24 +12,8 @@ const ANNA: &str = "9990000018";
 
 async fn row(house: &House, person: &str, arm: &str) -> String {
     let (hub, now) = (&house.hub, house.clock.now_());
-    let sheet =
-        NewSheet { project: "nccid", trust: "RX1", digest: "d", rows_good: 1, rows_bad: 0, actor: "test" };
-    let row = CohortRow {
-        id: new_id(),
-        row_number: 2,
-        project: "nccid".into(),
-        trust: "RX1".into(),
-        person: person.into(),
-        arm: arm.into(),
-        anchor: "a".into(),
-        state: "waiting".into(),
-        reason: None,
-    };
-    let detail = Sensitive::new(RowDetail { anchor: "20200401".into() });
-    hub.linkage.put_row_detail(&row.id, &detail, &hub.custody).await.unwrap();
+    let row = house.row(person, arm).await;
     let mut tx = hub.store.write().await.unwrap();
-    let sheet = hub.store.sheet_imported(&mut tx, &sheet, now).await.unwrap();
-    hub.store.row_imported(&mut tx, &sheet, &row).await.unwrap();
     hub.store.clinical_received(&mut tx, &row, now).await.unwrap();
     jobs::enqueue(&mut tx, &Job::now("clinical", &row.id), now).await.unwrap();
     tx.commit().await.unwrap();

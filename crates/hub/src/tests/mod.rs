@@ -10,9 +10,9 @@ mod versions;
 
 use crate::config::Config;
 use crate::context::{Hub, Served};
-use crate::linkage::{Identity, OptOutMark};
+use crate::linkage::{Identity, OptOutMark, RowDetail};
 use crate::pipeline::deidentify::outbox_name;
-use crate::store::{Arrival, Belongs, Consignment, Outgoing, Spooled};
+use crate::store::{Arrival, Belongs, CohortRow, Consignment, NewSheet, Outgoing, Spooled, new_id};
 use bytes::Bytes;
 use deid::custody::{Custody, Sensitive};
 use platform::clock::{ManualClock, Timestamp};
@@ -173,6 +173,37 @@ impl House {
         };
         tx.commit().await.unwrap();
         row.id
+    }
+
+    /// A row of a sheet of RX1: this person, in this arm, swabbed on 1 April 2020.
+    pub(crate) async fn row(&self, person: &str, arm: &str) -> CohortRow {
+        let (hub, now) = (&self.hub, self.clock.now_());
+        let sheet = NewSheet {
+            project: "nccid",
+            trust: "RX1",
+            digest: "d",
+            rows_good: 1,
+            rows_bad: 0,
+            actor: "test",
+        };
+        let row = CohortRow {
+            id: new_id(),
+            row_number: 2,
+            project: "nccid".into(),
+            trust: "RX1".into(),
+            person: person.into(),
+            arm: arm.into(),
+            anchor: "a".into(),
+            state: "waiting".into(),
+            reason: None,
+        };
+        let detail = Sensitive::new(RowDetail { anchor: "20200401".into() });
+        hub.linkage.put_row_detail(&row.id, &detail, &hub.custody).await.unwrap();
+        let mut tx = hub.store.write().await.unwrap();
+        let sheet = hub.store.sheet_imported(&mut tx, &sheet, now).await.unwrap();
+        hub.store.row_imported(&mut tx, &sheet, &row).await.unwrap();
+        tx.commit().await.unwrap();
+        row
     }
 
     /// An instance received from a source and cleared; its outgoing UID is `2.25.<n>`. The answer is its handle.

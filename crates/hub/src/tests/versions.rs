@@ -2,13 +2,13 @@
 //! state at a time.
 
 use super::{HOUR, House, Now, names};
-use crate::linkage::{Identity, RowDetail, TokenKind};
+use crate::linkage::{Identity, TokenKind};
 use crate::pipeline::consign::consign;
 use crate::pipeline::deidentify;
 use crate::pipeline::nightly::night;
 use crate::pipeline::review::{Filter, list, release};
 use crate::pipeline::transfer::transfer;
-use crate::store::{CohortRow, NewSheet, Spooled, new_id};
+use crate::store::Spooled;
 use deid::custody::Sensitive;
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{encode_meta, write_dataset};
@@ -33,25 +33,7 @@ async fn house() -> House {
     };
     let person = hub.linkage.register(&Sensitive::new(anna), "RX1", &hub.custody, now).await.unwrap().person;
     house.mark(&person, "national", true).await;
-    let sheet =
-        NewSheet { project: "nccid", trust: "RX1", digest: "d", rows_good: 1, rows_bad: 0, actor: "test" };
-    let row = CohortRow {
-        id: new_id(),
-        row_number: 2,
-        project: "nccid".into(),
-        trust: "RX1".into(),
-        person,
-        arm: "positive".into(),
-        anchor: "a".into(),
-        state: "waiting".into(),
-        reason: None,
-    };
-    let detail = Sensitive::new(RowDetail { anchor: "20200401".into() });
-    hub.linkage.put_row_detail(&row.id, &detail, &hub.custody).await.unwrap();
-    let mut tx = hub.store.write().await.unwrap();
-    let sheet = hub.store.sheet_imported(&mut tx, &sheet, now).await.unwrap();
-    hub.store.row_imported(&mut tx, &sheet, &row).await.unwrap();
-    tx.commit().await.unwrap();
+    house.row(&person, "positive").await;
     house
 }
 
