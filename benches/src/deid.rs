@@ -82,6 +82,6 @@ fn once(
     if row.objects != set.objects() {
         row.note = format!("{} of {} written; {}", row.objects, set.objects(), row.note);
     }
-    crate::clear(&place)?;
+    bench.empty(&place)?;
     Ok(row)
 }

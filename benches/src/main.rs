@@ -28,6 +28,7 @@ mod pipeline;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Measure receiving, de-identifying and the whole way between two houses, beside floors and other programs
 #[derive(Parser)]
@@ -67,7 +68,11 @@ enum What {
 /// What all benchmarks share.
 struct Bench {
     reps: usize,
+    /// Data and logs, kept for the next time.
     folder: PathBuf,
+    /// What this run writes, removed at its end.
+    run: PathBuf,
+    folders: AtomicU32,
     tributary: PathBuf,
     peers: bool,
 }
@@ -84,9 +89,12 @@ impl Bench {
         );
         let folder = cli.folder.clone().unwrap_or_else(|| beside.with_file_name("bench"));
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let folder = folder.canonicalize()?;
         Ok(Self {
             reps: cli.reps.max(1),
-            folder: folder.canonicalize()?,
+            run: folder.join(format!("run-{}", std::process::id())),
+            folder,
+            folders: AtomicU32::new(0),
             tributary: tributary.canonicalize()?,
             peers: !cli.no_peers,
         })
@@ -94,10 +102,26 @@ impl Bench {
 
     /// A new, empty folder of this name.
     fn fresh(&self, name: &str) -> Result<PathBuf> {
-        let path = self.folder.join(name);
-        clear(&path)?;
+        let nth = self.folders.fetch_add(1, Ordering::Relaxed);
+        let path = self.run.join(format!("{name}-{nth}"));
         std::fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
         Ok(path)
+    }
+
+    /// Gives back the room that a folder takes. Its files stay, empty, until all is measured: ext4 looks at each inode that
+    /// was freed in the last minutes before it gives a new one, so who deletes many slows whoever comes next.
+    fn empty(&self, folder: &Path) -> Result<()> {
+        for file in measure::files(folder)? {
+            std::fs::OpenOptions::new().write(true).truncate(true).open(file)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // What stays behind is in the way of nobody but the disk.
+        let _ = clear(&self.run);
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn once(bench: &Bench, objects: &[File], associations: usize) -> Resu
         ..Row::default()
     };
     drop((first, last));
-    crate::clear(&folder)?;
+    bench.empty(&folder)?;
     Ok(row)
 }
 

@@ -82,6 +82,6 @@ fn once(bench: &Bench, args: &Args, objects: &[File]) -> Result<Row> {
         ..Row::default()
     };
     drop(houses);
-    crate::clear(&folder)?;
+    bench.empty(&folder)?;
     Ok(row)
 }

@@ -71,7 +71,7 @@ fn once(bench: &Bench, contender: &str, objects: &[File], associations: usize) -
         rss_mib,
         note: if complete { String::new() } else { format!("{kept} of {} kept", objects.len()) },
     };
-    crate::clear(&out)?;
+    bench.empty(&out)?;
     Ok(row)
 }
 
