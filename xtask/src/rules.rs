@@ -312,6 +312,7 @@ const PLACES: &[Place] = &[
         names: &[
             "tokio",
             "sqlx",
+            "rusqlite",
             "object_store",
             "axum",
             "std::fs",

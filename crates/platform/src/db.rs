@@ -5,7 +5,7 @@ mod error;
 mod group;
 mod migrate;
 mod query;
-mod readers;
+mod sqlite;
 
 pub use error::{DbError, Fault};
 pub use group::GroupCommit;
@@ -13,22 +13,21 @@ pub use migrate::Migration;
 pub use query::{Bind, Query, Row, sql};
 
 use crate::disk;
-use readers::{Borrowed, Readers};
-use sqlx::AnyConnection;
-use sqlx::any::AnyPoolOptions;
+use sqlite::{Borrowed, Connections, waiting};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, Connection};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections that read at the same time.
+/// Connections that read a SQLite file at the same time; it has one writer by nature.
 const READERS_MAX: u32 = 8;
-/// Connections that write at the same time, on PostgreSQL. SQLite has one writer by nature.
-const WRITERS_MAX: u32 = 16;
+/// Connections to PostgreSQL.
+const SESSIONS_MAX: u32 = 16;
 /// How long a caller waits for a connection or for SQLite's write lock before it is told `Locked`.
 const WAIT_S_MAX: u64 = 20;
 
@@ -71,96 +70,86 @@ impl Dialect {
 
 /// A database. Cheap to clone.
 #[derive(Clone)]
-pub struct Db(Arc<Pools>);
+pub struct Db(Kind);
 
-struct Pools {
-    dialect: Dialect,
-    writers: AnyPool,
-    readers: AnyPool,
-    /// SQLite: the connections of [`Db::read`]; `readers` then serves [`Db::snapshot`] only.
-    sqlite: Option<Arc<Readers>>,
-    file: Option<PathBuf>,
+#[derive(Clone)]
+enum Kind {
+    Sqlite { writer: Arc<Connections>, readers: Arc<Connections>, file: Arc<Path> },
+    Postgres(PgPool),
 }
 
 impl Db {
     /// Opens `sqlite:///path/file.sqlite` (made if missing, for its owner only) or `postgres://…`.
     pub async fn open(url: &str) -> Result<Self, DbError> {
-        // Harmless when called again.
-        sqlx::any::install_default_drivers();
-        if let Some(path) = url.strip_prefix("sqlite://") {
+        if let Some(path) = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
             Self::open_sqlite(Path::new(path)).await
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             crate::tls::install_provider();
+            let failed = |e| DbError::from_sqlx("connect", e);
             // A pool would try again for a long time; the first connection fails at once and says why.
-            let first = AnyConnection::connect(url).await.map_err(|e| DbError::from_sqlx("connect", e))?;
-            first.close().await.map_err(|e| DbError::from_sqlx("connect", e))?;
-            let writers = pool(Dialect::Postgres, WRITERS_MAX).connect(url).await;
-            let writers = writers.map_err(|e| DbError::from_sqlx("connect", e))?;
-            let readers = writers.clone();
-            let pools = Pools { dialect: Dialect::Postgres, readers, writers, sqlite: None, file: None };
-            Ok(Self(Arc::new(pools)))
+            PgConnection::connect(url).await.map_err(failed)?.close().await.map_err(failed)?;
+            let sessions = PgPoolOptions::new()
+                .max_connections(SESSIONS_MAX)
+                .acquire_timeout(Duration::from_secs(WAIT_S_MAX))
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(true);
+            Ok(Self(Kind::Postgres(sessions.connect(url).await.map_err(failed)?)))
         } else {
             Err(DbError::BadUrl)
         }
     }
 
     async fn open_sqlite(path: &Path) -> Result<Self, DbError> {
-        // '?', '#' and '%' would be read as parts of the URL.
-        let text =
-            path.to_str().filter(|p| !p.is_empty() && !p.contains(['?', '#', '%'])).ok_or(DbError::BadUrl)?;
         make_private_file(path).map_err(|e| DbError::world("open", Fault::of_io(&e)))?;
-        let url = format!("sqlite://{text}?mode=rw");
-        let writers =
-            pool(Dialect::Sqlite, 1).connect(&url).await.map_err(|e| DbError::from_sqlx("open", e))?;
-        let readers = pool(Dialect::Sqlite, READERS_MAX).connect_lazy(&url);
-        let readers = readers.map_err(|e| DbError::from_sqlx("open", e))?;
+        let (writer, readers) = (Connections::writer(path), Connections::readers(path, READERS_MAX));
+        drop(writer.borrow().await?);
         // The first writer has made the write-ahead log; its entry and the database's own are made to last.
         disk::sync_parent(path).map_err(|e| DbError::world("open", Fault::of_io(&e)))?;
-        let sqlite = Some(Readers::new(url, READERS_MAX));
-        let pools = Pools { dialect: Dialect::Sqlite, writers, readers, sqlite, file: Some(path.to_owned()) };
-        Ok(Self(Arc::new(pools)))
+        Ok(Self(Kind::Sqlite { writer, readers, file: path.into() }))
     }
 
     /// Which database answers.
     pub fn dialect(&self) -> Dialect {
-        self.0.dialect
+        match self.0 {
+            Kind::Sqlite { .. } => Dialect::Sqlite,
+            Kind::Postgres(_) => Dialect::Postgres,
+        }
     }
 
     /// SQLite's file, for backups and for watching the disk.
     pub fn file(&self) -> Option<&Path> {
-        self.0.file.as_deref()
+        match &self.0 {
+            Kind::Sqlite { file, .. } => Some(file),
+            Kind::Postgres(_) => None,
+        }
     }
 
     /// Begins a transaction that may write. On SQLite there is one at a time. Dropped without [`Tx::commit`], it leaves nothing.
     pub async fn write(&self) -> Result<Tx, DbError> {
-        let begin = match self.0.dialect {
-            Dialect::Sqlite => "BEGIN IMMEDIATE",
-            Dialect::Postgres => "BEGIN",
-        };
-        let inner = self.0.writers.begin_with(begin).await.map_err(|e| DbError::from_sqlx("begin", e))?;
-        Ok(Tx { inner, dialect: self.0.dialect })
+        Ok(Tx(match &self.0 {
+            Kind::Sqlite { writer, .. } => Open::Sqlite(writer.begin("BEGIN IMMEDIATE").await?),
+            Kind::Postgres(pool) => begin(pool, "BEGIN").await?,
+        }))
     }
 
     /// A connection to read with. Each statement sees what was committed before it.
     pub async fn read(&self) -> Result<Reader, DbError> {
-        let inner = match &self.0.sqlite {
-            Some(sqlite) => Reading::Sqlite(sqlite.borrow().await?),
-            None => {
-                let pooled = self.0.readers.acquire().await;
-                Reading::Postgres(pooled.map_err(|e| DbError::from_sqlx("acquire", e))?)
+        Ok(match &self.0 {
+            Kind::Sqlite { readers, .. } => Reader(Session::Sqlite(readers.borrow().await?)),
+            Kind::Postgres(pool) => {
+                let session = pool.acquire().await.map_err(|e| DbError::from_sqlx("acquire", e))?;
+                Reader(Session::Postgres(session))
             }
-        };
-        Ok(Reader { inner, dialect: self.0.dialect })
+        })
     }
 
     /// A transaction to read with: all its statements see the same moment.
     pub async fn snapshot(&self) -> Result<Tx, DbError> {
-        let begin = match self.0.dialect {
-            Dialect::Sqlite => "BEGIN",
-            Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        };
-        let inner = self.0.readers.begin_with(begin).await.map_err(|e| DbError::from_sqlx("begin", e))?;
-        Ok(Tx { inner, dialect: self.0.dialect })
+        Ok(Tx(match &self.0 {
+            Kind::Sqlite { readers, .. } => Open::Sqlite(readers.begin("BEGIN").await?),
+            Kind::Postgres(pool) => begin(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+        }))
     }
 
     /// Brings the schema up to date: see [`Migration`].
@@ -171,107 +160,116 @@ impl Db {
     /// Writes a whole, consistent copy of a SQLite database to a new file (for backups); PostgreSQL has its own tools.
     pub async fn copy_to(&self, path: &Path) -> Result<(), DbError> {
         let text = path.to_str().ok_or(DbError::BadUrl)?.to_owned();
-        if self.0.dialect == Dialect::Postgres {
+        let Kind::Sqlite { readers, .. } = &self.0 else {
             return Err(DbError::Unsupported("copying a PostgreSQL database: use pg_dump"));
-        }
+        };
         make_private_file(path).map_err(|e| DbError::world("copy", Fault::of_io(&e)))?;
-        sql("VACUUM INTO $1").bind(text).run(&mut self.read().await?).await?;
-        let synced =
-            std::fs::File::open(path).and_then(|f| f.sync_all()).and_then(|()| disk::sync_parent(path));
-        synced.map_err(|e| DbError::world("copy", Fault::of_io(&e)))
+        let mut reader = readers.borrow().await?;
+        waiting(|| {
+            reader.run("copy", "VACUUM INTO $1", &[Bind::from(text)])?;
+            let synced =
+                std::fs::File::open(path).and_then(|f| f.sync_all()).and_then(|()| disk::sync_parent(path));
+            synced.map_err(|e| DbError::world("copy", Fault::of_io(&e)))
+        })
     }
 
     /// Waits for running statements and closes every connection; on SQLite the log is folded into the database file.
     pub async fn close(&self) {
-        if let Some(sqlite) = &self.0.sqlite {
-            sqlite.close().await;
+        match &self.0 {
+            Kind::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Kind::Postgres(pool) => pool.close().await,
         }
-        self.0.readers.close().await;
-        self.0.writers.close().await;
     }
 }
 
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Db({:?})", self.0.dialect)
+        write!(f, "Db({:?})", self.dialect())
     }
 }
 
 /// A transaction. What it wrote is durable when [`Tx::commit`] has returned, and gone if it is dropped before.
-pub struct Tx {
-    inner: sqlx::Transaction<'static, Any>,
-    dialect: Dialect,
+pub struct Tx(Open);
+
+enum Open {
+    Sqlite(Borrowed),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+async fn begin(pool: &PgPool, word: &'static str) -> Result<Open, DbError> {
+    pool.begin_with(word).await.map(Open::Postgres).map_err(|e| DbError::from_sqlx("begin", e))
 }
 
 impl Tx {
     /// Makes all of it durable, or none.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.inner.commit().await.map_err(|e| DbError::from_sqlx("commit", e))
+        match self.0 {
+            Open::Sqlite(own) => own.end("COMMIT"),
+            Open::Postgres(tx) => tx.commit().await.map_err(|e| DbError::from_sqlx("commit", e)),
+        }
     }
 
     /// Undoes all of it.
     pub async fn rollback(self) -> Result<(), DbError> {
-        self.inner.rollback().await.map_err(|e| DbError::from_sqlx("rollback", e))
+        match self.0 {
+            Open::Sqlite(own) => own.end("ROLLBACK"),
+            Open::Postgres(tx) => tx.rollback().await.map_err(|e| DbError::from_sqlx("rollback", e)),
+        }
+    }
+
+    /// Several statements without values, in a text of ours.
+    async fn batch(&mut self, name: &str, text: &str) -> Result<(), DbError> {
+        match self.link() {
+            Link::Sqlite(own) => own.batch(name, text),
+            Link::Postgres(server) => {
+                let text = sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned()));
+                let done = sqlx::Executor::execute(server, text).await;
+                done.map(|_| ()).map_err(|e| DbError::from_sqlx(name, e))
+            }
+        }
     }
 }
 
 /// A connection that reads outside a transaction.
-pub struct Reader {
-    inner: Reading,
-    dialect: Dialect,
-}
+pub struct Reader(Session);
 
-enum Reading {
+enum Session {
     Sqlite(Borrowed),
-    Postgres(PoolConnection<Any>),
+    Postgres(PoolConnection<Postgres>),
 }
 
 /// What a statement can be run on: a [`Tx`] or a [`Reader`].
 pub trait Conn: Send {
     #[doc(hidden)]
-    fn parts(&mut self) -> (&mut AnyConnection, Dialect);
+    fn link(&mut self) -> Link<'_>;
+}
+
+/// The connection itself.
+#[doc(hidden)]
+pub enum Link<'c> {
+    Sqlite(&'c mut Borrowed),
+    Postgres(&'c mut PgConnection),
 }
 
 impl Conn for Tx {
-    fn parts(&mut self) -> (&mut AnyConnection, Dialect) {
-        (&mut self.inner, self.dialect)
+    fn link(&mut self) -> Link<'_> {
+        match &mut self.0 {
+            Open::Sqlite(own) => Link::Sqlite(own),
+            Open::Postgres(tx) => Link::Postgres(tx),
+        }
     }
 }
 
 impl Conn for Reader {
-    fn parts(&mut self) -> (&mut AnyConnection, Dialect) {
-        let connection = match &mut self.inner {
-            Reading::Sqlite(borrowed) => borrowed.connection(),
-            Reading::Postgres(pooled) => pooled,
-        };
-        (connection, self.dialect)
+    fn link(&mut self) -> Link<'_> {
+        match &mut self.0 {
+            Session::Sqlite(own) => Link::Sqlite(own),
+            Session::Postgres(session) => Link::Postgres(session),
+        }
     }
-}
-
-fn pool(dialect: Dialect, connections_max: u32) -> AnyPoolOptions {
-    let options = AnyPoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(Duration::from_secs(WAIT_S_MAX))
-        .idle_timeout(None)
-        .max_lifetime(None);
-    match dialect {
-        Dialect::Postgres => options.test_before_acquire(true),
-        // A full disk ends a transaction behind sqlx's back: the connection then refuses to begin another, and is given up.
-        Dialect::Sqlite => options
-            .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-            .after_connect(|connection, _| Box::pin(setup_sqlite(connection))),
-    }
-}
-
-/// What each connection to SQLite is told first.
-async fn setup_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let setup = format!(
-        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
-        WAIT_S_MAX * 1000
-    );
-    sqlx::Executor::execute(connection, sqlx::raw_sql(sqlx::AssertSqlSafe(setup))).await.map(|_| ())
 }
 
 /// SQLite gives its log the permissions of the database file, so this one line keeps them all private.
@@ -284,8 +282,7 @@ fn make_private_file(path: &Path) -> std::io::Result<()> {
 pub(crate) async fn create_schema(db: &Db, name: &str) -> Result<(), DbError> {
     assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
     let mut tx = db.write().await?;
-    let text = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}"));
-    sqlx::Executor::execute(tx.parts().0, text).await.map_err(|e| DbError::from_sqlx("create schema", e))?;
+    tx.batch("create schema", &format!("CREATE SCHEMA {name}")).await?;
     tx.commit().await
 }
 

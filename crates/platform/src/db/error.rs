@@ -134,33 +134,22 @@ impl DbError {
         match error {
             E::Database(db) => {
                 let code = db.code().unwrap_or_default().into_owned();
-                let sqlite: Option<i32> = (code.len() != 5).then(|| code.parse().ok()).flatten();
-                if let Some(fault) = sqlite.map_or_else(|| Fault::of_postgres(&code), Fault::of_sqlite) {
+                if let Some(fault) = Fault::of_postgres(&code) {
                     return Self::World { doing, fault };
                 }
-                let said = db.message();
-                match sqlite {
-                    // SQLITE_CONSTRAINT: the message names tables and columns only.
-                    Some(c) if c & 0xff == 19 => {
-                        let named = said.split_once(": ").map_or(said, |(_, names)| names);
-                        Self::Constraint { doing, constraint: named.to_owned() }
-                    }
-                    Some(_) => bug(format!("code {code}: {said}")),
-                    None if code.starts_with("23") => {
-                        let named = db.constraint().or(db.table()).unwrap_or("unnamed").to_owned();
-                        Self::Constraint { doing, constraint: named }
-                    }
-                    // Class 42 speaks of the statement; other classes may quote a value.
-                    None if code.starts_with("42") => bug(format!("SQLSTATE {code}: {said}")),
-                    None => bug(format!("SQLSTATE {code}")),
+                if code.starts_with("23") {
+                    let named = db.constraint().or(db.table()).unwrap_or("unnamed").to_owned();
+                    return Self::Constraint { doing, constraint: named };
                 }
+                // Class 42 speaks of the statement; other classes may quote a value.
+                if code.starts_with("42") {
+                    return bug(format!("SQLSTATE {code}: {}", db.message()));
+                }
+                bug(format!("SQLSTATE {code}"))
             }
             E::RowNotFound => Self::NoRow { doing },
             E::PoolTimedOut => Self::World { doing, fault: Fault::Locked },
             E::PoolClosed | E::WorkerCrashed => Self::Closed,
-            E::Io(e) if e.kind() == io::ErrorKind::StorageFull => {
-                Self::World { doing, fault: Fault::DiskFull }
-            }
             E::Io(_) | E::Tls(_) => Self::World { doing, fault: Fault::ConnectionLost },
             E::ColumnDecode { index, .. } => bug(format!("column {index} has another type")),
             E::ColumnNotFound(column) => bug(format!("no column {column}")),
@@ -171,5 +160,28 @@ impl DbError {
             E::Protocol(_) => Self::World { doing, fault: Fault::ConnectionLost },
             _ => bug("unexpected".into()),
         }
+    }
+
+    /// Sorts SQLite's error likewise.
+    pub(super) fn from_sqlite(doing: &str, error: rusqlite::Error) -> Self {
+        use rusqlite::Error as E;
+        let doing = doing.to_owned();
+        let (failure, said) = match error {
+            E::SqliteFailure(failure, said) => (failure, said.unwrap_or_default()),
+            E::SqlInputError { error, msg, .. } => (error, msg),
+            E::InvalidColumnName(column) => {
+                return Self::Bug { doing, detail: format!("no column {column}") };
+            }
+            _ => return Self::Bug { doing, detail: "unexpected".into() },
+        };
+        if let Some(fault) = Fault::of_sqlite(failure.extended_code) {
+            return Self::World { doing, fault };
+        }
+        // SQLITE_CONSTRAINT: the message names tables and columns only.
+        if failure.extended_code & 0xff == 19 {
+            let named = said.split_once(": ").map_or(said.as_str(), |(_, names)| names);
+            return Self::Constraint { doing, constraint: named.to_owned() };
+        }
+        Self::Bug { doing, detail: format!("code {}: {said}", failure.extended_code) }
     }
 }

@@ -1,10 +1,9 @@
 //! Group commit: many callers, one transaction, one sync of the disk. Each is told after the commit.
 
 use super::error::{DbError, Fault};
-use super::{Conn, Db, Tx};
+use super::{Db, Tx};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::Executor;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -127,7 +126,7 @@ async fn run_caught(tx: &mut Tx, statements: Statements) -> Result<(), DbError> 
 }
 
 async fn savepoint(tx: &mut Tx, word: &'static str) -> Result<(), DbError> {
-    tx.parts().0.execute(word).await.map(|_| ()).map_err(|e| DbError::from_sqlx("group commit", e))
+    tx.batch("group commit", word).await
 }
 
 /// The group's failure, told to each of its callers.

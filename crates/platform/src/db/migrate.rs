@@ -1,9 +1,8 @@
 //! The schema: named steps, applied once each, remembered with a digest of their text.
 
 use super::error::DbError;
-use super::{Conn, Db, Dialect, sql};
+use super::{Db, Dialect, sql};
 use ring::digest::{SHA256, digest};
-use sqlx::{AssertSqlSafe, Executor};
 
 /// One step of the schema: statements in one text for both databases, with dialect words such as `{blob}`.
 ///
@@ -41,9 +40,7 @@ pub(super) async fn migrate(db: &Db, steps: &[Migration]) -> Result<(), DbError>
             Some(_) => return Err(DbError::SchemaChanged(step.name.to_owned())),
             None => {}
         }
-        let (conn, dialect) = tx.parts();
-        let ddl = sqlx::raw_sql(AssertSqlSafe(dialect.speak(step.ddl)));
-        conn.execute(ddl).await.map_err(|e| DbError::from_sqlx(step.name, e))?;
+        tx.batch(step.name, &db.dialect().speak(step.ddl)).await?;
         sql("/* migrate: remember */ INSERT INTO schema_steps (name, sha256) VALUES ($1, $2)")
             .bind(step.name)
             .bind(sha256)

@@ -1,10 +1,11 @@
 //! One statement: its text, its values, and how its rows are read.
 
 use super::error::DbError;
-use super::{Conn, Dialect};
+use super::{Conn, Dialect, Link};
 use crate::clock::Timestamp;
-use sqlx::any::AnyArguments;
-use sqlx::{Any, AssertSqlSafe, Row as _};
+use rusqlite::types::{FromSql, ValueRef};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{AssertSqlSafe, Column, Postgres, Row as _, TypeInfo};
 use std::borrow::Cow;
 
 /// A statement. The text is a literal, so no value can slip into it; it opens with `/* its name */`, which errors repeat.
@@ -79,48 +80,75 @@ impl Query {
 
     /// Runs it and tells how many rows it changed.
     pub async fn run(self, on: &mut impl Conn) -> Result<u64, DbError> {
-        let (conn, dialect) = on.parts();
         let name = self.name;
-        let done = self.build(dialect)?.execute(conn).await;
-        Ok(done.map_err(|e| DbError::from_sqlx(name, e))?.rows_affected())
+        match on.link() {
+            Link::Sqlite(own) => own.run(name, &self.text(Dialect::Sqlite)?, &self.binds),
+            Link::Postgres(server) => {
+                let done = self.ask()?.execute(server).await;
+                Ok(done.map_err(|e| DbError::from_sqlx(name, e))?.rows_affected())
+            }
+        }
     }
 
     /// All rows, each made into a `T`.
     pub async fn all<T>(
         self,
         on: &mut impl Conn,
-        mut read: impl FnMut(&Row) -> Result<T, DbError>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
-        let (conn, dialect) = on.parts();
         let name = self.name;
-        let rows = self.build(dialect)?.fetch_all(conn).await.map_err(|e| DbError::from_sqlx(name, e))?;
-        rows.into_iter().map(|inner| read(&Row { inner, name })).collect()
+        match on.link() {
+            Link::Sqlite(own) => {
+                let mut all = Vec::new();
+                own.rows(name, &self.text(Dialect::Sqlite)?, &self.binds, |row| {
+                    all.push(read(row)?);
+                    Ok(true)
+                })?;
+                Ok(all)
+            }
+            Link::Postgres(server) => {
+                let rows = self.ask()?.fetch_all(server).await.map_err(|e| DbError::from_sqlx(name, e))?;
+                rows.iter().map(|row| read(&Row { inner: Inner::Postgres(row), name })).collect()
+            }
+        }
     }
 
     /// The first row, if there is one.
     pub async fn first<T>(
         self,
         on: &mut impl Conn,
-        read: impl FnOnce(&Row) -> Result<T, DbError>,
+        read: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Option<T>, DbError> {
-        let (conn, dialect) = on.parts();
         let name = self.name;
-        let row = self.build(dialect)?.fetch_optional(conn).await.map_err(|e| DbError::from_sqlx(name, e))?;
-        row.map(|inner| read(&Row { inner, name })).transpose()
+        match on.link() {
+            Link::Sqlite(own) => {
+                let (mut read, mut first) = (Some(read), None);
+                own.rows(name, &self.text(Dialect::Sqlite)?, &self.binds, |row| {
+                    first = read.take().map(|read| read(row)).transpose()?;
+                    Ok(false)
+                })?;
+                Ok(first)
+            }
+            Link::Postgres(server) => {
+                let row =
+                    self.ask()?.fetch_optional(server).await.map_err(|e| DbError::from_sqlx(name, e))?;
+                row.map(|row| read(&Row { inner: Inner::Postgres(&row), name })).transpose()
+            }
+        }
     }
 
     /// The one row that must be there.
     pub async fn one<T>(
         self,
         on: &mut impl Conn,
-        read: impl FnOnce(&Row) -> Result<T, DbError>,
+        read: impl FnOnce(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
         let name = self.name;
         self.first(on, read).await?.ok_or_else(|| DbError::NoRow { doing: name.to_owned() })
     }
 
-    fn build<'q>(self, dialect: Dialect) -> Result<sqlx::query::Query<'q, Any, AnyArguments>, DbError> {
-        let text = match self.text {
+    fn text(&self, dialect: Dialect) -> Result<Cow<'static, str>, DbError> {
+        Ok(match self.text {
             Text::Literal(text) => dialect.speak(text),
             Text::Repeated { rows: 0, .. } => {
                 return Err(DbError::Bug { doing: self.name.to_owned(), detail: "no rows to insert".into() });
@@ -133,8 +161,11 @@ impl Query {
                 let groups: Vec<_> = (0..rows).map(group).collect();
                 Cow::Owned(format!("{} {} {}", dialect.speak(head), groups.join(","), dialect.speak(tail)))
             }
-        };
-        let mut query = sqlx::query(AssertSqlSafe(text));
+        })
+    }
+
+    fn ask<'q>(self) -> Result<sqlx::query::Query<'q, Postgres, PgArguments>, DbError> {
+        let mut query = sqlx::query(AssertSqlSafe(self.text(Dialect::Postgres)?));
         for bind in self.binds {
             query = match bind {
                 Bind::Text(value) => query.bind(value),
@@ -148,47 +179,91 @@ impl Query {
 }
 
 /// A row of an answer: `row.get("column")?` as text, i64, f64, bytes, [`Timestamp`], bool, u64 or u32, or `Option` of these.
-pub struct Row {
-    inner: sqlx::any::AnyRow,
+pub struct Row<'r> {
+    inner: Inner<'r>,
     name: &'static str,
 }
 
-impl Row {
+enum Inner<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r PgRow),
+}
+
+impl<'r> Row<'r> {
+    pub(super) fn sqlite(row: &'r rusqlite::Row<'r>, name: &'static str) -> Self {
+        Self { inner: Inner::Sqlite(row), name }
+    }
+
     /// The column as a `T`.
     pub fn get<T: FromColumn>(&self, column: &str) -> Result<T, DbError> {
         T::read(self, column)
     }
 
-    fn raw<'r, T>(&'r self, column: &str) -> Result<T, DbError>
-    where
-        T: sqlx::Decode<'r, Any> + sqlx::Type<Any>,
-    {
-        self.inner.try_get(column).map_err(|e| DbError::from_sqlx(self.name, e))
+    /// The column as one of the four types that both databases have; `None`: it is NULL.
+    fn raw<T: Raw>(&self, column: &str) -> Result<Option<T>, DbError> {
+        let off = || self.off(column, "has another type");
+        match self.inner {
+            Inner::Sqlite(row) => {
+                match row.get_ref(column).map_err(|e| DbError::from_sqlite(self.name, e))? {
+                    ValueRef::Null => Ok(None),
+                    value => T::column_result(value).map(Some).map_err(|_| off()),
+                }
+            }
+            Inner::Postgres(row) => T::of_postgres(row, column).map_err(|e| DbError::from_sqlx(self.name, e)),
+        }
     }
 
-    fn off(&self, column: &str) -> DbError {
-        DbError::Bug { doing: self.name.to_owned(), detail: format!("column {column} is out of range") }
+    fn off(&self, column: &str, how: &str) -> DbError {
+        DbError::Bug { doing: self.name.to_owned(), detail: format!("column {column} {how}") }
+    }
+}
+
+/// The four types.
+trait Raw: FromSql {
+    fn of_postgres(row: &PgRow, column: &str) -> Result<Option<Self>, sqlx::Error>;
+}
+
+macro_rules! raw {
+    ($($type:ty),+) => {$(
+        impl Raw for $type {
+            fn of_postgres(row: &PgRow, column: &str) -> Result<Option<Self>, sqlx::Error> {
+                row.try_get(column)
+            }
+        }
+    )+};
+}
+
+raw!(String, f64, Vec<u8>);
+
+impl Raw for i64 {
+    /// A number that a statement says itself, such as `CASE … THEN 1`, is an INTEGER there, half as wide.
+    fn of_postgres(row: &PgRow, column: &str) -> Result<Option<Self>, sqlx::Error> {
+        let at = row.try_column(column)?.ordinal();
+        if row.column(at).type_info().name() == "INT4" {
+            return Ok(row.try_get::<Option<i32>, _>(at)?.map(Self::from));
+        }
+        row.try_get(at)
     }
 }
 
 /// What a column can be read as.
 pub trait FromColumn: Sized {
     #[doc(hidden)]
-    fn read(row: &Row, column: &str) -> Result<Self, DbError>;
+    fn read(row: &Row<'_>, column: &str) -> Result<Self, DbError>;
 }
 
 macro_rules! columns {
     ($($to:ty: $raw:ty, $make:expr;)+) => {$(
         impl FromColumn for $to {
-            fn read(row: &Row, column: &str) -> Result<Self, DbError> {
-                ($make)(row.raw::<$raw>(column)?).ok_or_else(|| row.off(column))
+            fn read(row: &Row<'_>, column: &str) -> Result<Self, DbError> {
+                <Option<$to>>::read(row, column)?.ok_or_else(|| row.off(column, "is NULL"))
             }
         }
         impl FromColumn for Option<$to> {
-            fn read(row: &Row, column: &str) -> Result<Self, DbError> {
-                match row.raw::<Option<$raw>>(column)? {
+            fn read(row: &Row<'_>, column: &str) -> Result<Self, DbError> {
+                match row.raw::<$raw>(column)? {
                     None => Ok(None),
-                    Some(raw) => ($make)(raw).map(Some).ok_or_else(|| row.off(column)),
+                    Some(raw) => ($make)(raw).map(Some).ok_or_else(|| row.off(column, "is out of range")),
                 }
             }
         }

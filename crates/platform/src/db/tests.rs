@@ -104,7 +104,10 @@ async fn a_full_disk_fails_a_transaction_and_not_the_next() {
     sql("PRAGMA max_page_count = 20").run(&mut tx).await.unwrap();
     let full = big().run(&mut tx).await.unwrap_err();
     assert!(matches!(full, DbError::World { fault: Fault::DiskFull, .. }), "{full}");
-    drop(tx);
+    // What follows in that transaction must not be committed by itself.
+    let after = insert(&mut tx, "c").await.unwrap_err();
+    assert!(after.is_world(), "{after}");
+    assert!(tx.commit().await.is_err());
     let mut tx = db.write().await.unwrap();
     insert(&mut tx, "b").await.unwrap();
     tx.commit().await.unwrap();
@@ -197,6 +200,29 @@ async fn writers_on_one_file_wait_for_each_other() {
         futures::future::try_join_all(writes).await.unwrap();
         assert_eq!(count(&test.db).await, 40);
     }
+}
+
+/// The runtime has one thread: whoever held it while waiting would wait for himself.
+#[tokio::test]
+async fn whoever_waits_for_another_process_waits_asleep() {
+    let dir = TempDir::new();
+    let url = format!("sqlite://{}", dir.path().join("a.db").display());
+    let (ours, theirs) = (Db::open(&url).await.unwrap(), Db::open(&url).await.unwrap());
+    ours.migrate(&[SCHEMA]).await.unwrap();
+    let mut first = theirs.write().await.unwrap();
+    let second = tokio::spawn(async move {
+        let mut tx = ours.write().await?;
+        insert(&mut tx, "b").await?;
+        tx.commit().await
+    });
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(!second.is_finished());
+    }
+    insert(&mut first, "a").await.unwrap();
+    first.commit().await.unwrap();
+    second.await.unwrap().unwrap();
+    assert_eq!(count(&theirs).await, 2);
 }
 
 #[tokio::test]
