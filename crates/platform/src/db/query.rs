@@ -147,7 +147,9 @@ impl Query {
         self.first(on, read).await?.ok_or_else(|| DbError::NoRow { doing: name.to_owned() })
     }
 
+    /// The text that the database is asked. The log has its name at most, never a value.
     fn text(&self, dialect: Dialect) -> Result<Cow<'static, str>, DbError> {
+        tracing::debug!(statement = self.name, "database");
         Ok(match self.text {
             Text::Literal(text) => dialect.speak(text),
             Text::Repeated { rows: 0, .. } => {
