@@ -8,14 +8,17 @@ use std::collections::BTreeSet;
 use transfer_syntax::{EXPLICIT_VR_LITTLE_ENDIAN as EXPLICIT, IMPLICIT_VR_LITTLE_ENDIAN as IMPLICIT};
 
 /// What a compressed instance of unknown transfer syntax is likely to be in, likeliest first.
-const COMMON_COMPRESSED: [&str; 6] = [
+const COMMON_COMPRESSED: [&str; 9] = [
     transfer_syntax::JPEG_LOSSLESS_SV1,
     transfer_syntax::JPEG_2000_LOSSLESS,
     transfer_syntax::JPEG_BASELINE,
     transfer_syntax::RLE_LOSSLESS,
-    // JPEG-LS lossless; JPEG 2000.
+    // JPEG-LS lossless; JPEG 2000; JPEG extended, of twelve bits; JPEG lossless of any predictor; JPEG-LS near-lossless.
     "1.2.840.10008.1.2.4.80",
     "1.2.840.10008.1.2.4.91",
+    "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.57",
+    "1.2.840.10008.1.2.4.81",
 ];
 
 /// Whether this is a Storage SOP class (PS3.4 Annex B.5; some later ones lie elsewhere).

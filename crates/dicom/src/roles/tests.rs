@@ -376,6 +376,22 @@ fn contexts_for_a_retrieval_have_one_syntax_each_and_fit() {
 }
 
 #[test]
+fn what_an_archive_does_not_say_is_asked_for_plain_first_and_then_in_what_is_common() {
+    let contexts = contexts_for_get(sop_class::STUDY_ROOT_GET, [(sop_class::CT_IMAGE, None)]);
+    let syntaxes: Vec<&str> = contexts[1..].iter().map(|c| c.transfer_syntaxes[0].as_str()).collect();
+    assert_eq!(syntaxes[..2], [EXPLICIT, IMPLICIT]);
+    // JPEG of every kind that is in use (PS3.5 §A.4), and RLE: else an archive decompresses, or gives nothing.
+    for wanted in ["4.50", "4.51", "4.57", "4.70", "4.80", "4.81", "4.90", "4.91", "5"] {
+        let uid = format!("1.2.840.10008.1.2.{wanted}");
+        assert!(syntaxes[2..].contains(&uid.as_str()), "{uid}");
+    }
+    // As many classes as are asked for where an archive tells nothing at all.
+    let classes: Vec<String> = (0..10).map(|number| format!("1.2.840.10008.5.1.4.1.1.{number}")).collect();
+    let all = contexts_for_get(sop_class::STUDY_ROOT_GET, classes.iter().map(|class| (class.as_str(), None)));
+    assert_eq!(all.len(), 1 + classes.len() * syntaxes.len());
+}
+
+#[test]
 fn role_selection_on_every_context_does_not_stall_the_acceptor() {
     // 127 storage classes, each with a role selection item: public acceptors have hung on this.
     let classes: Vec<String> = (0..127).map(|number| format!("1.2.840.10008.5.1.4.1.1.{number}")).collect();
