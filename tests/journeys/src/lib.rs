@@ -1,9 +1,13 @@
 //! What journeys share: a hub in a temporary folder with real keys and a real configuration, and foreign programs as peers.
 #![expect(clippy::unwrap_used, reason = "a test helper: what fails here is the test")]
 
+pub mod archive;
+pub mod forms;
+
 use hub::ae::{Acceptor, Peers};
 use hub::config::Config;
 use hub::context::Hub;
+use hub::pipeline::nightly::night;
 use hub::pipeline::receive::Receiver;
 use hub::service::Service;
 use platform::clock::SystemClock;
@@ -14,6 +18,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
+use tributary::demo::house::{self, Papers};
 
 /// A hub that takes objects in: its folder, its stores and its listening application entity.
 pub struct Rig {
@@ -148,6 +153,61 @@ impl Rig {
             objects.push(dicom::part10::open(source, &dicom::part10::Limits::default()).unwrap());
         }
         objects
+    }
+}
+
+/// A hub on archives of the region, as the demo sets it up, with its papers imported; the national house behind it.
+pub struct Houses {
+    /// The hub.
+    pub hub: Arc<Hub>,
+    /// It listens, and works when it is told to.
+    pub service: Service,
+    papers: Papers,
+}
+
+/// What is written before archive and hub start: each must know the other's port.
+pub struct Setup {
+    papers: Papers,
+    config: Config,
+}
+
+impl Setup {
+    /// Writes both houses' papers for archives on these ports.
+    pub fn write(dir: &Path, region: &Region, ports: &[u16]) -> Self {
+        let papers = house::write(&dir.join("house"), region, ports, &house::Keep::Folder).unwrap();
+        let config = Config::load(&papers.hub).unwrap();
+        Self { papers, config }
+    }
+
+    /// The port that the hub will listen on.
+    pub fn hub_port(&self) -> u16 {
+        self.config.listen.address.port()
+    }
+
+    /// Imports the papers, and listens.
+    pub async fn open(self, region: &Region) -> Houses {
+        let Self { papers, config } = self;
+        let hub = Hub::open(config, SystemClock::shared(), deid::custody::Custody::mint()).await.unwrap();
+        let hub = Arc::new(hub);
+        house::import(&hub, region, papers.hub.parent().unwrap()).await.unwrap();
+        let service = Service::start(Arc::clone(&hub)).await.unwrap();
+        Houses { hub, service, papers }
+    }
+}
+
+impl Houses {
+    /// Carries what is cleared into the warehouse, and the receipts back.
+    pub async fn night(&self) {
+        night(&self.hub).await.unwrap();
+        let national = national::config::Config::load(&self.papers.national).unwrap();
+        let house = national::house::House::open(national, SystemClock::shared()).await.unwrap();
+        house.run_once().await.unwrap();
+        night(&self.hub).await.unwrap();
+    }
+
+    /// Where the national house keeps what it took.
+    pub fn warehouse(&self) -> PathBuf {
+        self.papers.hub.parent().unwrap().join("warehouse")
     }
 }
 

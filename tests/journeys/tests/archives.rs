@@ -3,134 +3,29 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is the test")]
 
 use dicom::part10;
-use hub::config::Config;
 use hub::context::Hub;
 use hub::linkage::TokenKind;
-use hub::service::Service;
 use hub::status::INSTANCE_STATES;
-use journeys::{free_port, has, run};
-use platform::clock::SystemClock;
+use journeys::archive::{Archive, By, Setting, dcmqrscp, orthanc, orthanc_program};
+use journeys::forms::succeeds;
+use journeys::{Houses, Setup, free_port, has};
 use platform::testing::TempDir;
 use sim::encode::Syntax;
 use sim::region::{Fate, Region, Size, Unwanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
-use tributary::demo::{collect, house};
+use tributary::demo::collect;
 
 /// After this long it is looked at as it stands.
 const COLLECT_MAX: Duration = Duration::from_secs(50);
-
-/// How images come to the hub.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    /// The archive knows no destination: only C-GET can bring anything.
-    Get,
-    /// The hub asks for nothing else.
-    Move,
-}
-
-/// What a foreign archive is told of itself and of the hub.
-struct Setting<'a> {
-    folder: &'a Path,
-    ae_title: &'a str,
-    port: u16,
-    held_as: Syntax,
-    /// The hub's port, where the hub is a known destination.
-    hub_port: Option<u16>,
-}
-
-/// A foreign program that serves until the journey ends.
-struct Archive {
-    process: Child,
-    log: PathBuf,
-}
-
-impl Drop for Archive {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-impl Archive {
-    fn start(program: &str, args: &[&str], folder: &Path) -> Self {
-        let log = folder.join("archive.log");
-        let file = fs::File::create(&log).unwrap();
-        let mut command = Command::new(program);
-        command.args(args).current_dir(folder).env("TCP_NODELAY", "1").stdin(Stdio::null());
-        command.stdout(file.try_clone().unwrap()).stderr(file);
-        Self { process: command.spawn().unwrap(), log }
-    }
-
-    /// What the program has written so far.
-    fn told(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
-    }
-
-    async fn listens(&mut self, port: u16) {
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return;
-            }
-            assert!(self.process.try_wait().unwrap().is_none(), "the archive ended at once: {}", self.told());
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("the archive does not listen on {port}: {}", self.told());
-    }
-}
-
-fn dcmqrscp(setting: &Setting<'_>) -> Archive {
-    let Setting { folder, ae_title, port, held_as, hub_port } = setting;
-    let images = folder.join("images");
-    fs::create_dir_all(&images).unwrap();
-    let known = hub_port.map(|port| format!("hub = ({}, 127.0.0.1, {port})\n", house::HUB_AE));
-    let config = format!(
-        "NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n\
-         HostTable BEGIN\n{}HostTable END\nVendorTable BEGIN\nVendorTable END\n\
-         AETable BEGIN\n{ae_title} {} RW (200, 1024mb) ANY\nAETable END\n",
-        known.unwrap_or_default(),
-        images.display()
-    );
-    fs::write(folder.join("qr.cfg"), config).unwrap();
-    let mut words = vec!["-v", "-c", "qr.cfg"];
-    if *held_as == Syntax::Rle {
-        words.extend(["+xr", "-xr"]);
-    }
-    Archive::start("dcmqrscp", &words, folder)
-}
-
-fn orthanc_program() -> String {
-    std::env::var("TRIBUTARY_TEST_ORTHANC").unwrap_or_else(|_| "Orthanc".into())
-}
-
-fn orthanc(setting: &Setting<'_>) -> Archive {
-    let Setting { folder, ae_title, port, hub_port, .. } = setting;
-    let known = hub_port.map(|port| format!(r#""hub": [{:?}, "127.0.0.1", {port}]"#, house::HUB_AE));
-    let config = format!(
-        r#"{{
-  "StorageDirectory": "images", "IndexDirectory": "images", "Plugins": [],
-  "HttpPort": {}, "RemoteAccessAllowed": false, "DeidentifyLogs": false,
-  "DicomAet": {ae_title:?}, "DicomPort": {port}, "DicomCheckCalledAet": false,
-  "DicomAlwaysAllowFind": true, "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true,
-  "DicomModalities": {{ {} }}
-}}"#,
-        free_port(),
-        known.unwrap_or_default()
-    );
-    fs::write(folder.join("orthanc.json"), config).unwrap();
-    Archive::start(&orthanc_program(), &["--verbose", "orthanc.json"], folder)
-}
 
 /// One archive out of the region, and how it holds its images and gives them.
 fn only(source: &str, held_as: Syntax, by: By) -> Region {
     let mut region = journeys::only(source, Size { people: 1, ..Size::TEST });
     let manners = &mut region.sources[0].manners;
-    (manners.syntax, manners.get, manners.stores_as) = (held_as, by == By::Get, None);
+    (manners.syntax, manners.get, manners.stores_as) = (held_as, by.asks_get(), None);
     region
 }
 
@@ -141,28 +36,24 @@ async fn journey(start: fn(&Setting<'_>) -> Archive, source: &str, held_as: Synt
     let folder = dir.path().join("archive");
     fs::create_dir_all(&folder).unwrap();
     let port = free_port();
-    let papers = house::write(&dir.path().join("house"), &region, &[port], &house::Keep::Folder).unwrap();
-    let config = Config::load(&papers.hub).unwrap();
-    let hub_port = (by == By::Move).then(|| config.listen.address.port());
+    let setup = Setup::write(dir.path(), &region, &[port]);
+    let hub_port = by.known(setup.hub_port());
     let ae_title = &region.sources[0].manners.ae_title;
-    let mut archive = start(&Setting { folder: &folder, ae_title, port, held_as, hub_port });
+    let options: &[&str] = if held_as == Syntax::Rle { &["+xr", "-xr"] } else { &[] };
+    let mut archive = start(&Setting { folder: &folder, ae_title, port, hub_port, options });
     archive.listens(port).await;
     fill(&region, dir.path(), ae_title, port).await;
     let filled = archive.told().len();
 
-    let clock = SystemClock::shared();
-    let custody = deid::custody::Custody::mint();
-    let hub = Arc::new(Hub::open(config, Arc::clone(&clock), custody).await.unwrap());
-    house::import(&hub, &region, papers.hub.parent().unwrap()).await.unwrap();
-    let service = Service::start(Arc::clone(&hub)).await.unwrap();
-    let began = clock.elapsed();
-    let done = tokio::time::timeout(COLLECT_MAX, collect(&hub, &service, clock.as_ref(), &|_| {})).await;
-    let came = came_otherwise(&hub, &region).await;
+    let Houses { hub, service, .. } = &setup.open(&region).await;
+    let began = hub.clock.elapsed();
+    let done = tokio::time::timeout(COLLECT_MAX, collect(hub, service, hub.clock.as_ref(), &|_| {})).await;
+    let came = came_otherwise(hub, &region).await;
     assert!(came.is_empty(), "not as planned:\n{}", came.join("\n"));
     done.expect("all is as planned, and something is still due").unwrap();
     let was_asked = &archive.told()[filled..];
     only_who_may_be_asked_for(&region, was_asked);
-    eprintln!("collected in {:.1} s", (clock.elapsed() - began).as_secs_f32());
+    eprintln!("collected in {:.1} s", (hub.clock.elapsed() - began).as_secs_f32());
 }
 
 /// Stores every instance in the archive, in the syntax in which it is to be held.
@@ -175,8 +66,7 @@ async fn fill(region: &Region, dir: &Path, ae_title: &str, port: u16) {
         _ => "-x=",
     };
     let words = ["-R", propose, "+sd", "+r", "-aec", ae_title, "127.0.0.1", &port, &files];
-    let stored = run("storescu", &words).await;
-    assert!(stored.status.success(), "storescu: {}", String::from_utf8_lossy(&stored.stderr));
+    succeeds("storescu", &words).await;
 }
 
 /// Where an instance must stand before anything is consigned; `None`: it must have been left alone.
