@@ -124,6 +124,13 @@ pub async fn succeeds(program: &str, args: &[&str]) {
     assert!(ran.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
+/// Sends a file or a folder by storescu to an application entity on this machine, which must take all and answer soon.
+pub async fn storescu(options: &[&str], called: &str, port: u16, what: &str) {
+    let port = port.to_string();
+    let rest = ["-ta", "30", "-td", "30", "-aec", called, "127.0.0.1", &port, what];
+    succeeds("storescu", &[options, &rest].concat()).await;
+}
+
 /// An instance in one of its forms.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -158,12 +165,12 @@ pub async fn make(python: &str, plain: &Path, dir: &Path, forms: &[Form]) -> Vec
 impl Made {
     /// Sends it to an application entity on this machine, in its own syntax.
     pub async fn send(&self, python: &str, called: &str, port: u16) {
-        let (port, file) = (port.to_string(), self.file.to_str().unwrap());
+        let file = self.file.to_str().unwrap();
         match self.form.proposed {
             Some(propose) => {
-                succeeds("storescu", &[propose, "-R", "-aec", called, "127.0.0.1", &port, file]).await;
+                storescu(&[propose, "-R"], called, port, file).await;
             }
-            None => succeeds(python, &["-c", PUSH, called, &port, file]).await,
+            None => succeeds(python, &["-c", PUSH, called, &port.to_string(), file]).await,
         }
     }
 }

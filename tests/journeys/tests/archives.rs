@@ -7,7 +7,7 @@ use hub::context::Hub;
 use hub::linkage::TokenKind;
 use hub::status::INSTANCE_STATES;
 use journeys::archive::{Archive, By, Setting, dcmqrscp, orthanc, orthanc_program};
-use journeys::forms::succeeds;
+use journeys::forms::storescu;
 use journeys::{Houses, Setup, free_port, has};
 use platform::testing::TempDir;
 use sim::encode::Syntax;
@@ -60,13 +60,11 @@ async fn journey(start: fn(&Setting<'_>) -> Archive, source: &str, held_as: Synt
 async fn fill(region: &Region, dir: &Path, ae_title: &str, port: u16) {
     let files = dir.join("files");
     region.write_files(&files).unwrap();
-    let (port, files) = (port.to_string(), files.to_str().unwrap().to_owned());
     let propose = match region.sources[0].manners.syntax {
         Syntax::Rle => "-xr",
         _ => "-x=",
     };
-    let words = ["-R", propose, "+sd", "+r", "-aec", ae_title, "127.0.0.1", &port, &files];
-    succeeds("storescu", &words).await;
+    storescu(&["-R", propose, "+sd", "+r"], ae_title, port, files.to_str().unwrap()).await;
 }
 
 /// Where an instance must stand before anything is consigned; `None`: it must have been left alone.
