@@ -96,7 +96,8 @@ impl Fetched {
         }
     }
 
-    /// Stores the bytes under a key of the warehouse.
+    /// Stores the bytes under a key of the warehouse. Those that were checked, in a file of our own: what lies in an inbox may be
+    /// a file that its hub holds under another name still ([`Objects::put_from`]), and could write to.
     pub(crate) async fn put_into(&self, objects: &Objects, key: &str) -> Result<(), FetchError> {
         match &self.body {
             Body::Memory(bytes) => objects.put(key, bytes.clone()).await?,

@@ -275,6 +275,26 @@ impl Objects {
         Ok(bytes)
     }
 
+    /// Stores what another store has under a name, in place of what was there. Durable when it returns; the answer is its length.
+    /// `NotFound` names what there is none of.
+    ///
+    /// Between two folders of one file system nothing is copied: the file gets a second name (a hard link). That is as good as
+    /// a copy because a file with a name is never changed in place: whatever is put over a name is written aside and moved in,
+    /// and whatever is deleted loses that name alone, so neither store can touch what the other holds.
+    pub async fn put_from(&self, name: &str, from: &Self, from_name: &str) -> Result<u64, ObjectError> {
+        check_name(name)?;
+        check_name(from_name)?;
+        if let (Some(folder), Some(other)) = (self.folder.clone(), from.folder.clone()) {
+            let (name, from_name) = (name.to_owned(), from_name.to_owned());
+            if let Some(bytes) = blocking(move || folder.link(&name, &other, &from_name)).await? {
+                return Ok(bytes);
+            }
+        }
+        let (from, from_name) = (from.clone(), from_name.to_owned());
+        let source = blocking(move || from.open_blocking(&from_name)).await?;
+        self.put_reader(name, source).await
+    }
+
     /// The whole object. For objects whose size is known to be small.
     pub async fn get(&self, name: &str) -> Result<Bytes, ObjectError> {
         let failed = |e| ObjectError::of_store("get", name, e);
@@ -479,6 +499,7 @@ mod tests {
         let dir = TempDir::new();
         let objects = Objects::from_url(&format!("file://{}/new/root", dir.path().display())).unwrap();
         conformance::run(&objects, "suite").await;
+        conformance::between(&objects, &Objects::from_url("memory:").unwrap(), "remote").await;
         let left = std::fs::read_dir(dir.path().join("new/root/suite/b")).unwrap().count();
         assert_eq!(left, 0, "nothing staged stays behind");
     }
@@ -511,6 +532,25 @@ mod tests {
             let objects = Objects::open(&ObjectsConfig { url, s3: Some(s3.clone()) }).unwrap();
             conformance::run(&objects, &crate::keys::random_id().unwrap()).await;
         }
+    }
+
+    #[tokio::test]
+    async fn between_folders_nothing_is_copied_where_a_link_will_do() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let dir = TempDir::new();
+        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+        let (from, to) = (Objects::in_folder(&one).unwrap(), Objects::in_folder(&two).unwrap());
+        conformance::between(&to, &from, "suite").await;
+        from.put("a", Bytes::from_static(b"a")).await.unwrap();
+        let inode = |path: PathBuf| std::fs::metadata(path).unwrap().ino();
+        to.put_from("deep/down/a", &from, "a").await.unwrap();
+        assert_eq!(inode(two.join("deep/down/a")), inode(one.join("a")));
+        // A folder that hands its group down.
+        std::fs::create_dir(two.join("shared")).unwrap();
+        std::fs::set_permissions(two.join("shared"), std::fs::Permissions::from_mode(0o2755)).unwrap();
+        to.put_from("shared/a", &from, "a").await.unwrap();
+        assert_ne!(inode(two.join("shared/a")), inode(one.join("a")));
+        assert_eq!(to.get("shared/a").await.unwrap(), "a");
     }
 
     #[tokio::test]

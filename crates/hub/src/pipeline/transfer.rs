@@ -156,22 +156,13 @@ async fn put_object(
         Ok(_) | Err(ObjectError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    let (outbox, name) = (hub.outbox.clone(), outbox_name(&consignment.project, &item.digest));
-    let length = item.bytes;
-    let opened = tokio::task::spawn_blocking(move || {
-        let reader = outbox.open_blocking(&name)?;
-        let is_whole = reader.size_bytes().is_ok_and(|bytes| bytes == length);
-        Ok::<_, ObjectError>(is_whole.then_some(reader))
-    });
-    match opened.await {
-        Ok(Ok(Some(reader))) => {
-            served.inbox.put_reader(&key, reader).await?;
-            Ok(Put::There)
-        }
-        Ok(Ok(None) | Err(ObjectError::NotFound(_))) => Ok(Put::Missing),
-        Ok(Err(error)) => Err(error.into()),
-        // The runtime is going away.
-        Err(_) => Ok(Put::WindowShut),
+    let name = outbox_name(&consignment.project, &item.digest);
+    match served.inbox.put_from(&key, &hub.outbox, &name).await {
+        Ok(bytes) if bytes == item.bytes => Ok(Put::There),
+        // Not whole: what was put now goes again with the item, in `rebuild`.
+        Ok(_) => Ok(Put::Missing),
+        Err(ObjectError::NotFound(missing)) if missing == name => Ok(Put::Missing),
+        Err(error) => Err(error.into()),
     }
 }
 

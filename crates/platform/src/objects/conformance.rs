@@ -18,11 +18,41 @@ pub async fn run(objects: &Objects, under: &str) {
     listing(objects, &name("d")).await;
     large(objects, &name("e")).await;
     blocking_reads(objects, &name("f")).await;
+    between(objects, objects, &name("g")).await;
     bad_names(objects).await;
     for info in objects.list_sorted(under).await.unwrap() {
         objects.delete(&info.name).await.unwrap();
     }
     assert!(objects.list_sorted(under).await.unwrap().is_empty());
+}
+
+/// Runs the part of the suite in which an object goes from one store into another, or within one.
+///
+/// # Panics
+/// Where an object that was put is not one of its own.
+#[expect(clippy::unwrap_used, reason = "a test helper: a panic is its finding")]
+pub async fn between(to: &Objects, from: &Objects, under: &str) {
+    let (source, target) = (format!("{under}/source"), format!("{under}/new/folder/target"));
+    let put = async || to.put_from(&target, from, &source).await;
+    assert!(matches!(put().await, Err(ObjectError::NotFound(name)) if name == source));
+    assert!(matches!(to.head(&target).await, Err(ObjectError::NotFound(_))), "nothing is there for nothing");
+    from.put(&source, Bytes::from_static(b"first")).await.unwrap();
+    assert_eq!(put().await.unwrap(), 5);
+    assert_eq!(put().await.unwrap(), 5, "the same once more");
+    assert_eq!(to.get(&target).await.unwrap(), "first");
+    from.put(&source, Bytes::from_static(b"second")).await.unwrap();
+    assert_eq!(to.get(&target).await.unwrap(), "first", "the target is as it was put");
+    assert_eq!(put().await.unwrap(), 6, "in place of what was there");
+    from.delete(&source).await.unwrap();
+    assert_eq!(to.get(&target).await.unwrap(), "second", "the target outlives the source");
+    from.put(&source, Bytes::from_static(b"third")).await.unwrap();
+    to.delete(&target).await.unwrap();
+    assert_eq!(put().await.unwrap(), 5);
+    to.put(&target, Bytes::from_static(b"other")).await.unwrap();
+    assert_eq!(from.get(&source).await.unwrap(), "third", "the source is as it was");
+    to.delete(&target).await.unwrap();
+    assert_eq!(from.get(&source).await.unwrap(), "third", "the source outlives the target");
+    from.delete(&source).await.unwrap();
 }
 
 #[expect(clippy::unwrap_used, reason = "a test helper: a panic is its finding")]

@@ -8,12 +8,15 @@ use object_store::local::LocalFileSystem;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Folders remembered as durable before the memory of them is started afresh.
 const FOLDERS_MAX: usize = 10_000;
+/// What is made in a folder of this mode belongs to the folder's group.
+const SETGID: u32 = 0o2000;
 
 pub(super) struct Folder {
     root: PathBuf,
@@ -88,6 +91,30 @@ impl Folder {
         let bytes = outcome?;
         self.sync_entries(parent).map_err(failed)?;
         Ok(bytes)
+    }
+
+    /// Gives an object of another folder a second entry here, and syncs that; the answer is its length. `None`: it cannot be
+    /// done (another file system, a name that is taken, whatever else), and the object is to be copied.
+    ///
+    /// Its bytes need no sync: they had theirs before the object had its name.
+    pub(super) fn link(&self, name: &str, from: &Self, from_name: &str) -> Result<Option<u64>, ObjectError> {
+        let (place, source) = (self.place(name), from.place(from_name));
+        let failed = |e: io::Error| fault("link", name, &e);
+        let parent = place.parent().unwrap_or(&self.root);
+        self.make_durable(parent).map_err(failed)?;
+        // Whoever reads here by the folder's group could not read another's file.
+        if parent.metadata().map_err(failed)?.permissions().mode() & SETGID != 0 {
+            return Ok(None);
+        }
+        let bytes = match source.symlink_metadata() {
+            Ok(meta) if meta.is_file() => meta.len(),
+            _ => return Ok(None),
+        };
+        if std::fs::hard_link(&source, &place).is_err() {
+            return Ok(None);
+        }
+        self.sync_entries(parent).map_err(failed)?;
+        Ok(Some(bytes))
     }
 
     fn sync_entries(&self, dir: &Path) -> io::Result<()> {

@@ -46,9 +46,10 @@ pub(crate) const POINTS: &[Point] = &[
         has: |path| ["hub/outbox/", "inbox/", "inbox/raw-demo-region/"].contains(&path),
         loses: &[Kind::OutboxGone, Kind::ManifestGone],
     },
+    // The outbox's file under a second name: its bytes have had their sync.
     Point {
         name: "inbox object",
-        has: |path| path.starts_with("inbox/raw-") && path.contains("/images/") && !path.ends_with('/'),
+        has: |path| path.starts_with("hub/outbox/") && !path.ends_with('/'),
         loses: &[Kind::InboxDamaged],
     },
     Point {
