@@ -41,27 +41,26 @@ impl Gates<'_> {
         if let Err(lapse) = self.governance.permits(trust, today) {
             return Ok(Some(Shut { code: lapse.which.code(), is_lapse: true }));
         }
-        let handles = self.linkage.handles(person).await?;
-        if handles.iter().any(|handle| handle.conflict.is_some()) {
+        let standing = self.linkage.standing(person).await?;
+        if standing.has_conflict {
             return Ok(Some(Shut { code: "identity-conflict", is_lapse: false }));
         }
-        let marks = self.linkage.opt_outs(person).await?;
         let local = format!("local:{trust}");
-        let objects = marks.iter().any(|mark| mark.kind == local && !mark.permitted);
-        let national = marks
+        let objects = standing.marks.iter().any(|mark| mark.kind == local && !mark.permitted);
+        let national = standing
+            .marks
             .iter()
             .find(|mark| mark.kind == "national")
             .map(|mark| Checked { returned: mark.permitted, date: mark.checked });
-        let has_number = handles.iter().any(|handle| handle.has_number);
-        let permitted =
-            optouts::permits(&self.project.national_opt_out, has_number, national, objects, today);
+        let policy = &self.project.national_opt_out;
+        let permitted = optouts::permits(policy, standing.has_number, national, objects, today);
         Ok(permitted.err().map(|withheld| Shut { code: withheld.code(), is_lapse: false }))
     }
 
     /// Whether a list speaks against a person: an objection at the trust, or a national opt-out that the project heeds. Asked of
     /// those whom an object names beside the person that it belongs to.
     pub async fn forbids(&self, trust: &str, person: &str) -> Result<bool, LinkageError> {
-        let marks = self.linkage.opt_outs(person).await?;
+        let marks = self.linkage.standing(person).await?.marks;
         let newest = |kind: &str| marks.iter().find(|mark| mark.kind == kind);
         let forbidden = |kind: &str| newest(kind).is_some_and(|mark| !mark.permitted);
         let heeded = matches!(self.project.national_opt_out, NationalOptOut::Applies { .. });

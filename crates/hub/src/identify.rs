@@ -3,7 +3,7 @@
 
 use crate::config::Source;
 use crate::context::{Hub, HubError, Served};
-use crate::linkage::{Identity, LinkageError, Registered};
+use crate::linkage::{Identity, Known, LinkageError};
 use crate::patient::Claimed;
 use deid::custody::Sensitive;
 use deid::identity::PersonKey;
@@ -14,10 +14,10 @@ pub const AMBIGUOUS: &str = "identity-ambiguous";
 pub const WITHHELD: &str = "withheld-under-other-id";
 
 /// A person whom an identifier names.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Named {
-    /// As registered.
-    pub registered: Registered,
+    /// Who it is.
+    pub known: Known,
     /// Whether it was the NHS number that named them.
     pub by_number: bool,
 }
@@ -29,35 +29,32 @@ pub async fn named(hub: &Hub, source: &Source, claimed: &Claimed) -> Result<Vec<
     let keys = numbers.chain(local.map(|(issuer, id)| PersonKey::Local { issuer, id: Sensitive::new(id) }));
     let mut all: Vec<Named> = Vec::new();
     for key in keys {
-        let Some(registered) = hub.linkage.find(&key, &hub.custody).await? else { continue };
-        if all.iter().all(|known| known.registered.person != registered.person) {
-            all.push(Named { registered, by_number: matches!(key, PersonKey::Nhs(_)) });
+        let Some(known) = hub.linkage.find(&key, &hub.custody).await? else { continue };
+        if all.iter().all(|other| other.known.person != known.person) {
+            all.push(Named { known, by_number: matches!(key, PersonKey::Nhs(_)) });
         }
     }
     Ok(all)
 }
 
-/// What speaks against taking a claim for this person's: whom it names besides.
+/// What speaks against taking a claim for this person's, of whom this is known: whom it names besides.
 pub async fn objection_to(
     hub: &Hub,
     served: &Served,
     named: &[Named],
     person: &str,
+    identity: &Sensitive<Identity>,
     trust: Option<&str>,
 ) -> Result<Option<&'static str>, HubError> {
-    let Some(known) = hub.linkage.identity(person).await? else { return Ok(None) };
+    let is_other = |known: &&Known| known.handles.iter().all(|handle| handle != person);
     let mut is_ambiguous = false;
-    for other in named.iter().map(|named| &named.registered.person) {
-        if hub.linkage.is_same_person(person, other).await? {
-            continue;
-        }
+    for other in named.iter().map(|named| &named.known).filter(is_other) {
         if let Some(trust) = trust
-            && hub.gates(served).forbids(trust, other).await?
+            && hub.gates(served).forbids(trust, &other.person).await?
         {
             return Ok(Some(WITHHELD));
         }
-        let Some(another) = hub.linkage.identity(other).await? else { continue };
-        is_ambiguous |= contradict(known.expose(&hub.custody), another.expose(&hub.custody));
+        is_ambiguous |= contradict(identity.expose(&hub.custody), other.identity.expose(&hub.custody));
     }
     Ok(is_ambiguous.then_some(AMBIGUOUS))
 }

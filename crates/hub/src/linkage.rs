@@ -15,11 +15,13 @@ use platform::seal::{SealError, SealingKey};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-pub use people::{Handle, Registered};
+pub use people::{Known, Registered, Standing};
 
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "linkage-1", ddl: include_str!("linkage_0001.sql") },
     Migration { name: "linkage-2", ddl: include_str!("linkage_0002.sql") },
+    // All handles of a person are looked for with every object.
+    Migration { name: "linkage-3", ddl: "CREATE INDEX person_same_as ON person (same_as)" },
 ];
 
 /// The linkage failed. No variant holds a value.
@@ -234,24 +236,6 @@ impl Linkage {
             .await?;
         }
         Ok(tx.commit().await?)
-    }
-
-    /// What the checks said of a person so far, under any handle, the newest answer first.
-    pub async fn opt_outs(&self, person: &str) -> Result<Vec<OptOutMark>> {
-        let marks =
-            sql("/* linkage: opt-outs */ SELECT o.kind, o.permitted, o.checked_us FROM opt_out o JOIN person h ON h.id = o.person
-             WHERE COALESCE(h.same_as, h.id) = (SELECT COALESCE(p.same_as, p.id) FROM person p WHERE p.id = $1)
-             ORDER BY o.checked_us DESC, o.permitted")
-                .bind(person)
-                .all(&mut self.db.read().await?, |row| {
-                    Ok(OptOutMark {
-                        kind: row.get("kind")?,
-                        permitted: row.get("permitted")?,
-                        checked: row.get::<Timestamp>("checked_us")?.date(),
-                    })
-                })
-                .await?;
-        Ok(marks)
     }
 }
 

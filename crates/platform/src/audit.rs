@@ -7,6 +7,7 @@ use crate::db::{Conn, DbError, Migration, Tx, sql};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// The tables.
 pub const SCHEMA: Migration = Migration {
@@ -138,18 +139,22 @@ pub async fn append(
     at: Timestamp,
 ) -> Result<(), AuditError> {
     let (chain, actor) = (checked("chain", chain)?, checked("actor", actor)?);
-    // The upsert also locks the chain's head until the transaction ends, so two writers cannot take one number.
-    let (length, root) =
-        sql("/* audit: head */ INSERT INTO audit_chains (chain, length, root) VALUES ($1, 0, $2)
-        ON CONFLICT (chain) DO UPDATE SET length = audit_chains.length RETURNING length, root")
-        .bind(&chain)
-        .bind(beginning(&chain))
-        .one(tx, |row| Ok((row.get::<i64>("length")?, row.get::<Hash>("root")?)))
-        .await?;
     let details =
         serde_json::to_string(details).unwrap_or_else(|_| unreachable!("text, numbers and sorted keys"));
-    let row = Entry { seq: length + 1, at_us: at.as_micros(), actor, event: event.to_owned(), details };
-    let hash = row.hash(&root);
+    let mut row = Entry { seq: 0, at_us: at.as_micros(), actor, event: event.to_owned(), details };
+    let mut left = left().get(&chain).copied();
+    let hash = loop {
+        let head = match left.take() {
+            Some(left) => left,
+            None => head(tx, &chain).await?,
+        };
+        row.seq = head.0 + 1;
+        let hash = row.hash(&head.1);
+        if move_head(tx, &chain, head, (row.seq, hash)).await? {
+            break hash;
+        }
+    };
+    let new = (row.seq, hash);
     sql("/* audit: append */ INSERT INTO audit_rows (chain, seq, at_us, actor, event, details, hash)
         VALUES ($1, $2, $3, $4, $5, $6, $7)")
     .bind(&chain)
@@ -161,13 +166,37 @@ pub async fn append(
     .bind(hash)
     .run(tx)
     .await?;
-    sql("/* audit: new head */ UPDATE audit_chains SET length = $2, root = $3 WHERE chain = $1")
-        .bind(&chain)
-        .bind(length + 1)
-        .bind(hash)
-        .run(tx)
-        .await?;
+    self::left().insert(chain, new);
     Ok(())
+}
+
+/// How long a chain is, and the hash of its last row.
+type Head = (i64, Hash);
+
+/// Where this process has left each chain. It saves a question and is never believed: a head moves from there only if the
+/// database has it there. After a rollback, or behind another process's back, it does not.
+static LEFT: Mutex<BTreeMap<String, Head>> = Mutex::new(BTreeMap::new());
+
+fn left() -> std::sync::MutexGuard<'static, BTreeMap<String, Head>> {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The head, locked until the transaction ends, so that two writers cannot take one number.
+async fn head(tx: &mut Tx, chain: &str) -> Result<Head, DbError> {
+    sql("/* audit: head */ INSERT INTO audit_chains (chain, length, root) VALUES ($1, 0, $2)
+        ON CONFLICT (chain) DO UPDATE SET length = audit_chains.length RETURNING length, root")
+    .bind(chain)
+    .bind(beginning(chain))
+    .one(tx, |row| Ok((row.get("length")?, row.get("root")?)))
+    .await
+}
+
+/// Moves the head on, and locks it; `false`: it is not there.
+async fn move_head(tx: &mut Tx, chain: &str, from: Head, to: Head) -> Result<bool, DbError> {
+    let query = sql("/* audit: new head */ UPDATE audit_chains SET length = $2, root = $3
+        WHERE chain = $1 AND length = $4 AND root = $5");
+    let query = query.bind(chain).bind(to.0).bind(to.1).bind(from.0).bind(from.1);
+    Ok(query.run(tx).await? == 1)
 }
 
 /// A row as it is stored and hashed.

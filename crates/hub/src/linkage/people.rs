@@ -1,6 +1,6 @@
 //! People and their pseudonyms: registering, finding, and the rule that two people never merge.
 
-use super::{Identity, Linkage, LinkageError, Result};
+use super::{Identity, Linkage, LinkageError, OptOutMark, Result};
 use crate::store::new_id;
 use deid::custody::{Custody, Sensitive};
 use deid::identity::{NhsNumber, PersonKey};
@@ -21,15 +21,28 @@ pub struct Registered {
     pub is_corrected: bool,
 }
 
-/// One handle of a person.
+/// A person whom an identifier names, with all that a step asks about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handle {
-    /// The handle.
-    pub id: String,
-    /// A code while what is said of them conflicts.
+pub struct Known {
+    /// Handle of the person.
+    pub person: String,
+    /// Every handle of theirs: more than one where an NHS number showed two to be the same.
+    pub handles: Vec<String>,
+    /// As [`Registered::conflict`].
     pub conflict: Option<String>,
-    /// Whether it is known by NHS number.
+    /// What is known of them.
+    pub identity: Sensitive<Identity>,
+}
+
+/// What may speak against a person, under any handle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether what is said of them conflicts.
+    pub has_conflict: bool,
+    /// Whether they are known by NHS number.
     pub has_number: bool,
+    /// What the checks said so far, the newest answer first.
+    pub marks: Vec<OptOutMark>,
 }
 
 struct Person {
@@ -110,21 +123,25 @@ impl Linkage {
     }
 
     /// The person an arriving object names, if the linkage knows one: by NHS number, else by issuer and local id.
-    pub async fn find(&self, key: &PersonKey, custody: &Custody) -> Result<Option<Registered>> {
-        let mut reader = self.db.read().await?;
-        let found = match key {
-            PersonKey::Nhs(number) => {
-                self.by_nhs_token(&mut reader, &self.nhs_token(number.expose(custody))).await?
-            }
-            PersonKey::Local { issuer, id } => {
-                self.by_local_token(&mut reader, &self.local_token(issuer, id.expose(custody))).await?
-            }
+    pub async fn find(&self, key: &PersonKey, custody: &Custody) -> Result<Option<Known>> {
+        let query = match key {
+            PersonKey::Nhs(number) => sql("/* linkage: find by number */ SELECT p.*, h.id AS handle FROM person p
+                 JOIN person h ON h.id = COALESCE(p.same_as, p.id) OR h.same_as = COALESCE(p.same_as, p.id)
+                 WHERE p.nhs_token = $1 ORDER BY h.created_us, h.id")
+            .bind(self.nhs_token(number.expose(custody))),
+            // Where an NHS number showed two handles to be one, the one with the number.
+            PersonKey::Local { issuer, id } => sql("/* linkage: find by local id */ SELECT p.*, h.id AS handle
+                 FROM local_identity l JOIN person own ON own.id = l.person
+                 JOIN person p ON p.id = COALESCE(own.same_as, own.id) JOIN person h ON h.id = p.id OR h.same_as = p.id
+                 WHERE l.token = $1 ORDER BY h.created_us, h.id")
+            .bind(self.local_token(issuer, id.expose(custody))),
         };
-        Ok(found.map(|person| Registered {
-            person: person.id,
-            conflict: person.conflict,
-            is_corrected: false,
-        }))
+        let read = |row: &Row| Ok((Person::read(row)?, row.get::<String>("handle")?));
+        let (people, handles): (Vec<_>, Vec<_>) =
+            query.all(&mut self.db.read().await?, read).await?.into_iter().unzip();
+        let Some(person) = people.into_iter().next() else { return Ok(None) };
+        let identity = Sensitive::new(self.open_identity(&person)?);
+        Ok(Some(Known { person: person.id, handles, conflict: person.conflict, identity }))
     }
 
     /// What is known of a person.
@@ -134,26 +151,34 @@ impl Linkage {
         Ok(Some(Sensitive::new(self.open_identity(&person)?)))
     }
 
-    /// Whether two handles are one person.
-    pub async fn is_same_person(&self, one: &str, other: &str) -> Result<bool> {
-        Ok(one == other || self.handles(one).await?.iter().any(|handle| handle.id == other))
-    }
-
-    /// Every handle of a person: more than one where an NHS number showed two to be the same.
-    pub async fn handles(&self, person: &str) -> Result<Vec<Handle>> {
-        let handles = sql("/* linkage: handles */ SELECT h.id, h.conflict, h.nhs_token FROM person h
-             WHERE COALESCE(h.same_as, h.id) = (SELECT COALESCE(p.same_as, p.id) FROM person p WHERE p.id = $1)
-             ORDER BY h.created_us, h.id")
+    /// What may speak against a person now. Nobody who is not known: nothing.
+    pub async fn standing(&self, person: &str) -> Result<Standing> {
+        let rows = sql("/* linkage: standing */ SELECT h.conflict, h.nhs_token, o.kind, o.permitted, o.checked_us
+             FROM person p JOIN person h ON h.id = COALESCE(p.same_as, p.id) OR h.same_as = COALESCE(p.same_as, p.id)
+             LEFT JOIN opt_out o ON o.person = h.id WHERE p.id = $1 ORDER BY o.checked_us DESC, o.permitted")
         .bind(person)
         .all(&mut self.db.read().await?, |row| {
-            Ok(Handle {
-                id: row.get("id")?,
-                conflict: row.get("conflict")?,
-                has_number: row.get::<Option<String>>("nhs_token")?.is_some(),
+            let checked = row.get::<Option<Timestamp>>("checked_us")?;
+            let mark = match (row.get("kind")?, row.get("permitted")?, checked) {
+                (Some(kind), Some(permitted), Some(at)) => {
+                    Some(OptOutMark { kind, permitted, checked: at.date() })
+                }
+                _ => None,
+            };
+            let has = |column| Ok(row.get::<Option<String>>(column)?.is_some());
+            Ok(Standing {
+                has_conflict: has("conflict")?,
+                has_number: has("nhs_token")?,
+                marks: mark.into_iter().collect(),
             })
         })
         .await?;
-        Ok(handles)
+        Ok(rows.into_iter().fold(Standing::default(), |mut all, row| {
+            all.has_conflict |= row.has_conflict;
+            all.has_number |= row.has_number;
+            all.marks.extend(row.marks);
+            all
+        }))
     }
 
     /// The person's subject in a project. The first pseudonym and offset are kept for ever.
@@ -164,12 +189,9 @@ impl Linkage {
         engine: &Pseudonymiser,
         custody: &Custody,
     ) -> Result<Option<Subject>> {
-        let mut reader = self.db.read().await?;
-        let Some(known) = Self::by_id(&mut reader, person).await? else { return Ok(None) };
-        if let Some(kept) = self.kept_subject(&mut reader, project, &known.id).await? {
+        if let Some(kept) = self.kept_subject(&mut self.db.read().await?, project, person).await? {
             return Ok(Some(kept));
         }
-        drop(reader);
         let mut tx = self.db.write().await?;
         let Some(known) = Self::by_id(&mut tx, person).await? else { return Ok(None) };
         let identity = self.open_identity(&known)?;

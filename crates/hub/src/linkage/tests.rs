@@ -9,7 +9,7 @@ use platform::testing::{TestDb, test_dbs};
 const NOW: Timestamp = Timestamp::from_micros(1);
 
 async fn has_conflict(linkage: &Linkage, person: &str) -> bool {
-    linkage.handles(person).await.unwrap().iter().any(|handle| handle.conflict.is_some())
+    linkage.standing(person).await.unwrap().has_conflict
 }
 
 async fn linkages() -> Vec<(TestDb, Linkage)> {
@@ -130,7 +130,11 @@ async fn two_handles_of_one_person_become_one_and_the_older_pseudonym_an_alias()
         let joined = linkage.register(&both, "RX1", &custody, NOW).await.unwrap();
         assert_eq!(joined.person, numbered.person);
         let key = PersonKey::Local { issuer: "A".into(), id: Sensitive::new("7".into()) };
-        assert_eq!(linkage.find(&key, &custody).await.unwrap().unwrap().person, numbered.person);
+        let by_id = linkage.find(&key, &custody).await.unwrap().unwrap();
+        assert_eq!((&by_id.person, by_id.handles.len()), (&numbered.person, 2));
+        let number = deid::identity::NhsNumber::parse("9990000018").unwrap();
+        let key = PersonKey::Nhs(Sensitive::new(number));
+        assert_eq!(linkage.find(&key, &custody).await.unwrap().unwrap(), by_id);
         let aliases = linkage.aliases("nccid", &engine()).await.unwrap();
         assert_eq!(aliases.iter().map(|(a, _)| a.as_str()).collect::<Vec<_>>(), [older]);
     }
@@ -205,8 +209,10 @@ async fn a_handle_of_which_only_the_id_is_known_joins_whom_a_sheet_names_by_it()
         let both = facts(Some("9990000018"), Some(("A", "7")), "19500101");
         let both = linkage.register(&both, "A", &custody, NOW).await.unwrap();
         assert_eq!(both.conflict, None);
-        assert!(linkage.is_same_person(&both.person, &objects.person).await.unwrap());
-        assert!(!linkage.opt_outs(&both.person).await.unwrap()[0].permitted);
+        for handle in [&both.person, &objects.person] {
+            let standing = linkage.standing(handle).await.unwrap();
+            assert!(standing.has_number && !standing.marks[0].permitted);
+        }
     }
 }
 
@@ -226,7 +232,11 @@ async fn the_later_day_counts_whatever_the_order_and_on_one_day_the_answer_that_
         ] {
             let mark = OptOutMark { kind: "national".into(), permitted, checked: day(date) };
             linkage.mark_opt_outs(&[(anna.clone(), mark)]).await.unwrap();
-            assert_eq!(linkage.opt_outs(&anna).await.unwrap()[0].permitted, then, "after {date} {permitted}");
+            assert_eq!(
+                linkage.standing(&anna).await.unwrap().marks[0].permitted,
+                then,
+                "after {date} {permitted}"
+            );
         }
     }
 }

@@ -4,8 +4,8 @@
 
 use crate::config::Source;
 use crate::context::{Hub, HubError, Served};
-use crate::identify::{AMBIGUOUS, named, objection_to};
-use crate::linkage::TokenKind;
+use crate::identify::{AMBIGUOUS, Named, named, objection_to};
+use crate::linkage::{Known, TokenKind};
 use crate::patient::{Claimed, family_names};
 use crate::project::Judgement;
 use crate::sources::{Origin, Unattributed};
@@ -22,7 +22,7 @@ pub struct Admission<'h> {
     /// The trust that controls it, unless unattributed.
     pub trust: Option<String>,
     /// The person, unless unidentified.
-    pub person: Option<String>,
+    pub person: Option<Known>,
     /// The study it was asked for in.
     pub study: Option<Study>,
     /// Keyed token of its Series Instance UID.
@@ -37,10 +37,22 @@ pub async fn admit<'h>(
     object: &Spooled,
     facts: &Facts,
 ) -> Result<Vec<Admission<'h>>, HubError> {
+    let custody = &hub.custody;
+    let token = hub.linkage.token(TokenKind::Study, facts.study_uid.expose(custody));
+    let mut arrived = Arrived {
+        object,
+        facts,
+        studies: hub.store.studies_of_token(&object.source, &token).await?,
+        claimed: claimed(facts, custody).without(&hub.config.placeholders),
+        named: Vec::new(),
+    };
+    if let Some(source) = hub.config.source(&object.source) {
+        arrived.named = named(hub, source, &arrived.claimed).await?;
+    }
     let mut admissions = Vec::new();
     let mut unrequested = None;
     for served in &hub.projects {
-        let admission = judge(hub, served, object, facts).await?;
+        let admission = judge(hub, served, &arrived).await?;
         if admission.held == Some("unrequested") && admission.study.is_none() {
             unrequested.get_or_insert(admission);
         } else {
@@ -53,16 +65,23 @@ pub async fn admit<'h>(
     Ok(admissions)
 }
 
+/// An object that arrived, with what is the same of it for every project.
+struct Arrived<'a> {
+    object: &'a Spooled,
+    facts: &'a Facts,
+    studies: Vec<Study>,
+    claimed: Claimed,
+    /// Whom its identifiers name.
+    named: Vec<Named>,
+}
+
 async fn judge<'h>(
     hub: &'h Hub,
     served: &'h Served,
-    object: &Spooled,
-    facts: &Facts,
+    arrived: &Arrived<'_>,
 ) -> Result<Admission<'h>, HubError> {
-    let custody = &hub.custody;
-    let study_token = hub.linkage.token(TokenKind::Study, facts.study_uid.expose(custody));
-    let studies = hub.store.studies_of_token(&object.source, &study_token).await?;
-    let study = studies.into_iter().find(|study| study.project == served.project.name);
+    let (custody, Arrived { object, facts, claimed, .. }) = (&hub.custody, arrived);
+    let study = arrived.studies.iter().find(|study| study.project == served.project.name).cloned();
     let is_rejected = study.as_ref().is_some_and(Study::is_rejected);
     // A study in doubt vouches for nothing: what comes of it is judged as if it had been pushed.
     let study = study.filter(|study| !matches!(study.state.as_str(), "held" | "excluded"));
@@ -86,9 +105,8 @@ async fn judge<'h>(
         (Err(Unattributed::NoRule), Some(_)) => {}
         (Err(unattributed), _) => admission.held = Some(unattributed.code()),
     }
-    let claimed = claimed(facts, custody).without(&hub.config.placeholders);
-    let found = identify(hub, served, source, &claimed, admission.trust.as_deref()).await?;
-    let (person, by_number) = match found {
+    let found = identify(hub, served, source, arrived, admission.trust.as_deref()).await?;
+    let Named { known, by_number } = match found {
         Ok(found) => found,
         Err((person, code)) => {
             admission.person = person;
@@ -99,26 +117,22 @@ async fn judge<'h>(
         }
     };
     if let Some(study) = &admission.study
-        && !hub.linkage.is_same_person(&study.person, &person).await?
+        && !known.handles.contains(&study.person)
     {
         admission.held = Some(AMBIGUOUS);
         return Ok(admission);
     }
-    admission.person = Some(person.clone());
-    if admission.held.is_some() {
-        return Ok(admission);
+    if admission.held.is_none() {
+        let rule = &served.project.second_identifier;
+        admission.held = if !claimed.confirms(known.identity.expose(custody), rule, source, by_number) {
+            Some("identity-unconfirmed")
+        } else if is_rejected {
+            Some("study-rejected")
+        } else {
+            wanted(hub, served, &admission, &known, facts).await?
+        };
     }
-    let rule = &served.project.second_identifier;
-    let known = hub.linkage.identity(&person).await?;
-    if !known.is_some_and(|known| claimed.confirms(known.expose(custody), rule, source, by_number)) {
-        admission.held = Some("identity-unconfirmed");
-        return Ok(admission);
-    }
-    if is_rejected {
-        admission.held = Some("study-rejected");
-        return Ok(admission);
-    }
-    admission.held = wanted(hub, served, &admission, &person, facts).await?;
+    admission.person = Some(known);
     Ok(admission)
 }
 
@@ -157,14 +171,14 @@ fn claimed(facts: &Facts, custody: &Custody) -> Claimed {
     }
 }
 
-/// The one person whom the object's identifiers name, and whether by NHS number; each of them is looked up.
+/// The one person whom the object's identifiers name.
 async fn identify(
     hub: &Hub,
     served: &Served,
     source: &Source,
-    claimed: &Claimed,
+    Arrived { claimed, named, .. }: &Arrived<'_>,
     trust: Option<&str>,
-) -> Result<Result<(String, bool), (Option<String>, &'static str)>, HubError> {
+) -> Result<Result<Named, (Option<Known>, &'static str)>, HubError> {
     let numbers = claimed.nhs_numbers(source).len();
     if numbers > 1 {
         return Ok(Err((None, AMBIGUOUS)));
@@ -172,15 +186,14 @@ async fn identify(
     if numbers == 0 && claimed.local_ids(source).is_empty() {
         return Ok(Err((None, "identity-unknown")));
     }
-    let named = named(hub, source, claimed).await?;
-    if let Some(named) = named.iter().find(|named| named.registered.conflict.is_some()) {
-        return Ok(Err((Some(named.registered.person.clone()), "identity-conflict")));
+    if let Some(named) = named.iter().find(|named| named.known.conflict.is_some()) {
+        return Ok(Err((Some(named.known.clone()), "identity-conflict")));
     }
     let Some(first) = named.first() else { return Ok(Err((None, "unrequested"))) };
-    let person = &first.registered.person;
-    Ok(match objection_to(hub, served, &named, person, trust).await? {
+    let (person, identity) = (&first.known.person, &first.known.identity);
+    Ok(match objection_to(hub, served, named, person, identity, trust).await? {
         Some(code) => Err((None, code)),
-        None => Ok((person.clone(), first.by_number)),
+        None => Ok(first.clone()),
     })
 }
 
@@ -189,12 +202,12 @@ async fn wanted(
     hub: &Hub,
     served: &Served,
     admission: &Admission<'_>,
-    person: &str,
+    person: &Known,
     facts: &Facts,
 ) -> Result<Option<&'static str>, HubError> {
     let mut rows = Vec::new();
-    for handle in hub.linkage.handles(person).await? {
-        rows.extend(hub.store.rows_of_person(&handle.id).await?);
+    for handle in &person.handles {
+        rows.extend(hub.store.rows_of_person(handle).await?);
     }
     let rows = rows
         .into_iter()

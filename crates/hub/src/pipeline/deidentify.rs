@@ -2,7 +2,7 @@
 
 use super::admit::{Admission, admit};
 use crate::context::{Hub, HubError, Served};
-use crate::linkage::Identity;
+use crate::linkage::{Identity, Known};
 use crate::spool::SpoolError;
 use crate::store::{Arrival, Belongs, Instance as Row, Outgoing, Spooled, Store};
 use bytes::Bytes;
@@ -173,7 +173,8 @@ async fn received(
     let (project, study) =
         (admission.served.project.name.clone(), admission.study.as_ref().map(|s| s.id.clone()));
     let (object, series) = (object.clone(), admission.series.clone());
-    let (trust, person) = (admission.trust.clone(), admission.person.clone());
+    let trust = admission.trust.clone();
+    let person = admission.person.as_ref().map(|known| known.person.clone());
     let written = hub.commits.submit(move |tx| {
         Box::pin(async move {
             let belongs = Belongs {
@@ -220,7 +221,7 @@ async fn judge(
         return held("identity-unknown");
     };
     let served = admission.served;
-    if let Some(shut) = hub.gates(served).shut(trust, person, hub.clock.now()).await? {
+    if let Some(shut) = hub.gates(served).shut(trust, &person.person, hub.clock.now()).await? {
         return held(shut.code);
     }
     // A person has looked at this object, not at another version of it.
@@ -241,16 +242,15 @@ async fn cleaned(
     hub: &Arc<Hub>,
     object: &Spooled,
     served: &Served,
-    person: &str,
+    person: &Known,
     instance: Instance<deid::state::Identifiable>,
     review: Review,
 ) -> Result<Result<(Cleared, Written), Stopped>, HubError> {
-    let project = &served.project.name;
-    let Some(subject) = hub.linkage.subject(project, person, &served.engine, &hub.custody).await? else {
+    let (project, handle) = (&served.project.name, &person.person);
+    let Some(subject) = hub.linkage.subject(project, handle, &served.engine, &hub.custody).await? else {
         return Ok(Err(("held", "identity-unknown".to_owned())));
     };
-    let known =
-        hub.linkage.identity(person).await?.map(|i| needles(i.expose(&hub.custody))).unwrap_or_default();
+    let known = needles(person.identity.expose(&hub.custody));
     // What goes out is about as long as what came, once that is inflated.
     let bytes = u64::try_from(object.bytes).unwrap_or(0).max(instance.native_pixel_bytes());
     let in_memory = usize::try_from(bytes).ok().filter(|_| bytes <= IN_MEMORY_BYTES_MAX);

@@ -149,17 +149,20 @@ async fn settle(
     let verdicts: HashMap<String, &Verdict> =
         receipt.outcomes.iter().map(|o| (o.path.item.to_string(), &o.verdict)).collect();
     let mut counts: BTreeMap<&str, [u32; 2]> = BTreeMap::new();
+    let refused = |item: &&Item| match verdicts.get(&item.name) {
+        Some(Verdict::Quarantined { code }) => Some(code.as_str()),
+        _ => None,
+    };
+    let accepted: Vec<&Item> = items.iter().filter(|item| refused(item).is_none()).collect();
     let mut tx = hub.store.write().await?;
-    for item in items {
-        let refused = match verdicts.get(&item.name) {
-            Some(Verdict::Quarantined { code }) => Some(code.as_str()),
-            _ => None,
-        };
-        let state = if refused.is_some() { "refused" } else { "acknowledged" };
-        if !hub.store.item_is(&mut tx, &item.kind, &item.id, state, refused, now).await? {
-            continue;
+    let moved = hub.store.items_acknowledged(&mut tx, &accepted, &consignment.id, now).await?;
+    for item in accepted.iter().filter(|item| moved.contains(&item.id)) {
+        counts.entry(&item.trust).or_default()[0] += 1;
+    }
+    for (item, code) in items.iter().filter_map(|item| Some((item, refused(&item)?))) {
+        if hub.store.item_is(&mut tx, &item.kind, &item.id, "refused", Some(code), now).await? {
+            counts.entry(&item.trust).or_default()[1] += 1;
         }
-        counts.entry(&item.trust).or_default()[usize::from(refused.is_some())] += 1;
     }
     hub.store.consignment_receipted(&mut tx, &consignment.id, now).await?;
     for (trust, [acknowledged, refused]) in counts {

@@ -201,7 +201,8 @@ async fn ask(
             let rule = &served.project.second_identifier;
             let doubt = if claimed.confirms(identity.expose(&hub.custody), rule, source, by_number) {
                 let named = named(hub, source, &claimed).await?;
-                let objection = objection_to(hub, served, &named, &row.person, Some(&row.trust)).await?;
+                let trust = Some(row.trust.as_str());
+                let objection = objection_to(hub, served, &named, &row.person, identity, trust).await?;
                 objection.or_else(|| date.is_none().then_some("no-study-date"))
             } else {
                 Some("identity-unconfirmed")

@@ -132,7 +132,7 @@ impl Store {
     /// Records a sheet and gives its handle; the same file twice is one sheet.
     pub async fn sheet_imported(&self, tx: &mut Tx, sheet: &NewSheet<'_>, at: Timestamp) -> Result<String> {
         let id =
-            sql("INSERT INTO sheet (id, project, trust, digest, rows_good, rows_bad, imported_us, actor)
+            sql("/* store: sheet imported */ INSERT INTO sheet (id, project, trust, digest, rows_good, rows_bad, imported_us, actor)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (project, trust, digest) DO UPDATE SET rows_good = excluded.rows_good
              RETURNING id")
@@ -158,7 +158,7 @@ impl Store {
         arm: &str,
     ) -> Result<Option<CohortRow>> {
         self.one(
-            "SELECT * FROM cohort_row WHERE project = $1 AND trust = $2 AND person = $3 AND arm = $4",
+            "/* store: row of */ SELECT * FROM cohort_row WHERE project = $1 AND trust = $2 AND person = $3 AND arm = $4",
             &[project, trust, person, arm],
             CohortRow::read,
         )
@@ -168,7 +168,7 @@ impl Store {
     /// Records a row of a sheet; a person already in that arm for that trust keeps the row they have, with the newer date.
     pub async fn row_imported(&self, tx: &mut Tx, sheet: &str, row: &CohortRow) -> Result<CohortRow> {
         let kept =
-            sql("INSERT INTO cohort_row (id, sheet, row_number, project, trust, person, arm, anchor, state, reason)
+            sql("/* store: row imported */ INSERT INTO cohort_row (id, sheet, row_number, project, trust, person, arm, anchor, state, reason)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (project, trust, person, arm)
              DO UPDATE SET row_number = excluded.row_number, anchor = excluded.anchor
@@ -190,13 +190,13 @@ impl Store {
 
     /// A cohort row by its handle.
     pub async fn row(&self, id: &str) -> Result<Option<CohortRow>> {
-        self.one("SELECT * FROM cohort_row WHERE id = $1", &[id], CohortRow::read).await
+        self.one("/* store: row */ SELECT * FROM cohort_row WHERE id = $1", &[id], CohortRow::read).await
     }
 
     /// The live rows of a person, over all projects: those that an arriving object may belong to.
     pub async fn rows_of_person(&self, person: &str) -> Result<Vec<CohortRow>> {
         self.all(
-            "SELECT * FROM cohort_row WHERE person = $1 AND state <> 'withdrawn' ORDER BY project, id",
+            "/* store: rows of person */ SELECT * FROM cohort_row WHERE person = $1 AND state <> 'withdrawn' ORDER BY project, id",
             &[person],
             CohortRow::read,
         )
@@ -206,7 +206,7 @@ impl Store {
     /// All rows of a project.
     pub async fn rows(&self, project: &str) -> Result<Vec<CohortRow>> {
         self.all(
-            "SELECT * FROM cohort_row WHERE project = $1 ORDER BY trust, row_number, id",
+            "/* store: rows */ SELECT * FROM cohort_row WHERE project = $1 ORDER BY trust, row_number, id",
             &[project],
             CohortRow::read,
         )
@@ -215,7 +215,7 @@ impl Store {
 
     /// The row was asked for completely at a source.
     pub async fn row_asked(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
-        sql("UPDATE cohort_row SET state = 'asked', reason = NULL, asked_us = $2 WHERE id = $1 AND state <> 'withdrawn'")
+        sql("/* store: row asked */ UPDATE cohort_row SET state = 'asked', reason = NULL, asked_us = $2 WHERE id = $1 AND state <> 'withdrawn'")
             .bind(id)
             .bind(at.as_micros()).run(tx).await?;
         Ok(())
@@ -223,7 +223,7 @@ impl Store {
 
     /// The row waits for a person: a gate is shut or its identity is in doubt.
     pub async fn row_held(&self, tx: &mut Tx, id: &str, reason: &str) -> Result<()> {
-        sql("UPDATE cohort_row SET state = 'held', reason = $2 WHERE id = $1 AND state <> 'withdrawn'")
+        sql("/* store: row held */ UPDATE cohort_row SET state = 'held', reason = $2 WHERE id = $1 AND state <> 'withdrawn'")
             .bind(id)
             .bind(reason)
             .run(tx)
@@ -233,17 +233,19 @@ impl Store {
 
     /// A person has given the row up: nothing is asked for it, and no sheet brings it back.
     pub async fn row_withdrawn(&self, tx: &mut Tx, id: &str, reason: &str) -> Result<()> {
-        sql("UPDATE cohort_row SET state = 'withdrawn', reason = $2 WHERE id = $1")
-            .bind(id)
-            .bind(reason)
-            .run(tx)
-            .await?;
+        sql(
+            "/* store: row withdrawn */ UPDATE cohort_row SET state = 'withdrawn', reason = $2 WHERE id = $1",
+        )
+        .bind(id)
+        .bind(reason)
+        .run(tx)
+        .await?;
         Ok(())
     }
 
     /// A person wants the row asked for again.
     pub async fn row_waits(&self, tx: &mut Tx, id: &str) -> Result<()> {
-        sql("UPDATE cohort_row SET state = 'waiting', reason = NULL WHERE id = $1 AND state <> 'withdrawn'")
+        sql("/* store: row waits */ UPDATE cohort_row SET state = 'waiting', reason = NULL WHERE id = $1 AND state <> 'withdrawn'")
             .bind(id)
             .run(tx)
             .await?;
@@ -254,7 +256,7 @@ impl Store {
     /// was not wanted, may have been attributed by rules that have been mended since: it is the asking row's now.
     pub async fn study_found(&self, tx: &mut Tx, new: &NewStudy<'_>, at: Timestamp) -> Result<Study> {
         let study = sql(
-            "INSERT INTO study (id, cohort_row, project, source, trust, person, token, state, expected, attempts, found_us, updated_us)
+            "/* store: study found */ INSERT INTO study (id, cohort_row, project, source, trust, person, token, state, expected, attempts, found_us, updated_us)
              VALUES ($1, $2, $3, $4, $5, $6, $7, 'found', $8, 0, $9, $9)
              ON CONFLICT (project, source, token) DO UPDATE
                SET cohort_row = CASE WHEN study.state = 'held' OR (study.state = 'excluded' AND study.reason IS NULL) THEN excluded.cohort_row ELSE study.cohort_row END,
@@ -288,7 +290,7 @@ impl Store {
         token: &str,
         at: Timestamp,
     ) -> Result<()> {
-        sql("UPDATE study SET state = 'excluded', reason = NULL, updated_us = $4
+        sql("/* store: study not wanted */ UPDATE study SET state = 'excluded', reason = NULL, updated_us = $4
              WHERE cohort_row = $1 AND source = $2 AND token = $3 AND state = 'held'")
         .bind(&row.id)
         .bind(source)
@@ -301,13 +303,13 @@ impl Store {
 
     /// A study by its handle.
     pub async fn study(&self, id: &str) -> Result<Option<Study>> {
-        self.one("SELECT * FROM study WHERE id = $1", &[id], Study::read).await
+        self.one("/* store: study */ SELECT * FROM study WHERE id = $1", &[id], Study::read).await
     }
 
     /// The study of this token at this source, in every project that wants it.
     pub async fn studies_of_token(&self, source: &str, token: &str) -> Result<Vec<Study>> {
         self.all(
-            "SELECT * FROM study WHERE source = $1 AND token = $2 ORDER BY project",
+            "/* store: studies of token */ SELECT * FROM study WHERE source = $1 AND token = $2 ORDER BY project",
             &[source, token],
             Study::read,
         )
@@ -316,13 +318,18 @@ impl Store {
 
     /// The studies of a cohort row.
     pub async fn studies_of_row(&self, row: &str) -> Result<Vec<Study>> {
-        self.all("SELECT * FROM study WHERE cohort_row = $1 ORDER BY source, id", &[row], Study::read).await
+        self.all(
+            "/* store: studies of row */ SELECT * FROM study WHERE cohort_row = $1 ORDER BY source, id",
+            &[row],
+            Study::read,
+        )
+        .await
     }
 
     /// The studies of a project in one state.
     pub async fn studies_in(&self, project: &str, state: &str) -> Result<Vec<Study>> {
         self.all(
-            "SELECT * FROM study WHERE project = $1 AND state = $2 ORDER BY source, id",
+            "/* store: studies in */ SELECT * FROM study WHERE project = $1 AND state = $2 ORDER BY source, id",
             &[project, state],
             Study::read,
         )
@@ -338,7 +345,7 @@ impl Store {
         reason: Option<&str>,
         at: Timestamp,
     ) -> Result<()> {
-        sql("UPDATE study SET state = $2, reason = $3, updated_us = $4,
+        sql("/* store: study is */ UPDATE study SET state = $2, reason = $3, updated_us = $4,
                     attempts = attempts + CASE WHEN $2 = 'retrieving' THEN 1 ELSE 0 END
              WHERE id = $1")
         .bind(id)
@@ -352,7 +359,7 @@ impl Store {
 
     /// The archive has told, by completing a retrieval, how many instances it has.
     pub async fn study_expects(&self, tx: &mut Tx, id: &str, expected: u64) -> Result<()> {
-        sql("UPDATE study SET expected = $2 WHERE id = $1 AND (expected IS NULL OR expected < $2)")
+        sql("/* store: study expects */ UPDATE study SET expected = $2 WHERE id = $1 AND (expected IS NULL OR expected < $2)")
             .bind(id)
             .bind(expected)
             .run(tx)
@@ -362,7 +369,7 @@ impl Store {
 
     /// Fixes how a study is retrieved: chosen once and kept, so that a retry brings the same bytes.
     pub async fn study_planned(&self, tx: &mut Tx, id: &str, plan_json: &str) -> Result<()> {
-        sql("UPDATE study SET plan = $2 WHERE id = $1 AND plan IS NULL")
+        sql("/* store: study planned */ UPDATE study SET plan = $2 WHERE id = $1 AND plan IS NULL")
             .bind(id)
             .bind(plan_json)
             .run(tx)

@@ -5,6 +5,7 @@ use super::states::{bind_from, of_kind};
 use super::{ROWS_MAX, Result, Store, new_id};
 use platform::clock::Timestamp;
 use platform::db::{DbError, Query, Row, Tx, sql};
+use std::collections::HashSet;
 
 /// The kinds of item.
 pub(super) const KINDS: [&str; 2] = ["instance", "clinical"];
@@ -121,7 +122,7 @@ impl Store {
     /// A row's clinical record is there to be de-identified; a record already past that keeps its state.
     pub async fn clinical_received(&self, tx: &mut Tx, row: &super::CohortRow, at: Timestamp) -> Result<()> {
         sql(
-            "INSERT INTO clinical (id, project, trust, person, state, updated_us) VALUES ($1, $2, $3, $4, 'received', $5)
+            "/* store: clinical received */ INSERT INTO clinical (id, project, trust, person, state, updated_us) VALUES ($1, $2, $3, $4, 'received', $5)
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(&row.id)
@@ -134,13 +135,13 @@ impl Store {
 
     /// The clinical record of a row.
     pub async fn clinical(&self, id: &str) -> Result<Option<Clinical>> {
-        self.one("SELECT * FROM clinical WHERE id = $1", &[id], Clinical::read).await
+        self.one("/* store: clinical */ SELECT * FROM clinical WHERE id = $1", &[id], Clinical::read).await
     }
 
     /// The clinical records of a project in one state.
     pub async fn clinical_in(&self, project: &str, state: &str) -> Result<Vec<Clinical>> {
         self.all(
-            "SELECT * FROM clinical WHERE project = $1 AND state = $2 ORDER BY id",
+            "/* store: clinical in */ SELECT * FROM clinical WHERE project = $1 AND state = $2 ORDER BY id",
             &[project, state],
             Clinical::read,
         )
@@ -158,7 +159,7 @@ impl Store {
     ) -> Result<bool> {
         let query = of_kind!(
             kind,
-            "UPDATE",
+            "/* store: item cleared */ UPDATE",
             "SET state = 'cleared', reason = NULL, name = $2, pseudonym = $3, digest = $4, bytes = $5, clearance = $6,
                     consignment = NULL, updated_us = $7
              WHERE id = $1 AND state IN ($8, $9, $10, $11, $12, $13, $14, $15)"
@@ -169,7 +170,11 @@ impl Store {
 
     /// The anchor date, as a token, that the record was cleared with.
     pub async fn clinical_anchored(&self, tx: &mut Tx, id: &str, anchor: &str) -> Result<()> {
-        sql("UPDATE clinical SET anchor = $2 WHERE id = $1").bind(id).bind(anchor).run(tx).await?;
+        sql("/* store: clinical anchored */ UPDATE clinical SET anchor = $2 WHERE id = $1")
+            .bind(id)
+            .bind(anchor)
+            .run(tx)
+            .await?;
         Ok(())
     }
 
@@ -198,7 +203,7 @@ impl Store {
     ) -> Result<bool> {
         let query = of_kind!(
             kind,
-            "UPDATE",
+            "/* store: item is */ UPDATE",
             "SET state = $2, reason = $3, updated_us = $4
              WHERE id = $1 AND state IN ($5, $6, $7, $8, $9, $10, $11, $12)"
         );
@@ -217,7 +222,7 @@ impl Store {
     ) -> Result<bool> {
         let query = of_kind!(
             item.kind.as_str(),
-            "UPDATE",
+            "/* store: item withdrawn */ UPDATE",
             "SET state = $2, reason = $3, updated_us = $4, clearance = NULL, consignment = NULL
              WHERE id = $1 AND state IN ('cleared', 'consigned')"
         );
@@ -304,7 +309,7 @@ impl Store {
     /// What of a consignment is in a state: `consigned` or `sent`.
     pub async fn items(&self, consignment: &str, state: &str) -> Result<Vec<Item>> {
         self.all(
-            "SELECT * FROM item WHERE consignment = $1 AND state = $2 ORDER BY kind, name, id",
+            "/* store: items of */ SELECT * FROM item WHERE consignment = $1 AND state = $2 ORDER BY kind, name, id",
             &[consignment, state],
             Item::read,
         )
@@ -314,7 +319,7 @@ impl Store {
     /// The last consignment of a project.
     pub async fn last_consignment(&self, project: &str) -> Result<Option<Consignment>> {
         self.one(
-            "SELECT * FROM consignment WHERE project = $1 ORDER BY sequence DESC LIMIT 1",
+            "/* store: last consignment */ SELECT * FROM consignment WHERE project = $1 ORDER BY sequence DESC LIMIT 1",
             &[project],
             Consignment::read,
         )
@@ -323,13 +328,14 @@ impl Store {
 
     /// A consignment by its handle.
     pub async fn consignment(&self, id: &str) -> Result<Option<Consignment>> {
-        self.one("SELECT * FROM consignment WHERE id = $1", &[id], Consignment::read).await
+        self.one("/* store: consignment */ SELECT * FROM consignment WHERE id = $1", &[id], Consignment::read)
+            .await
     }
 
     /// The consignments of a project in one state, in order.
     pub async fn consignments_in(&self, project: &str, state: &str) -> Result<Vec<Consignment>> {
         self.all(
-            "SELECT * FROM consignment WHERE project = $1 AND state = $2 ORDER BY sequence",
+            "/* store: consignments in */ SELECT * FROM consignment WHERE project = $1 AND state = $2 ORDER BY sequence",
             &[project, state],
             Consignment::read,
         )
@@ -359,7 +365,7 @@ impl Store {
         number: i64,
         at: Timestamp,
     ) -> Result<Consignment> {
-        let opened = sql("INSERT INTO consignment (id, project, sequence, date, number, state, opened_us)
+        let opened = sql("/* store: consignment opened */ INSERT INTO consignment (id, project, sequence, date, number, state, opened_us)
              VALUES ($1, $2, $3, $4, $5, 'open', $6)
              RETURNING *")
         .bind(new_id())
@@ -380,26 +386,35 @@ impl Store {
         items: &[Item],
         consignment: &str,
         at: Timestamp,
-    ) -> Result<u64> {
+    ) -> Result<usize> {
         let head = "/* store: consign */ WITH chosen (id, consignment, at_us) AS (VALUES";
         let tails = [
             ") UPDATE clinical SET state = 'consigned', consignment = chosen.consignment, updated_us = chosen.at_us
-             FROM chosen WHERE clinical.id = chosen.id AND clinical.state = 'cleared'",
+             FROM chosen WHERE clinical.id = chosen.id AND clinical.state = 'cleared' RETURNING clinical.id",
             ") UPDATE instance SET state = 'consigned', consignment = chosen.consignment, updated_us = chosen.at_us
-             FROM chosen WHERE instance.id = chosen.id AND instance.state = 'cleared'",
+             FROM chosen WHERE instance.id = chosen.id AND instance.state = 'cleared' RETURNING instance.id",
         ];
-        let mut consigned = 0;
-        for (is_clinical, tail) in [true, false].into_iter().zip(tails) {
-            let chosen: Vec<&Item> =
-                items.iter().filter(|item| (item.kind == "clinical") == is_clinical).collect();
-            for some in chosen.chunks(ROWS_MAX) {
-                let query = Query::many(head, 3, some.len(), tail);
-                let query =
-                    some.iter().fold(query, |query, item| query.bind(&item.id).bind(consignment).bind(at));
-                consigned += query.run(tx).await?;
-            }
-        }
-        Ok(consigned)
+        Ok(move_all(tx, &items.iter().collect::<Vec<_>>(), consignment, at, head, tails).await?.len())
+    }
+
+    /// The national house has accepted items of a consignment. The answer is the handles of those that have moved.
+    pub async fn items_acknowledged(
+        &self,
+        tx: &mut Tx,
+        items: &[&Item],
+        consignment: &str,
+        at: Timestamp,
+    ) -> Result<HashSet<String>> {
+        let head = "/* store: acknowledge */ WITH chosen (id, consignment, at_us) AS (VALUES";
+        let tails = [
+            ") UPDATE clinical SET state = 'acknowledged', reason = NULL, updated_us = chosen.at_us FROM chosen
+             WHERE clinical.id = chosen.id AND clinical.consignment = chosen.consignment
+               AND clinical.state IN ('sent', 'refused') RETURNING clinical.id",
+            ") UPDATE instance SET state = 'acknowledged', reason = NULL, updated_us = chosen.at_us FROM chosen
+             WHERE instance.id = chosen.id AND instance.consignment = chosen.consignment
+               AND instance.state IN ('sent', 'refused') RETURNING instance.id",
+        ];
+        Ok(move_all(tx, items, consignment, at, head, tails).await?.into_iter().collect())
     }
 
     /// The manifest is signed, and lists these names with these digests.
@@ -411,13 +426,13 @@ impl Store {
         digest: &str,
         listed: &[(String, String)],
     ) -> Result<()> {
-        sql("UPDATE consignment SET state = 'sealed', manifest = $2, digest = $3 WHERE id = $1")
+        sql("/* store: consignment sealed */ UPDATE consignment SET state = 'sealed', manifest = $2, digest = $3 WHERE id = $1")
             .bind(id)
             .bind(manifest_json)
             .bind(digest)
             .run(tx)
             .await?;
-        sql("DELETE FROM listed WHERE consignment = $1").bind(id).run(tx).await?;
+        sql("/* store: listed no more */ DELETE FROM listed WHERE consignment = $1").bind(id).run(tx).await?;
         for some in listed.chunks(ROWS_MAX) {
             let head = "/* store: list names */ INSERT INTO listed (consignment, name, digest) VALUES";
             let mut insert = Query::many(head, 3, some.len(), "ON CONFLICT DO NOTHING");
@@ -431,7 +446,7 @@ impl Store {
 
     /// All objects and the manifest are in the inbox; its answers are read (again) from the first.
     pub async fn consignment_sent(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
-        sql("UPDATE consignment SET state = 'sent', sent_us = $2, receipts = 0 WHERE id = $1")
+        sql("/* store: consignment sent */ UPDATE consignment SET state = 'sent', sent_us = $2, receipts = 0 WHERE id = $1")
             .bind(id)
             .bind(at.as_micros())
             .run(tx)
@@ -439,7 +454,7 @@ impl Store {
         for kind in KINDS {
             let query = of_kind!(
                 kind,
-                "UPDATE",
+                "/* store: items sent */ UPDATE",
                 "SET state = 'sent', updated_us = $2 WHERE consignment = $1 AND state = 'consigned'"
             );
             query.bind(id).bind(at).run(tx).await?;
@@ -449,7 +464,7 @@ impl Store {
 
     /// The national house has answered for every item, or once more.
     pub async fn consignment_receipted(&self, tx: &mut Tx, id: &str, at: Timestamp) -> Result<()> {
-        sql("UPDATE consignment SET state = 'receipted', receipted_us = $2, receipts = receipts + 1 WHERE id = $1")
+        sql("/* store: consignment receipted */ UPDATE consignment SET state = 'receipted', receipted_us = $2, receipts = receipts + 1 WHERE id = $1")
             .bind(id)
             .bind(at.as_micros())
             .run(tx)
@@ -465,7 +480,7 @@ impl Store {
         pseudonym: &str,
         nhs_derived: &str,
     ) -> Result<()> {
-        sql("INSERT INTO alias (project, pseudonym, nhs_derived) VALUES ($1, $2, $3) ON CONFLICT (project, pseudonym) DO NOTHING")
+        sql("/* store: alias found */ INSERT INTO alias (project, pseudonym, nhs_derived) VALUES ($1, $2, $3) ON CONFLICT (project, pseudonym) DO NOTHING")
             .bind(project)
             .bind(pseudonym)
             .bind(nhs_derived).run(tx).await?;
@@ -474,13 +489,15 @@ impl Store {
 
     /// Whether there are aliases that no manifest has carried yet.
     pub async fn aliases_wait(&self, tx: &mut Tx, project: &str) -> Result<bool> {
-        let query = sql("SELECT pseudonym FROM alias WHERE project = $1 AND consignment IS NULL LIMIT 1");
+        let query = sql(
+            "/* store: aliases wait */ SELECT pseudonym FROM alias WHERE project = $1 AND consignment IS NULL LIMIT 1",
+        );
         Ok(query.bind(project).first(tx, |row| row.get::<String>("pseudonym")).await?.is_some())
     }
 
     /// The aliases that a consignment carries: (pseudonym, NHS-derived pseudonym).
     pub async fn aliases_of(&self, tx: &mut Tx, consignment: &str) -> Result<Vec<(String, String)>> {
-        sql("SELECT pseudonym, nhs_derived FROM alias WHERE consignment = $1 ORDER BY pseudonym")
+        sql("/* store: aliases of */ SELECT pseudonym, nhs_derived FROM alias WHERE consignment = $1 ORDER BY pseudonym")
             .bind(consignment)
             .all(tx, |row| Ok((row.get("pseudonym")?, row.get("nhs_derived")?)))
             .await
@@ -488,11 +505,34 @@ impl Store {
 
     /// The aliases went into a manifest.
     pub async fn aliases_consigned(&self, tx: &mut Tx, project: &str, consignment: &str) -> Result<()> {
-        sql("UPDATE alias SET consignment = $2 WHERE project = $1 AND consignment IS NULL")
+        sql("/* store: aliases consigned */ UPDATE alias SET consignment = $2 WHERE project = $1 AND consignment IS NULL")
             .bind(project)
             .bind(consignment)
             .run(tx)
             .await?;
         Ok(())
     }
+}
+
+/// Moves items, many in a statement, the tails being that for records and that for instances; gives the handles of those moved.
+async fn move_all(
+    tx: &mut Tx,
+    items: &[&Item],
+    consignment: &str,
+    at: Timestamp,
+    head: &'static str,
+    tails: [&'static str; 2],
+) -> Result<Vec<String>> {
+    let mut moved = Vec::new();
+    for (is_clinical, tail) in [true, false].into_iter().zip(tails) {
+        let chosen: Vec<&&Item> =
+            items.iter().filter(|item| (item.kind == "clinical") == is_clinical).collect();
+        for some in chosen.chunks(ROWS_MAX) {
+            let query = Query::many(head, 3, some.len(), tail);
+            let query =
+                some.iter().fold(query, |query, item| query.bind(&item.id).bind(consignment).bind(at));
+            moved.extend(query.all(tx, |row| row.get::<String>("id")).await?);
+        }
+    }
+    Ok(moved)
 }

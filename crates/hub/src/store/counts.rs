@@ -85,7 +85,7 @@ impl Store {
     /// Instances by source, trust, state and reason. Their sum is what is expected.
     pub async fn instance_counts(&self, project: &str) -> Result<Vec<InstanceCount>> {
         self.all(
-            "SELECT source, trust, state, reason, COUNT(*) AS n FROM instance WHERE project = $1
+            "/* store: instance counts */ SELECT source, trust, state, reason, COUNT(*) AS n FROM instance WHERE project = $1
              GROUP BY source, trust, state, reason ORDER BY source, trust, state, reason",
             &[project],
             InstanceCount::read,
@@ -96,7 +96,7 @@ impl Store {
     /// Cohort rows by trust and state.
     pub async fn row_counts(&self, project: &str) -> Result<Vec<Count>> {
         self.all(
-            "SELECT trust, state, reason, COUNT(*) AS n FROM cohort_row WHERE project = $1
+            "/* store: row counts */ SELECT trust, state, reason, COUNT(*) AS n FROM cohort_row WHERE project = $1
              GROUP BY trust, state, reason ORDER BY trust, state, reason",
             &[project],
             Count::read,
@@ -107,7 +107,7 @@ impl Store {
     /// Studies by trust and state.
     pub async fn study_counts(&self, project: &str) -> Result<Vec<Count>> {
         self.all(
-            "SELECT trust, state, reason, COUNT(*) AS n FROM study WHERE project = $1
+            "/* store: study counts */ SELECT trust, state, reason, COUNT(*) AS n FROM study WHERE project = $1
              GROUP BY trust, state, reason ORDER BY trust, state, reason",
             &[project],
             Count::read,
@@ -118,7 +118,7 @@ impl Store {
     /// Clinical records by trust and state.
     pub async fn clinical_counts(&self, project: &str) -> Result<Vec<Count>> {
         self.all(
-            "SELECT trust, state, reason, COUNT(*) AS n FROM clinical WHERE project = $1
+            "/* store: clinical counts */ SELECT trust, state, reason, COUNT(*) AS n FROM clinical WHERE project = $1
              GROUP BY trust, state, reason ORDER BY trust, state, reason",
             &[project],
             Count::read,
@@ -129,7 +129,7 @@ impl Store {
     /// Instances that archives announced for studies and that are not listed here one by one (yet), by their studies' state.
     pub async fn announced_counts(&self, project: &str) -> Result<Vec<Count>> {
         self.all(
-            "SELECT trust, state, reason, CAST(SUM(n) AS BIGINT) AS n FROM (
+            "/* store: announced counts */ SELECT trust, state, reason, CAST(SUM(n) AS BIGINT) AS n FROM (
                SELECT s.trust AS trust, s.state AS state, s.reason AS reason,
                  COALESCE(s.expected, 0) - (SELECT COUNT(*) FROM instance i WHERE i.study = s.id) AS n
                FROM study s WHERE s.project = $1) AS announced
@@ -144,7 +144,7 @@ impl Store {
     /// more, and what came unasked.
     pub async fn expected_counts(&self, project: &str) -> Result<Vec<(Option<String>, i64)>> {
         self.all(
-            "SELECT trust, CAST(SUM(n) AS BIGINT) AS n FROM (
+            "/* store: expected counts */ SELECT trust, CAST(SUM(n) AS BIGINT) AS n FROM (
                SELECT i.trust AS trust, COUNT(*) AS n FROM instance i WHERE i.project = $1 GROUP BY i.trust
                UNION ALL
                SELECT s.trust AS trust, CASE WHEN s.expected > (SELECT COUNT(*) FROM instance i WHERE i.study = s.id)
@@ -160,7 +160,7 @@ impl Store {
     /// Records a decision and gives its handle.
     pub async fn decided(&self, tx: &mut Tx, decision: &Decision<'_>, at: Timestamp) -> Result<String> {
         let id = new_id();
-        sql("INSERT INTO decision (id, kind, subject, actor, note_code, decided_us) VALUES ($1, $2, $3, $4, $5, $6)")
+        sql("/* store: decided */ INSERT INTO decision (id, kind, subject, actor, note_code, decided_us) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(&id)
             .bind(decision.kind)
             .bind(decision.subject)
@@ -173,7 +173,7 @@ impl Store {
     /// What was decided about a subject, oldest first.
     pub async fn decisions(&self, subject: &str) -> Result<Vec<Decided>> {
         self.all(
-            "SELECT kind, actor, note_code, decided_us FROM decision WHERE subject = $1 ORDER BY decided_us, id",
+            "/* store: decisions */ SELECT kind, actor, note_code, decided_us FROM decision WHERE subject = $1 ORDER BY decided_us, id",
             &[subject],
             |row| {
                 Ok(Decided {
@@ -191,7 +191,7 @@ impl Store {
     pub async fn last_decision(&self, subject: &str, kinds: [&str; 2]) -> Result<Option<String>> {
         self
             .one(
-                "SELECT kind FROM decision WHERE subject = $1 AND (kind = $2 OR kind = $3) ORDER BY decided_us DESC, id DESC LIMIT 1",
+                "/* store: last decision */ SELECT kind FROM decision WHERE subject = $1 AND (kind = $2 OR kind = $3) ORDER BY decided_us DESC, id DESC LIMIT 1",
                 &[subject, kinds[0], kinds[1]],
                 |row| row.get("kind"),
             )

@@ -78,6 +78,13 @@ pub enum Arrival {
     Unwanted,
 }
 
+struct Before {
+    /// An object of the same instance came before this one and is still to be looked at.
+    is_early: bool,
+    /// The project knows the instance.
+    is_known: bool,
+}
+
 /// To whom an arriving instance belongs, as far as is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Belongs<'a> {
@@ -161,7 +168,7 @@ impl Store {
     /// Records a spool object. With its commit the receiver owes nobody anything: the sender may be answered 0x0000.
     pub async fn spooled(&self, tx: &mut Tx, object: &Spooled) -> Result<()> {
         sql(
-            "INSERT INTO spool (id, source, token, bytes, received_us) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+            "/* store: spooled */ INSERT INTO spool (id, source, token, bytes, received_us) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
         )
         .bind(&object.id)
         .bind(&object.source)
@@ -173,19 +180,27 @@ impl Store {
 
     /// A spool object that still exists.
     pub async fn spool_object(&self, id: &str) -> Result<Option<Spooled>> {
-        self.one("SELECT * FROM spool WHERE id = $1 AND destroyed_us IS NULL", &[id], Spooled::read).await
+        self.one(
+            "/* store: spool object */ SELECT * FROM spool WHERE id = $1 AND destroyed_us IS NULL",
+            &[id],
+            Spooled::read,
+        )
+        .await
     }
 
     /// The handles of all spool objects that must exist: what the sweeper spares.
     pub async fn live_spool(&self) -> Result<Vec<String>> {
-        self.all("SELECT id FROM spool WHERE destroyed_us IS NULL", &[], |row| row.get("id")).await
+        self.all("/* store: live spool */ SELECT id FROM spool WHERE destroyed_us IS NULL", &[], |row| {
+            row.get("id")
+        })
+        .await
     }
 
     /// Spool objects that no instance needs any more: every project has acknowledged or rejected them, and none waits to
     /// look at them as a new version.
     pub async fn spent_spool(&self) -> Result<Vec<String>> {
         self.all(
-                "SELECT s.id FROM spool s WHERE s.destroyed_us IS NULL
+                "/* store: spent spool */ SELECT s.id FROM spool s WHERE s.destroyed_us IS NULL
                    AND EXISTS (SELECT 1 FROM instance i WHERE i.spool = s.id)
                    AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.spool = s.id AND i.state NOT IN ('acknowledged', 'rejected'))
                    AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'deidentify' AND j.payload = s.id AND j.state <> 'done')",
@@ -198,7 +213,7 @@ impl Store {
     /// Spool objects that turned out to be second copies: the instance stands on another, in every project that wants it.
     pub async fn spare_spool(&self) -> Result<Vec<String>> {
         self.all(
-                "SELECT s.id FROM spool s WHERE s.destroyed_us IS NULL
+                "/* store: spare spool */ SELECT s.id FROM spool s WHERE s.destroyed_us IS NULL
                    AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.spool = s.id)
                    AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.source = s.source AND i.token = s.token AND i.spool IS NULL)
                    AND EXISTS (SELECT 1 FROM instance i WHERE i.source = s.source AND i.token = s.token)
@@ -240,7 +255,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<()> {
         for token in tokens {
-            sql("INSERT INTO instance (id, project, source, trust, study, person, token, state, updated_us)
+            sql("/* store: expected */ INSERT INTO instance (id, project, source, trust, study, person, token, state, updated_us)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, 'missing', $8)
                  ON CONFLICT (project, source, token) DO UPDATE SET study = excluded.study,
                    trust = COALESCE(instance.trust, excluded.trust), person = COALESCE(instance.person, excluded.person),
@@ -268,7 +283,7 @@ impl Store {
     pub async fn arrived(&self, study: &super::Study) -> Result<Arrived> {
         let found = self
             .one(
-                "SELECT COUNT(*) AS listed, COALESCE(SUM(CASE WHEN i.state = 'missing' AND NOT EXISTS (
+                "/* store: arrived */ SELECT COUNT(*) AS listed, COALESCE(SUM(CASE WHEN i.state = 'missing' AND NOT EXISTS (
                      SELECT 1 FROM spool s WHERE s.source = i.source AND s.token = i.token AND s.destroyed_us IS NULL)
                    THEN 1 ELSE 0 END), 0) AS missing
                  FROM instance i WHERE i.study = $1",
@@ -288,7 +303,8 @@ impl Store {
         supersedes: bool,
         at: Timestamp,
     ) -> Result<Arrival> {
-        if self.waits_for_earlier(tx, belongs).await? {
+        let before = self.before(tx, belongs).await?;
+        if before.is_early {
             return Ok(Arrival::Early);
         }
         let taken = sql("/* store: takes the place */ UPDATE instance SET
@@ -299,7 +315,9 @@ impl Store {
                  NOT EXISTS (SELECT 1 FROM decision d WHERE d.kind = 'reject' AND d.subject IN (instance.id, instance.study))))
              RETURNING *");
         let taken = belongs.bind_to(taken).bind(at).bind(if supersedes { "acknowledged" } else { "" });
-        if let Some(instance) = taken.first(tx, Instance::read).await? {
+        if before.is_known
+            && let Some(instance) = taken.first(tx, Instance::read).await?
+        {
             return Ok(Arrival::Ours(instance));
         }
         let added = sql("/* store: arrives */ INSERT INTO instance
@@ -318,16 +336,22 @@ impl Store {
         })
     }
 
-    /// Whether an object of the same instance came before this one and is still to be looked at.
-    async fn waits_for_earlier(&self, tx: &mut Tx, belongs: &Belongs<'_>) -> Result<bool> {
-        let earlier = sql("/* store: earlier object */ SELECT s.id FROM spool s
-             WHERE s.source = $1 AND s.token = $2 AND s.id <> $3 AND s.destroyed_us IS NULL
-               AND EXISTS (SELECT 1 FROM spool own WHERE own.id = $3
-                 AND (s.received_us < own.received_us OR (s.received_us = own.received_us AND s.id < own.id)))
-               AND EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'deidentify' AND j.payload = s.id AND j.state = 'open')
-             LIMIT 1");
-        let earlier = earlier.bind(belongs.source).bind(belongs.token).bind(belongs.spool);
-        Ok(earlier.first(tx, |row| row.get::<String>("id")).await?.is_some())
+    /// What there was of the instance before this object was looked at.
+    async fn before(&self, tx: &mut Tx, belongs: &Belongs<'_>) -> Result<Before> {
+        let before = sql("/* store: before */ SELECT
+             CAST(CASE WHEN EXISTS (SELECT 1 FROM spool s
+               WHERE s.source = $1 AND s.token = $2 AND s.id <> $3 AND s.destroyed_us IS NULL
+                 AND EXISTS (SELECT 1 FROM spool own WHERE own.id = $3
+                   AND (s.received_us < own.received_us OR (s.received_us = own.received_us AND s.id < own.id)))
+                 AND EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'deidentify' AND j.payload = s.id AND j.state = 'open'))
+               THEN 1 ELSE 0 END AS BIGINT) AS is_early,
+             CAST(CASE WHEN EXISTS (SELECT 1 FROM instance i WHERE i.project = $4 AND i.source = $1 AND i.token = $2)
+               THEN 1 ELSE 0 END AS BIGINT) AS is_known");
+        let before =
+            before.bind(belongs.source).bind(belongs.token).bind(belongs.spool).bind(belongs.project);
+        before
+            .one(tx, |row| Ok(Before { is_early: row.get("is_early")?, is_known: row.get("is_known")? }))
+            .await
     }
 
     /// Moves an instance to a state, with its reason if it has one; `false`: no move leads there from where it is.
@@ -345,7 +369,7 @@ impl Store {
     /// Spool objects that came unasked, of people or trusts that nobody here knew, and that a sheet of this trust may claim.
     pub async fn unrequested(&self, project: &str, trust: &str) -> Result<Vec<String>> {
         self.all(
-            "SELECT i.spool AS id FROM instance i JOIN spool s ON s.id = i.spool
+            "/* store: unrequested */ SELECT i.spool AS id FROM instance i JOIN spool s ON s.id = i.spool
               WHERE i.project = $1 AND (i.trust = $2 OR i.trust IS NULL)
                 AND i.state = 'held' AND i.reason = 'unrequested' AND s.destroyed_us IS NULL",
             &[project, trust],
@@ -359,7 +383,7 @@ impl Store {
     /// another project.
     pub async fn wanted_now(&self, project: &str, person: &str, study: &str) -> Result<Vec<String>> {
         self.all(
-            "SELECT i.spool AS id FROM instance i JOIN spool s ON s.id = i.spool
+            "/* store: wanted now */ SELECT i.spool AS id FROM instance i JOIN spool s ON s.id = i.spool
               WHERE i.project = $1 AND i.person = $2 AND i.state = 'held' AND s.destroyed_us IS NULL
                 AND i.reason IN ('unrequested', 'identity-unconfirmed', 'outside-window')
              UNION
@@ -377,7 +401,7 @@ impl Store {
     /// The tokens of a study's instances that have not arrived, and do not wait in the spool.
     pub async fn missing_tokens(&self, study: &str) -> Result<Vec<String>> {
         self.all(
-            "SELECT token FROM instance i WHERE i.study = $1 AND i.state = 'missing' AND NOT EXISTS (
+            "/* store: missing tokens */ SELECT token FROM instance i WHERE i.study = $1 AND i.state = 'missing' AND NOT EXISTS (
                SELECT 1 FROM spool s WHERE s.source = i.source AND s.token = i.token AND s.destroyed_us IS NULL)",
             &[study],
             |row| row.get("token"),
@@ -388,7 +412,7 @@ impl Store {
     /// How many instances of a study have arrived, by the token of their series.
     pub async fn arrived_by_series(&self, study: &str) -> Result<Vec<(String, i64)>> {
         self.all(
-            "SELECT series, COUNT(*) AS n FROM instance
+            "/* store: arrived by series */ SELECT series, COUNT(*) AS n FROM instance
               WHERE study = $1 AND state <> 'missing' AND series IS NOT NULL GROUP BY series",
             &[study],
             |row| Ok((row.get("series")?, row.get("n")?)),
@@ -399,7 +423,7 @@ impl Store {
     /// The instance of a source, in every project that knows it.
     pub async fn instances_of_token(&self, source: &str, token: &str) -> Result<Vec<Instance>> {
         self.all(
-            "SELECT * FROM instance WHERE source = $1 AND token = $2 ORDER BY project",
+            "/* store: instances of token */ SELECT * FROM instance WHERE source = $1 AND token = $2 ORDER BY project",
             &[source, token],
             Instance::read,
         )
@@ -431,7 +455,7 @@ impl Store {
     /// The projects that expect an instance of a source.
     pub async fn projects_expecting(&self, source: &str, token: &str) -> Result<Vec<String>> {
         self.all(
-            "SELECT project FROM instance WHERE source = $1 AND token = $2 ORDER BY project",
+            "/* store: projects expecting */ SELECT project FROM instance WHERE source = $1 AND token = $2 ORDER BY project",
             &[source, token],
             |row| row.get("project"),
         )
@@ -440,23 +464,33 @@ impl Store {
 
     /// An instance by its handle.
     pub async fn instance(&self, id: &str) -> Result<Option<Instance>> {
-        self.one("SELECT * FROM instance WHERE id = $1", &[id], Instance::read).await
+        self.one("/* store: instance */ SELECT * FROM instance WHERE id = $1", &[id], Instance::read).await
     }
 
     /// The instances that stand on a spool object, one per project.
     pub async fn instances_of_spool(&self, spool: &str) -> Result<Vec<Instance>> {
-        self.all("SELECT * FROM instance WHERE spool = $1 ORDER BY project", &[spool], Instance::read).await
+        self.all(
+            "/* store: instances of spool */ SELECT * FROM instance WHERE spool = $1 ORDER BY project",
+            &[spool],
+            Instance::read,
+        )
+        .await
     }
 
     /// The instances of a study.
     pub async fn instances_of_study(&self, study: &str) -> Result<Vec<Instance>> {
-        self.all("SELECT * FROM instance WHERE study = $1 ORDER BY token", &[study], Instance::read).await
+        self.all(
+            "/* store: instances of study */ SELECT * FROM instance WHERE study = $1 ORDER BY token",
+            &[study],
+            Instance::read,
+        )
+        .await
     }
 
     /// The instances of a project in one state, oldest first: the review list for `held`.
     pub async fn instances_in(&self, project: &str, state: &str) -> Result<Vec<Instance>> {
         self.all(
-            "SELECT * FROM instance WHERE project = $1 AND state = $2 ORDER BY updated_us, id",
+            "/* store: instances in */ SELECT * FROM instance WHERE project = $1 AND state = $2 ORDER BY updated_us, id",
             &[project, state],
             Instance::read,
         )

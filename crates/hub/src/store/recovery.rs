@@ -20,7 +20,7 @@ impl Store {
         for kind in KINDS {
             let query = of_kind!(
                 kind,
-                "UPDATE",
+                "/* store: items taken back */ UPDATE",
                 "SET state = 'cleared', consignment = NULL, updated_us = $2
                  WHERE consignment = $1 AND state = 'consigned'"
             );
@@ -42,7 +42,7 @@ impl Store {
         for kind in KINDS {
             let query = of_kind!(
                 kind,
-                "UPDATE",
+                "/* store: item sent before */ UPDATE",
                 "SET state = 'sent', reason = NULL, pseudonym = $3, digest = $4, bytes = $5, clearance = $6,
                     consignment = $7, updated_us = $8
                  WHERE project = $1 AND name = $2 AND state <> 'rejected'"
@@ -60,7 +60,7 @@ impl Store {
                 .await?;
         }
         if known == 0 {
-            sql("INSERT INTO recovered (consignment, project, name, digest) VALUES ($1, $2, $3, $4)
+            sql("/* store: recovered */ INSERT INTO recovered (consignment, project, name, digest) VALUES ($1, $2, $3, $4)
                  ON CONFLICT (project, name, digest) DO UPDATE SET consignment = excluded.consignment")
             .bind(consignment)
             .bind(project)
@@ -75,7 +75,7 @@ impl Store {
     /// What is cleared here and was sent, byte for byte, before the restore: the item and the consignment it went in.
     pub async fn sent_before_restore(&self, project: &str) -> Result<Vec<(Item, String)>> {
         self.all(
-            "SELECT i.kind, i.id, i.trust, i.person, i.name, i.pseudonym, i.digest, i.bytes, i.clearance,
+            "/* store: sent before restore */ SELECT i.kind, i.id, i.trust, i.person, i.name, i.pseudonym, i.digest, i.bytes, i.clearance,
                     r.consignment AS sent_in
              FROM recovered r JOIN item i ON i.project = r.project AND i.name = r.name AND i.digest = r.digest
              WHERE r.project = $1 AND i.state = 'cleared'",
@@ -96,7 +96,7 @@ impl Store {
     ) -> Result<()> {
         if self.items_consigned(tx, std::slice::from_ref(item), consignment, at).await? == 1 {
             self.consignment_sent(tx, consignment, at).await?;
-            sql("DELETE FROM recovered WHERE project = $1 AND name = $2 AND digest = $3")
+            sql("/* store: recovered no more */ DELETE FROM recovered WHERE project = $1 AND name = $2 AND digest = $3")
                 .bind(project)
                 .bind(&item.name)
                 .bind(&item.digest)

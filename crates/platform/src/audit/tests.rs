@@ -83,6 +83,27 @@ async fn a_past_rewritten_with_all_its_hashes_fails_the_mark() {
     }
 }
 
+#[tokio::test]
+async fn a_chain_stays_whole_whoever_else_writes_it_and_whatever_is_undone() {
+    let dbs = test_dbs(&[SCHEMA]).await;
+    let other = test_dbs(&[SCHEMA]).await;
+    for (test, other) in dbs.iter().zip(&other) {
+        for (n, db) in [&test.db, &other.db, &test.db, &test.db, &other.db].into_iter().enumerate() {
+            for commits in [false, true] {
+                let mut tx = db.write().await.unwrap();
+                append(&mut tx, "RWHOLE", "hub", "query", &Details::new().number("n", n as i64), T)
+                    .await
+                    .unwrap();
+                if commits { tx.commit().await.unwrap() } else { tx.rollback().await.unwrap() }
+            }
+        }
+        for (db, rows) in [(&test.db, 3), (&other.db, 2)] {
+            let found = verify(&mut db.read().await.unwrap(), "RWHOLE").await.unwrap();
+            assert!(matches!(found, Verdict::Whole { length, .. } if length == rows), "{found:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_not_an_id_is_refused_and_not_repeated() {
     let texts = ["SMITH^JOHN", "John Smith", "9990000018", "", "Müller", "a\nb", &"x".repeat(129)];
