@@ -211,7 +211,7 @@ impl<T: Document> Signed<T> {
         serde_json::from_str(self.payload.get()).map_err(|_| SignatureError::Malformed)
     }
 
-    /// What it says, with nobody's word for it: only to name it where it is refused.
+    /// What it says, with nobody's word for it: only to name it where it is refused, or for who has signed it just now.
     pub fn claims(&self) -> Result<T, SignatureError> {
         serde_json::from_str(self.payload.get()).map_err(|_| SignatureError::Malformed)
     }

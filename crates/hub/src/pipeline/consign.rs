@@ -3,7 +3,7 @@
 //! There is at most one consignment at a time that is sealed and not yet sent: the next manifest carries the digest of the
 //! one before as it lies in the bucket.
 
-use super::outgoing::{Fallen, ask_gates, empty_outbox, seal, withdrawn};
+use super::outgoing::{Fallen, ask_gates, empty_outbox, seal, vouched_for, withdrawn};
 use crate::context::{Hub, HubError, Served};
 use crate::store::{Consignment, Item};
 use platform::clock::Timestamp;
@@ -28,7 +28,9 @@ pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Consignment>, 
     let objects_max = usize::try_from(hub.config.limits.consignment_objects_max).unwrap_or(usize::MAX);
     let limit = i64::try_from(objects_max.min(ENTRIES_MAX)).unwrap_or(i64::MAX);
     let cleared = hub.store.cleared(project, &date, limit).await?;
-    let (open, fallen) = ask_gates(hub, served, cleared, now).await?;
+    let (open, mut fallen) = ask_gates(hub, served, cleared, now).await?;
+    let (open, broken) = vouched_for(hub, open);
+    fallen.extend(broken);
     take_back(hub, project, &fallen, now).await?;
     let aliases = hub.linkage.aliases(project, &served.engine).await?;
     let sealed =

@@ -30,7 +30,8 @@ pub(super) struct Fallen {
     pub(super) code: &'static str,
 }
 
-/// Splits items into what may leave now and what may not: every gate is asked, once for each person at each trust.
+/// Splits items into what may leave now and what may not: every gate is asked, once for each person at each trust. See
+/// [`vouched_for`] as well.
 pub(super) async fn ask_gates(
     hub: &Hub,
     served: &Served,
@@ -52,15 +53,20 @@ pub(super) async fn ask_gates(
         };
         match code {
             Some(code) => fallen.push(Fallen { item, state: "held", code }),
-            None if is_vouched_for(hub, &item) => open.push(item),
-            None => {
-                // A record is made again from its row; of an instance a person must see what changed it.
-                let state = if item.kind == "clinical" { "held" } else { "quarantined" };
-                fallen.push(Fallen { item, state, code: CLEARANCE_BROKEN });
-            }
+            None => open.push(item),
         }
     }
     Ok((open, fallen))
+}
+
+/// Splits items into those whose clearance vouches for them and those that fall. To be asked before anything that lists them
+/// is signed, and before it is put.
+pub(super) fn vouched_for(hub: &Hub, items: Vec<Item>) -> (Vec<Item>, Vec<Fallen>) {
+    let (good, broken): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| is_vouched_for(hub, item));
+    // A record is made again from its row; of an instance a person must see what changed it.
+    let state = |item: &Item| if item.kind == "clinical" { "held" } else { "quarantined" };
+    let fall = |item| Fallen { state: state(&item), item, code: CLEARANCE_BROKEN };
+    (good, broken.into_iter().map(fall).collect())
 }
 
 /// Whether the clearance is ours and speaks of this name, these bytes and this pseudonym.

@@ -5,7 +5,8 @@
 
 use super::deidentify::outbox_name;
 use super::outgoing::{
-    Fallen, OUTBOX_MISSING, ask_gates, by_trust, empty_outbox, manifest_path, raw_path, seal, withdrawn,
+    Fallen, OUTBOX_MISSING, ask_gates, by_trust, empty_outbox, manifest_path, raw_path, seal, vouched_for,
+    withdrawn,
 };
 use crate::context::{Hub, HubError, Served};
 use crate::store::{Consignment, Item};
@@ -61,7 +62,13 @@ pub async fn transfer(hub: &Hub, served: &Served, id: &str) -> Result<Transferre
             None => {}
         }
         let items = hub.store.items(id, CONSIGNED).await?;
-        let (items, fallen) = ask_gates(hub, served, items, hub.clock.now()).await?;
+        let (mut items, mut fallen) = ask_gates(hub, served, items, hub.clock.now()).await?;
+        if objects_are_there {
+            // The last word before the manifest, which lists what was vouched for when it was signed.
+            let (good, broken) = vouched_for(hub, items);
+            items = good;
+            fallen.extend(broken);
+        }
         if !fallen.is_empty() {
             rebuild(hub, served, &consignment, &fallen).await?;
             continue;
