@@ -31,7 +31,11 @@ pub(crate) async fn place(
         Facts::Record { centre, .. } => Some(centre.as_str()),
         Facts::Image(_) => None,
     };
-    let Some(partition) = partition_of(house, project, item, centre).await? else {
+    let partition = match standing.partition {
+        Some(partition) => Some(partition),
+        None => decide(house, project, item, centre).await?,
+    };
+    let Some(partition) = partition else {
         let unknown = centre.unwrap_or(item.trust.as_str()).to_owned();
         return Ok(Settled::Held(Code::UnknownCentre, unknown));
     };
@@ -77,17 +81,14 @@ pub(crate) async fn take_out(project: &Project, stray: &Holding) -> Result<(), N
     Ok(())
 }
 
-/// Where the patient lies: as decided before, else decided now; `None`: nobody has said what to do with this centre.
-async fn partition_of(
+/// Decides where the patient lies, unless another was quicker; `None`: nobody has said what to do with this centre.
+async fn decide(
     house: &House,
     project: &Project,
     item: &Item,
     centre: Option<&str>,
 ) -> Result<Option<Partition>, NationalError> {
     let store = &house.store;
-    if let Some(assignment) = store.assignment(project.id(), &item.pseudonym).await? {
-        return Ok(Some(assignment.partition));
-    }
     let trust = item.trust.as_str();
     let proposed = match project.rules.sites.policy([trust].into_iter().chain(centre)) {
         None => return Ok(None),

@@ -6,7 +6,7 @@ use crate::error::NationalError;
 use crate::house::{House, Project};
 use crate::store::NewItem;
 use platform::objects::ObjectError;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use submission::digest::Digest;
 use submission::manifest::{BYTES_MAX, ENTRIES_MAX, Entry, Manifest};
@@ -183,11 +183,13 @@ async fn open(
     let date = manifest.date.to_string();
     if house.store.has_consignment_of(project.id(), manifest.hub.as_str(), &date).await? {
         let paths: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
-        let before = house.store.listed_before(project.id(), &paths).await?;
+        let mut before: HashMap<String, Vec<String>> = HashMap::new();
+        for (path, sha256) in house.store.listed_before(project.id(), &paths).await? {
+            before.entry(path).or_default().push(sha256);
+        }
         for item in &mut items {
-            let rewritten =
-                |(path, sha256): &(String, String)| *path == item.path && *sha256 != item.sha256.to_string();
-            if before.iter().any(rewritten) {
+            let is_other = |sha256: &String| *sha256 != item.sha256.to_string();
+            if before.get(&item.path).is_some_and(|before| before.iter().any(is_other)) {
                 item.fault = item.fault.or(Some(Code::PathReused));
             }
         }

@@ -81,7 +81,7 @@ pub struct Alert {
 }
 
 /// Items per statement: 13 columns each.
-const ITEMS_PER_INSERT: usize = 1_000;
+const ITEMS_AT_ONCE: usize = 1_000;
 
 impl Store {
     /// Opens a consignment: its row, its items and its aliases in one transaction. Opening it again changes nothing.
@@ -112,8 +112,8 @@ impl Store {
         if added == 0 {
             return tx.rollback().await;
         }
-        for (chunk, items) in items.chunks(ITEMS_PER_INSERT).enumerate() {
-            insert_items(&mut tx, manifest.project.as_str(), &id, chunk * ITEMS_PER_INSERT, items).await?;
+        for (chunk, items) in items.chunks(ITEMS_AT_ONCE).enumerate() {
+            insert_items(&mut tx, manifest.project.as_str(), &id, chunk * ITEMS_AT_ONCE, items).await?;
         }
         for alias in &manifest.aliases {
             sql("/* open consignment: alias */ INSERT INTO aliases (project, pseudonym, nhs_derived, consignment)
@@ -136,14 +136,14 @@ impl Store {
     ) -> Result<Vec<(String, String)>, DbError> {
         let mut reader = self.db.read().await?;
         let mut found = Vec::new();
-        for path in paths {
-            let rows =
-                sql("/* listed before */ SELECT path, sha256 FROM items WHERE project = $1 AND path = $2")
-                    .bind(project)
-                    .bind(*path)
-                    .all(&mut reader, |row| Ok((row.get("path")?, row.get("sha256")?)))
-                    .await?;
-            found.extend(rows);
+        let head = "/* listed before */ WITH listed (project, path) AS (VALUES";
+        let tail = ") SELECT i.path, i.sha256 FROM listed
+            JOIN items i ON i.project = listed.project AND i.path = listed.path";
+        for some in paths.chunks(ITEMS_AT_ONCE) {
+            let query = Query::many(head, 2, some.len(), tail);
+            let query = some.iter().fold(query, |query, path| query.bind(project).bind(*path));
+            let read = |row: &Row| Ok((row.get("path")?, row.get("sha256")?));
+            found.extend(query.all(&mut reader, read).await?);
         }
         Ok(found)
     }

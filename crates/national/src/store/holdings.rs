@@ -5,10 +5,11 @@ use super::{Store, foreign};
 use crate::code::Code;
 use crate::partition::Partition;
 use platform::clock::Timestamp;
-use platform::db::{DbError, Row, Tx, sql};
+use platform::db::{DbError, Query, Row, Tx, sql};
+use std::collections::{BTreeMap, HashSet};
 use submission::digest::Digest;
 use submission::names::OdsCode;
-use submission::paths::RawPath;
+use submission::paths::{ItemName, RawPath};
 use submission::pseudonym::Pseudonym;
 
 /// An object of a consignment.
@@ -65,7 +66,7 @@ pub struct Holding {
     pub header_key: Option<String>,
 }
 
-/// Where an item stands among the versions of its name.
+/// Where an item stands among the versions of its name, and where its patient lies.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
     /// Its very bytes are held.
@@ -74,6 +75,8 @@ pub struct Standing {
     pub is_current: bool,
     /// A later consignment has brought the name, with whatever bytes.
     pub is_overtaken: bool,
+    /// The patient's partition, if that was decided.
+    pub partition: Option<Partition>,
 }
 
 /// Something may have been put into the warehouse tree that is not to lie there.
@@ -160,10 +163,11 @@ impl Store {
         .await
     }
 
-    /// Where an item stands among the versions of its name that were taken in.
+    /// Where an item stands among the versions of its name that were taken in, and where its patient lies.
     pub async fn standing(&self, item: &Item) -> Result<Standing, DbError> {
         sql("/* standing */ SELECT
             (SELECT h.state FROM holdings h WHERE h.project = $1 AND h.name = $2 AND h.sha256 = $3) AS held,
+            (SELECT a.part FROM assignments a WHERE a.project = $1 AND a.pseudonym = $5) AS part,
             CAST(CASE WHEN EXISTS (SELECT 1 FROM items i JOIN consignments c ON c.id = i.consignment
                 JOIN consignments own ON own.id = $4
                 WHERE i.project = $1 AND i.name = $2 AND i.state = 'loaded' AND (c.date > own.date
@@ -173,9 +177,13 @@ impl Store {
         .bind(item.path.item.to_string())
         .bind(item.sha256.to_string())
         .bind(&item.consignment)
+        .bind(item.pseudonym.as_str())
         .one(&mut self.db.read().await?, |row| {
             let held: Option<String> = row.get("held")?;
+            let part: Option<String> = row.get("part")?;
+            let part = part.map(|part| Partition::parse(&part).ok_or_else(|| foreign("standing", "part")));
             Ok(Standing {
+                partition: part.transpose()?,
                 is_held: held.is_some(),
                 is_current: held.as_deref() == Some("current"),
                 is_overtaken: row.get::<i64>("overtaken")? == 1,
@@ -184,46 +192,34 @@ impl Store {
         .await
     }
 
-    /// Writes down what became of a slice: one transaction. What a person or another run has moved on meanwhile stays as it
-    /// is. The answer is what the warehouse tree must be set right for.
+    /// Writes down what became of a slice of one consignment, in which no name comes twice: one transaction. What a person or
+    /// another run has moved on meanwhile stays as it is. The answer is what the warehouse tree must be set right for.
     pub async fn settle(
         &self,
         settled: &[(Item, Settled)],
         now: Timestamp,
     ) -> Result<Vec<Misplaced>, DbError> {
-        let mut misplaced = Vec::new();
         let mut tx = self.db.write().await?;
+        let moved = move_on(&mut tx, settled).await?;
+        let is_moved = |item: &Item| moved.contains(&(item.consignment.clone(), item.n));
+        let versions = versions(&mut tx, settled).await?;
+        let of = |item: &Item| versions.get(&item.path.item).map_or(&[][..], Vec::as_slice);
+        add_versions(&mut tx, settled.iter().filter(|(item, _)| is_moved(item)), of, now).await?;
+        let mut misplaced = Vec::new();
         for (item, outcome) in settled {
-            let (state, code, detail) = match outcome {
-                Settled::Loaded(_) | Settled::Known => ("loaded", None, None),
-                Settled::Held(code, what) => ("held", Some(*code), Some(what.as_str())),
-                Settled::Quarantined(code, detail) => ("quarantined", Some(*code), detail.as_deref()),
-            };
-            let moved = sql("/* settle */ UPDATE items SET state = $3, code = $4, detail = $5
-                WHERE consignment = $1 AND n = $2 AND state = $6")
-            .bind(&item.consignment)
-            .bind(item.n)
-            .bind(state)
-            .bind(code.map(|code| code.as_str().to_owned()))
-            .bind(detail.map(str::to_owned))
-            .bind(&item.state)
-            .run(&mut tx)
-            .await?;
-            if moved == 1 && state == "loaded" {
-                add_version(&mut tx, item, outcome, now).await?;
-            }
-            if moved == 1 && item.state == "quarantined" && state != "quarantined" {
+            if is_moved(item) && item.state == "quarantined" && !matches!(outcome, Settled::Quarantined(..)) {
                 sql("/* amend */ UPDATE consignments SET amendments = amendments + 1 WHERE id = $1")
                     .bind(&item.consignment)
                     .run(&mut tx)
                     .await?;
             }
-            if let Settled::Loaded(holding) = outcome {
-                let newest = newest(&mut tx, item, None).await?;
-                if newest.as_ref().is_none_or(|newest| newest.sha256 != item.sha256) {
-                    let is_stray = moved == 0 && !is_used(&mut tx, &item.project, &holding.key).await?;
-                    misplaced.push(Misplaced { stray: is_stray.then(|| holding.clone()), newest });
-                }
+            let newest = of(item).first();
+            if let Settled::Loaded(holding) = outcome
+                && newest.is_none_or(|newest| newest.sha256 != item.sha256)
+            {
+                let is_stray = !is_moved(item) && !is_used(&mut tx, &item.project, &holding.key).await?;
+                misplaced
+                    .push(Misplaced { stray: is_stray.then(|| holding.clone()), newest: newest.cloned() });
             }
         }
         tx.commit().await?;
@@ -259,56 +255,122 @@ impl Store {
     }
 }
 
-/// Adds a version, or one more provenance of a version that is held. Of a version the newest provenance describes it; of the
-/// versions the newest is current: the one of the latest day, then of the highest sequence number. Nothing is dropped.
-async fn add_version(tx: &mut Tx, item: &Item, outcome: &Settled, now: Timestamp) -> Result<(), DbError> {
-    let (project, name, sha256) =
-        (item.project.as_str(), item.path.item.to_string(), item.sha256.to_string());
-    let describes = newest(tx, item, Some(&sha256)).await?.is_none_or(|newest| newest.is(item));
-    match outcome {
-        Settled::Loaded(holding) => keep(tx, item, holding, describes, now).await?,
-        _ if describes => {
-            sql("/* provenance */ UPDATE holdings SET trust = $4, raw_path = $5, date = $6
-                WHERE project = $1 AND name = $2 AND sha256 = $3")
-            .bind(project)
-            .bind(&name)
-            .bind(&sha256)
-            .bind(item.trust.as_str())
-            .bind(item.path.to_string())
-            .bind(item.path.date.to_string())
-            .run(tx)
-            .await?;
-        }
-        _ => {}
+/// Moves items on, each from the state in which it was looked at; gives those that were in it still: (consignment, n).
+async fn move_on(tx: &mut Tx, settled: &[(Item, Settled)]) -> Result<HashSet<(String, u64)>, DbError> {
+    if settled.is_empty() {
+        return Ok(HashSet::new());
     }
-    let Some(newest) = newest(tx, item, None).await? else { return Ok(()) };
-    sql("/* supersede */ UPDATE holdings SET state = 'superseded'
-        WHERE project = $1 AND name = $2 AND sha256 <> $3 AND state = 'current'")
-    .bind(project)
-    .bind(&name)
-    .bind(newest.sha256.to_string())
-    .run(tx)
-    .await?;
-    sql("/* make current */ UPDATE holdings SET state = 'current'
-        WHERE project = $1 AND name = $2 AND sha256 = $3 AND state <> 'current'")
-    .bind(project)
-    .bind(&name)
-    .bind(newest.sha256.to_string())
-    .run(tx)
-    .await?;
-    Ok(())
+    let head = "/* settle */ WITH seen (consignment, n, was, state, code, detail) AS (VALUES";
+    let tail = ") UPDATE items SET state = seen.state, code = seen.code, detail = seen.detail FROM seen
+        WHERE items.consignment = seen.consignment AND items.n = seen.n AND items.state = seen.was
+        RETURNING items.consignment, items.n";
+    let mut query = Query::many(head, 6, settled.len(), tail);
+    for (item, outcome) in settled {
+        let (state, code, detail) = match outcome {
+            Settled::Loaded(_) | Settled::Known => ("loaded", None, None),
+            Settled::Held(code, what) => ("held", Some(*code), Some(what.as_str())),
+            Settled::Quarantined(code, detail) => ("quarantined", Some(*code), detail.as_deref()),
+        };
+        query = query
+            .bind(&item.consignment)
+            .bind(item.n)
+            .bind(&item.state)
+            .bind(state)
+            .bind(code.map(Code::as_str))
+            .bind(detail);
+    }
+    let moved = query.all(tx, |row| Ok((row.get("consignment")?, row.get("n")?))).await?;
+    Ok(moved.into_iter().collect())
 }
 
-/// The item that was loaded last under an item's name, by the order of consignments; of one digest, if one is given.
-async fn newest(tx: &mut Tx, item: &Item, sha256: Option<&str>) -> Result<Option<Item>, DbError> {
-    sql("/* newest */ SELECT i.* FROM items i JOIN consignments c ON c.id = i.consignment
-        WHERE i.project = $1 AND i.name = $2 AND i.state = 'loaded' AND i.sha256 = COALESCE($3, i.sha256)
-        ORDER BY c.date DESC, c.sequence DESC, c.hub DESC LIMIT 1")
+/// What was loaded under these items' names, the newest first, by the order of consignments.
+async fn versions(
+    tx: &mut Tx,
+    settled: &[(Item, Settled)],
+) -> Result<BTreeMap<ItemName, Vec<Item>>, DbError> {
+    let mut versions: BTreeMap<ItemName, Vec<Item>> = BTreeMap::new();
+    let is_in = |(_, outcome): &&(Item, Settled)| matches!(outcome, Settled::Loaded(_) | Settled::Known);
+    let items: Vec<&Item> = settled.iter().filter(is_in).map(|(item, _)| item).collect();
+    if items.is_empty() {
+        return Ok(versions);
+    }
+    let head = "/* versions */ WITH named (project, name) AS (VALUES";
+    let tail = ") SELECT i.* FROM named
+        JOIN items i ON i.project = named.project AND i.name = named.name AND i.state = 'loaded'
+        JOIN consignments c ON c.id = i.consignment ORDER BY c.date DESC, c.sequence DESC, c.hub DESC";
+    let named = items.iter().fold(Query::many(head, 2, items.len(), tail), |query, item| {
+        query.bind(&item.project).bind(item.path.item.to_string())
+    });
+    for item in named.all(tx, read_item).await? {
+        versions.entry(item.path.item.clone()).or_default().push(item);
+    }
+    Ok(versions)
+}
+
+/// Adds versions, or one more provenance of versions that are held. Of a version the newest provenance describes it; of the
+/// versions the newest is current: the one of the latest day, then of the highest sequence number. Nothing is dropped.
+async fn add_versions<'a>(
+    tx: &mut Tx,
+    moved: impl Iterator<Item = &'a (Item, Settled)>,
+    versions: impl Fn(&Item) -> &'a [Item],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let (mut describing, mut others, mut newest) = (Vec::new(), Vec::new(), Vec::new());
+    for (item, outcome) in moved {
+        let versions = versions(item);
+        let own = versions.iter().find(|version| version.sha256 == item.sha256);
+        match (outcome, own.is_none_or(|own| own.is(item))) {
+            (Settled::Loaded(holding), true) => describing.push((item, holding.as_ref())),
+            (Settled::Loaded(holding), false) => others.push((item, holding.as_ref())),
+            (Settled::Known, true) => describe(tx, item).await?,
+            _ => {}
+        }
+        newest.extend(versions.first());
+    }
+    // Over what another provenance of the version says, or not.
+    let over = "ON CONFLICT (project, name, sha256) DO UPDATE SET trust = excluded.trust, part = excluded.part,
+        kind = excluded.kind, key = excluded.key, header_key = excluded.header_key, raw_path = excluded.raw_path,
+        date = excluded.date, retired = 0";
+    add_holdings(tx, &describing, over, now).await?;
+    add_holdings(tx, &others, "ON CONFLICT (project, name, sha256) DO NOTHING", now).await?;
+    make_current(tx, &newest).await
+}
+
+/// What a version's newest provenance says of it.
+async fn describe(tx: &mut Tx, item: &Item) -> Result<(), DbError> {
+    sql("/* provenance */ UPDATE holdings SET trust = $4, raw_path = $5, date = $6
+        WHERE project = $1 AND name = $2 AND sha256 = $3")
     .bind(&item.project)
     .bind(item.path.item.to_string())
-    .bind(sha256)
-    .first(tx, read_item)
+    .bind(item.sha256.to_string())
+    .bind(item.trust.as_str())
+    .bind(item.path.to_string())
+    .bind(item.path.date.to_string())
+    .run(tx)
     .await
+    .map(|_| ())
+}
+
+/// Makes these versions the current ones of their names.
+async fn make_current(tx: &mut Tx, newest: &[&Item]) -> Result<(), DbError> {
+    if newest.is_empty() {
+        return Ok(());
+    }
+    let supersede = "/* supersede */ WITH newest (project, name, sha256) AS (VALUES";
+    let superseded = ") UPDATE holdings SET state = 'superseded' FROM newest
+        WHERE holdings.project = newest.project AND holdings.name = newest.name
+            AND holdings.sha256 <> newest.sha256 AND holdings.state = 'current'";
+    let make = "/* make current */ WITH newest (project, name, sha256) AS (VALUES";
+    let made = ") UPDATE holdings SET state = 'current' FROM newest
+        WHERE holdings.project = newest.project AND holdings.name = newest.name
+            AND holdings.sha256 = newest.sha256 AND holdings.state <> 'current'";
+    for (head, tail) in [(supersede, superseded), (make, made)] {
+        let query = newest.iter().fold(Query::many(head, 3, newest.len(), tail), |query, item| {
+            query.bind(&item.project).bind(item.path.item.to_string()).bind(item.sha256.to_string())
+        });
+        query.run(tx).await?;
+    }
+    Ok(())
 }
 
 /// Whether a version that is held lies under this key of the warehouse.
@@ -321,44 +383,45 @@ async fn is_used(tx: &mut Tx, project: &str, key: &str) -> Result<bool, DbError>
     Ok(found.is_some())
 }
 
-/// Writes where a version lies; `describes`: over what another provenance of it says.
-async fn keep(
+/// Writes where versions lie.
+async fn add_holdings(
     tx: &mut Tx,
-    item: &Item,
-    holding: &Holding,
-    describes: bool,
+    holdings: &[(&Item, &Holding)],
+    on_conflict: &'static str,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    sql("/* add holding */ INSERT INTO holdings (project, name, sha256, bytes, pseudonym, trust, centre, study, series,
-            modality, kind, sop_class, transfer_syntax, part, key, header_key, raw_path, date, loaded_at_us, state, retired)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 'superseded', 0)
-        ON CONFLICT (project, name, sha256) DO UPDATE SET trust = excluded.trust, part = excluded.part,
-            kind = excluded.kind, key = excluded.key, header_key = excluded.header_key, raw_path = excluded.raw_path,
-            date = excluded.date, retired = 0
-        WHERE $20 = 1")
-    .bind(&item.project)
-    .bind(item.path.item.to_string())
-    .bind(item.sha256.to_string())
-    .bind(item.bytes)
-    .bind(item.pseudonym.as_str())
-    .bind(item.trust.as_str())
-    .bind(holding.centre.clone())
-    .bind(holding.study.clone())
-    .bind(holding.series.clone())
-    .bind(holding.modality.clone())
-    .bind(&holding.kind)
-    .bind(holding.sop_class.clone())
-    .bind(holding.transfer_syntax.clone())
-    .bind(holding.partition.as_str())
-    .bind(&holding.key)
-    .bind(holding.header_key.clone())
-    .bind(item.path.to_string())
-    .bind(item.path.date.to_string())
-    .bind(now)
-    .bind(describes)
-    .run(tx)
-    .await
-    .map(|_| ())
+    if holdings.is_empty() {
+        return Ok(());
+    }
+    let head = "/* add holding */ INSERT INTO holdings (project, name, sha256, bytes, pseudonym, trust, centre, study,
+            series, modality, kind, sop_class, transfer_syntax, part, key, header_key, raw_path, date, loaded_at_us, state,
+            retired) VALUES";
+    let mut query = Query::many(head, 21, holdings.len(), on_conflict);
+    for (item, holding) in holdings {
+        query = query
+            .bind(&item.project)
+            .bind(item.path.item.to_string())
+            .bind(item.sha256.to_string())
+            .bind(item.bytes)
+            .bind(item.pseudonym.as_str())
+            .bind(item.trust.as_str())
+            .bind(holding.centre.as_ref())
+            .bind(holding.study.as_ref())
+            .bind(holding.series.as_ref())
+            .bind(holding.modality.as_ref())
+            .bind(&holding.kind)
+            .bind(holding.sop_class.as_ref())
+            .bind(holding.transfer_syntax.as_ref())
+            .bind(holding.partition.as_str())
+            .bind(&holding.key)
+            .bind(holding.header_key.as_ref())
+            .bind(item.path.to_string())
+            .bind(item.path.date.to_string())
+            .bind(now)
+            .bind("superseded")
+            .bind(false);
+    }
+    query.run(tx).await.map(|_| ())
 }
 
 fn read_item(row: &Row) -> Result<Item, DbError> {
