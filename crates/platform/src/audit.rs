@@ -7,7 +7,7 @@ use crate::db::{Conn, DbError, Migration, Tx, sql};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The tables.
 pub const SCHEMA: Migration = Migration {
@@ -142,23 +142,22 @@ pub async fn append(
     let details =
         serde_json::to_string(details).unwrap_or_else(|_| unreachable!("text, numbers and sorted keys"));
     let mut row = Entry { seq: 0, at_us: at.as_micros(), actor, event: event.to_owned(), details };
-    let mut left = left().get(&chain).copied();
-    let hash = loop {
-        let head = match left.take() {
-            Some(left) => left,
+    let mut known = left().get(&chain).copied();
+    let (seq, hash) = loop {
+        let head = match known.take() {
+            Some(head) => head,
             None => head(tx, &chain).await?,
         };
         row.seq = head.0 + 1;
-        let hash = row.hash(&head.1);
-        if move_head(tx, &chain, head, (row.seq, hash)).await? {
-            break hash;
+        let next = (row.seq, row.hash(&head.1));
+        if move_head(tx, &chain, head, next).await? {
+            break next;
         }
     };
-    let new = (row.seq, hash);
     sql("/* audit: append */ INSERT INTO audit_rows (chain, seq, at_us, actor, event, details, hash)
         VALUES ($1, $2, $3, $4, $5, $6, $7)")
     .bind(&chain)
-    .bind(row.seq)
+    .bind(seq)
     .bind(row.at_us)
     .bind(row.actor)
     .bind(row.event)
@@ -166,7 +165,7 @@ pub async fn append(
     .bind(hash)
     .run(tx)
     .await?;
-    self::left().insert(chain, new);
+    left().insert(chain, (seq, hash));
     Ok(())
 }
 
@@ -177,7 +176,7 @@ type Head = (i64, Hash);
 /// database has it there. After a rollback, or behind another process's back, it does not.
 static LEFT: Mutex<BTreeMap<String, Head>> = Mutex::new(BTreeMap::new());
 
-fn left() -> std::sync::MutexGuard<'static, BTreeMap<String, Head>> {
+fn left() -> MutexGuard<'static, BTreeMap<String, Head>> {
     LEFT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -151,7 +151,7 @@ impl Linkage {
         Ok(Some(Sensitive::new(self.open_identity(&person)?)))
     }
 
-    /// What may speak against a person now. Nobody who is not known: nothing.
+    /// What may speak against a person now; of somebody unknown, nothing.
     pub async fn standing(&self, person: &str) -> Result<Standing> {
         let rows = sql("/* linkage: standing */ SELECT h.conflict, h.nhs_token, o.kind, o.permitted, o.checked_us
              FROM person p JOIN person h ON h.id = COALESCE(p.same_as, p.id) OR h.same_as = COALESCE(p.same_as, p.id)

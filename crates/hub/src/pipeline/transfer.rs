@@ -62,13 +62,10 @@ pub async fn transfer(hub: &Hub, served: &Served, id: &str) -> Result<Transferre
             None => {}
         }
         let items = hub.store.items(id, CONSIGNED).await?;
-        let (mut items, mut fallen) = ask_gates(hub, served, items, hub.clock.now()).await?;
-        if objects_are_there {
-            // The last word before the manifest, which lists what was vouched for when it was signed.
-            let (good, broken) = vouched_for(hub, items);
-            items = good;
-            fallen.extend(broken);
-        }
+        let (items, mut fallen) = ask_gates(hub, served, items, hub.clock.now()).await?;
+        // The last word before the manifest is put; until then nothing is sent.
+        let (items, broken) = if objects_are_there { vouched_for(hub, items) } else { (items, Vec::new()) };
+        fallen.extend(broken);
         if !fallen.is_empty() {
             rebuild(hub, served, &consignment, &fallen).await?;
             continue;

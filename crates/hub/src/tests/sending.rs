@@ -152,6 +152,29 @@ async fn an_objection_while_objects_are_under_way_takes_them_out_of_the_inbox_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_its_clearance_does_not_vouch_for_any_more_is_taken_out_before_the_manifest_is_put() {
+    let house = House::new().await;
+    let anna = house.person(ANNA).await;
+    let changed = house.cleared("royal", &anna, 1, b"one").await;
+    let goes = house.cleared("royal", &anna, 2, b"two").await;
+    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap();
+    let mut tx = house.hub.store.write().await.unwrap();
+    let change = platform::db::sql("/* change */ UPDATE instance SET pseudonym = 'Other' WHERE id = $1");
+    change.bind(&changed).run(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(transfer(&house.hub, house.served(), &sealed.id).await.unwrap(), Transferred::Sent);
+    let quarantined = ("quarantined".into(), Some("clearance-broken".into()));
+    assert_eq!((house.state(&changed).await, house.state(&goes).await), (quarantined, is("sent")));
+    let (_, manifest) = house.manifests().await.remove(0);
+    assert_eq!(names(&manifest), ["2.25.2.dcm"]);
+    let bucket: Vec<String> = house.bucket().await.into_keys().collect();
+    assert_eq!(
+        bucket,
+        ["raw-example/2026-11-01/images/2.25.2.dcm", "raw-example/2026-11-01/manifest-1.json"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_any_two_steps_leaves_the_same_bucket() {
     let undisturbed = House::new().await;
     let mut disturbed = House::new().await;
