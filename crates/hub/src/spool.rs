@@ -1,6 +1,6 @@
 //! The sealed spool: one encrypted file per received object, named by a random handle, destroyed alone.
 
-use platform::disk::{self, GroupSync};
+use platform::disk::{self, GroupSync, ReadOnce};
 use platform::keys::random_id;
 use platform::seal::{SealError, SealedReader, SealedWriter, SealingKey};
 use std::collections::HashSet;
@@ -79,8 +79,8 @@ impl Spool {
     }
 
     /// Opens an object.
-    pub fn read(&self, id: &str) -> Result<SealedReader<File>, SpoolError> {
-        SealedReader::open(File::open(self.path(id))?, &self.key, id).map_err(|error| sealed(id, error))
+    pub fn read(&self, id: &str) -> Result<SealedReader<ReadOnce>, SpoolError> {
+        SealedReader::open(ReadOnce::open(&self.path(id))?, &self.key, id).map_err(|error| sealed(id, error))
     }
 
     /// Whether the object is here.

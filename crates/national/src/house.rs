@@ -39,7 +39,8 @@ impl House {
         let db = Db::open(config.database_url.expose()).await?;
         let mut projects = Vec::new();
         for rules in &config.projects {
-            let (inbox, warehouse) = (Objects::open(&rules.inbox)?, Objects::open(&rules.warehouse)?);
+            let inbox = Objects::open(&rules.inbox)?;
+            let warehouse = Objects::open(&rules.warehouse)?.seldom_read();
             projects.push(Project { rules: rules.clone(), inbox, warehouse });
         }
         Self::with(config, clock, db, projects).await

@@ -1,7 +1,8 @@
 //! Files that survive a power cut: what is synced, and in which order, is decided here.
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,6 +74,47 @@ pub fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
     written?;
     removed?;
     sync_parent(path)
+}
+
+/// Takes a file that is on disk out of the page cache: for what nobody will read soon. Thousands of large objects that each pass
+/// once would push out what is read often, and a page that was just given back is cheaper to fill than a fresh one.
+pub fn forget(file: &File) {
+    // Advice: whoever cannot take it keeps the pages.
+    let _ = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+}
+
+/// A file that is read once: dropped, it leaves the page cache.
+#[derive(Debug)]
+pub struct ReadOnce(File);
+
+impl ReadOnce {
+    /// Opens it to read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(Self)
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Read for ReadOnce {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out)
+    }
+}
+
+impl Seek for ReadOnce {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+impl Drop for ReadOnce {
+    fn drop(&mut self) {
+        forget(&self.0);
+    }
 }
 
 /// Bytes free to this process on the file system that holds `path`.

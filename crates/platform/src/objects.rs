@@ -181,6 +181,13 @@ impl Objects {
         Ok(Self { store: Arc::new(store), prefix: String::new(), folder: Some(Arc::new(folder)) })
     }
 
+    /// A store whose objects nobody reads soon after they are put: in a folder they leave the page cache at once.
+    #[must_use]
+    pub fn seldom_read(self) -> Self {
+        self.folder.iter().for_each(|folder| folder.set_seldom_read());
+        self
+    }
+
     fn in_s3(place: &str, s3: &S3Config) -> Result<Self, ObjectError> {
         crate::tls::install_provider();
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));

@@ -3,14 +3,14 @@
 //! another thread, or an earlier process, made that folder.
 
 use super::ObjectError;
-use crate::disk::{self, GroupSync};
+use crate::disk::{self, GroupSync, ReadOnce};
 use object_store::local::LocalFileSystem;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Folders remembered as durable before the memory of them is started afresh.
@@ -25,6 +25,8 @@ pub(super) struct Folder {
     /// Objects that come and go in one folder at the same moment share its sync.
     entries: Mutex<HashMap<PathBuf, Arc<GroupSync>>>,
     staged: AtomicU64,
+    /// Nobody will read soon what is put here.
+    is_seldom_read: AtomicBool,
 }
 
 impl Folder {
@@ -38,7 +40,20 @@ impl Folder {
         let store = LocalFileSystem::new_with_prefix(&root).map_err(|e| failed(&e))?;
         // Staged names are digits after '#', which `object_store` takes for its own unfinished files and never lists.
         let staged = AtomicU64::new(u64::from(std::process::id()) << 32);
-        Ok((Self { root, durable: Mutex::default(), entries: Mutex::default(), staged }, store))
+        Ok((
+            Self {
+                root,
+                durable: Mutex::default(),
+                entries: Mutex::default(),
+                staged,
+                is_seldom_read: AtomicBool::new(false),
+            },
+            store,
+        ))
+    }
+
+    pub(super) fn set_seldom_read(&self) {
+        self.is_seldom_read.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -49,10 +64,10 @@ impl Folder {
         self.root.join(name)
     }
 
-    pub(super) fn open_file(&self, name: &str) -> Result<File, ObjectError> {
+    pub(super) fn open_file(&self, name: &str) -> Result<ReadOnce, ObjectError> {
         super::check_name(name)?;
-        let file = File::open(self.place(name)).map_err(|e| fault("open", name, &e))?;
-        match file.metadata() {
+        let file = ReadOnce::open(&self.place(name)).map_err(|e| fault("open", name, &e))?;
+        match file.file().metadata() {
             Ok(meta) if meta.is_file() => Ok(file),
             Ok(_) => Err(ObjectError::NotFound(name.into())),
             Err(e) => Err(fault("open", name, &e)),
@@ -143,6 +158,9 @@ impl Folder {
             bytes += read as u64;
         }
         file.sync_all().map_err(failed)?;
+        if self.is_seldom_read.load(Ordering::Relaxed) {
+            disk::forget(&file);
+        }
         Ok(bytes)
     }
 

@@ -1,8 +1,8 @@
 //! An object as `Read + Seek`, for pure code that takes `std::io`.
 
 use super::{ObjectError, Objects};
+use crate::disk::ReadOnce;
 use bytes::Bytes;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use tokio::runtime::Handle;
 
@@ -13,7 +13,7 @@ const WINDOW_BYTES: u64 = 1024 * 1024;
 pub struct ObjectReader(Kind);
 
 enum Kind {
-    File(File),
+    File(ReadOnce),
     Remote(Remote),
 }
 
@@ -28,7 +28,7 @@ struct Remote {
 }
 
 impl ObjectReader {
-    pub(super) fn file(file: File) -> Self {
+    pub(super) fn file(file: ReadOnce) -> Self {
         Self(Kind::File(file))
     }
 
@@ -50,7 +50,7 @@ impl ObjectReader {
     /// The object's length.
     pub fn size_bytes(&self) -> io::Result<u64> {
         match &self.0 {
-            Kind::File(file) => Ok(file.metadata()?.len()),
+            Kind::File(file) => Ok(file.file().metadata()?.len()),
             Kind::Remote(remote) => Ok(remote.bytes),
         }
     }
