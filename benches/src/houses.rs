@@ -88,7 +88,11 @@ impl Houses {
 
     /// Objects that wait in the hub's spool.
     pub(crate) fn spooled(&self) -> Result<usize> {
-        Ok(crate::measure::files(&self.folder.join("hub/spool"))?.len())
+        let files = crate::measure::files(&self.folder.join("hub/spool"))?;
+        Ok(files
+            .iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "sealed"))
+            .count())
     }
 
     /// The images that the national house holds.

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The spool failed. No variant says whose object it was.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +39,19 @@ pub enum SpoolError {
     Handle(#[from] platform::keys::KeyError),
 }
 
+/// Files of destroyed objects that are kept to serve again, at most.
+const SPARES_MAX: usize = 4096;
+
 /// A folder of sealed objects.
+///
+/// An object that is destroyed leaves an empty file, which the next one takes over: ext4 looks at each inode that was freed in
+/// the last minutes before it gives a new one, and a night frees thousands.
 pub struct Spool {
     dir: PathBuf,
     key: SealingKey,
     reserve_bytes: u64,
     entries: GroupSync,
+    spares: Mutex<Vec<PathBuf>>,
 }
 
 /// An object being received. Dropped before [`Arriving::finish`], it is removed.
@@ -57,7 +65,39 @@ impl Spool {
     /// Opens the folder, making it if it is missing.
     pub fn open(dir: PathBuf, key: SealingKey, reserve_bytes: u64) -> Result<Self, SpoolError> {
         disk::create_dirs(&dir)?;
-        Ok(Self { dir, key, reserve_bytes, entries: GroupSync::default() })
+        let spool = Self { dir, key, reserve_bytes, entries: GroupSync::default(), spares: Mutex::default() };
+        for entry in fs::read_dir(&spool.dir)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "spare") {
+                spool.spare(path)?;
+            }
+        }
+        Ok(spool)
+    }
+
+    /// Keeps an object's file, emptied, or removes it where enough are kept.
+    fn spare(&self, path: PathBuf) -> io::Result<()> {
+        OpenOptions::new().write(true).open(&path)?.set_len(0)?;
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        if spares.len() >= SPARES_MAX {
+            return fs::remove_file(path);
+        }
+        let spare = path.with_extension("spare");
+        fs::rename(path, &spare)?;
+        spares.push(spare);
+        Ok(())
+    }
+
+    /// A new, empty file for its owner only.
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).mode(0o600);
+        match spare {
+            // Another process of this hub may have taken it over.
+            Some(spare) if fs::rename(&spare, path).is_ok() => how.truncate(true).open(path),
+            _ => how.create_new(true).open(path),
+        }
     }
 
     /// Begins an object, unless the disk is short.
@@ -68,7 +108,7 @@ impl Spool {
         }
         let id = random_id()?;
         let path = self.path(&id);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        let file = self.create(&path)?;
         let sealed = SealedWriter::new(file, &self.key, &id).map_err(|error| sealed(&id, error))?;
         Ok(Arriving { id, path, sealed: Some(sealed) })
     }
@@ -108,7 +148,7 @@ impl Spool {
 
     /// Destroys an object; one that is gone already is fine.
     pub fn destroy(&self, id: &str) -> Result<(), SpoolError> {
-        match fs::remove_file(self.path(id)) {
+        match self.spare(self.path(id)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             done => Ok(done?),
         }
@@ -255,6 +295,42 @@ mod tests {
         let (_dir, spool) = spool(u64::MAX);
         assert!(matches!(spool.begin(), Err(SpoolError::NoRoom { .. })));
         assert_eq!(fs::read_dir(&spool.dir).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_destroyed_object_leaves_no_byte_and_its_file_serves_the_next() {
+        let (dir, spool) = spool(0);
+        let received = |spool: &Spool, bytes: &[u8]| {
+            let mut arriving = spool.begin().unwrap();
+            arriving.write_all(bytes).unwrap();
+            arriving.finish().unwrap().0
+        };
+        let lying = || {
+            let files = fs::read_dir(dir.path().join("spool"))
+                .unwrap()
+                .map(|entry| entry.unwrap().metadata().unwrap());
+            files.map(|file| file.len()).collect::<Vec<_>>()
+        };
+        let long = received(&spool, &[7; 300_000]);
+        let reading = spool.read(&long).unwrap();
+        spool.destroy(&long).unwrap();
+        spool.destroy(&long).unwrap();
+        assert_eq!((spool.holds(&long).unwrap(), lying()), (false, vec![0]));
+        let short = received(&spool, b"short");
+        assert_eq!(lying().len(), 1);
+        let mut plain = Vec::new();
+        spool.read(&short).unwrap().read_to_end(&mut plain).unwrap();
+        assert_eq!(plain, b"short");
+        let mut foreign = Vec::new();
+        assert!(
+            { reading }.read_to_end(&mut foreign).is_err() && foreign.is_empty(),
+            "another object's bytes"
+        );
+        // A power cut may leave bytes in a file that was set aside.
+        fs::write(dir.path().join("spool/x.spare"), b"left").unwrap();
+        let again = Spool::open(dir.path().join("spool"), spool.key.clone(), 0).unwrap();
+        assert_eq!(lying().iter().filter(|bytes| **bytes == 0).count(), 1);
+        assert_eq!(again.sweep(&HashSet::from([short])).unwrap(), 0);
     }
 
     #[test]

@@ -59,12 +59,15 @@ impl Dialect {
         }
     }
 
-    /// The text with this dialect's words put in.
-    fn speak(self, text: &'static str) -> Cow<'static, str> {
-        if !text.contains('{') {
-            return Cow::Borrowed(text);
+    /// The text with this dialect's words put in. SQLite numbers its parameters when they are written `?1`; `$1` it would
+    /// take for a name.
+    fn speak(self, text: &str) -> Cow<'_, str> {
+        let words = if text.contains('{') { self.words() } else { &[] };
+        let text = words.iter().fold(Cow::Borrowed(text), |sql, (word, own)| sql.replace(word, own).into());
+        match self {
+            Self::Sqlite if text.contains('$') => text.replace('$', "?").into(),
+            _ => text,
         }
-        Cow::Owned(self.words().iter().fold(text.to_owned(), |sql, (word, own)| sql.replace(word, own)))
     }
 }
 
@@ -166,7 +169,7 @@ impl Db {
         make_private_file(path).map_err(|e| DbError::world("copy", Fault::of_io(&e)))?;
         let mut reader = readers.borrow().await?;
         waiting(|| {
-            reader.run("copy", "VACUUM INTO $1", &[Bind::from(text)])?;
+            reader.run("copy", "VACUUM INTO ?1", &[Bind::from(text)])?;
             let synced =
                 std::fs::File::open(path).and_then(|f| f.sync_all()).and_then(|()| disk::sync_parent(path));
             synced.map_err(|e| DbError::world("copy", Fault::of_io(&e)))

@@ -51,7 +51,7 @@ async fn a_cleared_instance_is_sent_and_acknowledged_and_nothing_of_it_stays() {
     assert_eq!(house.hub.outbox.list_sorted("").await.unwrap(), []);
     // The refused one may be sent again; the other is destroyed.
     assert_eq!(house.hub.store.live_spool().await.unwrap().len(), 1);
-    assert_eq!(std::fs::read_dir(house.dir.path().join("data/spool")).unwrap().count(), 1);
+    assert_eq!(house.sealed(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn what_the_national_house_accepts_after_all_is_acknowledged_and_destroyed
     night(&house.hub).await.unwrap();
     assert_eq!(house.state(&ids[2]).await, is("acknowledged"));
     assert_eq!(night(&house.hub).await.unwrap().receipted, 0);
-    assert_eq!(std::fs::read_dir(house.dir.path().join("data/spool")).unwrap().count(), 0);
+    assert_eq!(house.sealed(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

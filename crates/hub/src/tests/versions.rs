@@ -127,7 +127,7 @@ async fn sent_at_the_end(house: &House) -> Vec<(String, Digest, Option<Digest>)>
     let counts: Vec<_> = counts.iter().map(|count| (count.state.as_str(), count.n)).collect();
     assert_eq!(counts, [("acknowledged", 1)]);
     assert_eq!(house.hub.store.live_spool().await.unwrap(), Vec::<String>::new());
-    assert_eq!(std::fs::read_dir(house.dir.path().join("data/spool")).unwrap().count(), 0);
+    assert_eq!(house.sealed(), 0);
     assert_eq!(house.hub.outbox.list_sorted("").await.unwrap(), []);
     let mut sent = Vec::new();
     for (_, manifest) in house.manifests().await {

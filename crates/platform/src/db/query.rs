@@ -161,7 +161,7 @@ impl Query {
                     format!("({})", places.collect::<Vec<_>>().join(","))
                 };
                 let groups: Vec<_> = (0..rows).map(group).collect();
-                Cow::Owned(format!("{} {} {}", dialect.speak(head), groups.join(","), dialect.speak(tail)))
+                Cow::Owned(dialect.speak(&format!("{head} {} {tail}", groups.join(","))).into_owned())
             }
         })
     }

@@ -182,17 +182,12 @@ impl Drop for Borrowed {
     }
 }
 
-/// Values by the number in the parameter's own name: SQLite numbers `$1`, `$2` by where it meets them first.
+/// Values to the numbered parameters.
 fn bind(statement: &mut CachedStatement<'_>, name: &'static str, binds: &[Bind]) -> Result<(), DbError> {
-    for at in 1..=statement.parameter_count() {
-        let number = statement.parameter_name(at).and_then(|own| own.get(1..)?.parse::<usize>().ok());
-        let value = number.and_then(|number| binds.get(number.checked_sub(1)?));
-        let Some(value) = value else {
-            return Err(DbError::Bug {
-                doing: name.to_owned(),
-                detail: format!("parameter {at} has no value"),
-            });
-        };
+    if statement.parameter_count() > binds.len() {
+        return Err(DbError::Bug { doing: name.to_owned(), detail: "a parameter has no value".into() });
+    }
+    for (at, value) in (1..=statement.parameter_count()).zip(binds) {
         statement.raw_bind_parameter(at, value).map_err(|error| DbError::from_sqlite(name, error))?;
     }
     Ok(())

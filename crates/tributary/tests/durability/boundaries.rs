@@ -63,7 +63,9 @@ async fn is_met(night: &Place, row: u8) -> bool {
     match row {
         1 => any(sql("SELECT id AS line FROM jobs WHERE kind IN ('query', 'retrieve') AND state = 'open' AND lease_token IS NOT NULL LIMIT 1")).await,
         2 => {
-            let coming: BTreeSet<String> = files(&night.hub.config.spool_dir).iter().map(|path| name(path)).collect();
+            let mut coming: BTreeSet<String> =
+                files(&night.hub.config.spool_dir).iter().map(|path| name(path)).collect();
+            coming.retain(|name| name.ends_with(".sealed"));
             let known = texts(night.hub.store.db(), sql("SELECT id || '.sealed' AS line FROM spool")).await;
             coming.difference(&known.into_iter().collect()).next().is_some()
         }

@@ -353,7 +353,13 @@ impl Place {
         assert!(left.is_empty(), "left half written: {left:#?}");
         let live: BTreeSet<String> = self.hub.store.live_spool().await.unwrap().into_iter().collect();
         let spool = files(&self.hub.config.spool_dir);
+        let (spares, spool): (Vec<_>, Vec<_>) =
+            spool.into_iter().partition(|path| name(path).ends_with(".spare"));
         assert_eq!(spool.len(), live.len(), "files in the spool: {spool:?}");
+        assert!(
+            spares.iter().all(|path| fs::metadata(path).unwrap().len() == 0),
+            "bytes of what was destroyed"
+        );
         let (there, wanted) = self.outbox().await;
         assert_eq!(there, wanted, "objects in the outbox");
     }
