@@ -86,13 +86,14 @@ impl Houses {
         Ok(cell.chars().filter(char::is_ascii_digit).collect::<String>().parse()?)
     }
 
-    /// Objects that wait in the hub's spool.
-    pub(crate) fn spooled(&self) -> Result<usize> {
-        let files = crate::measure::files(&self.folder.join("hub/spool"))?;
-        Ok(files
-            .iter()
-            .filter(|path| path.extension().is_some_and(|extension| extension == "sealed"))
-            .count())
+    /// Whether objects wait in the hub's spool.
+    pub(crate) fn spools(&self) -> Result<bool> {
+        for entry in fs::read_dir(self.folder.join("hub/spool"))? {
+            if Path::new(&entry?.file_name()).extension().is_some_and(|extension| extension == "sealed") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The images that the national house holds.

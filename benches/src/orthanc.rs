@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub(crate) const NAME: &str = "Orthanc → anonymise by REST → Orthanc";
 /// Studies that are anonymised at once.
 const WORKERS: usize = 2;
+/// So often a study is tried again that Orthanc fails at.
+const TRIES: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 struct Orthanc {
@@ -75,7 +77,10 @@ pub(crate) fn once(bench: &Bench, objects: &[File], associations: usize) -> Resu
         let to = Receiver { port: first.dicom, called: "ORTHANC", calling: "BENCH" };
         let pushed = load::push(to, objects, associations);
         let mut arrived = Ok(0);
-        while begun.elapsed() < PATIENCE && matches!(arrived, Ok(n) if n < objects.len()) {
+        while begun.elapsed() < PATIENCE
+            && !script.is_finished()
+            && matches!(arrived, Ok(n) if n < objects.len())
+        {
             sleep(Duration::from_millis(100));
             arrived = last.instances();
         }
@@ -107,15 +112,17 @@ fn script(http: u16, is_done: &AtomicBool) -> Result<()> {
     std::thread::scope(|scope| {
         let workers: Vec<_> =
             (0..WORKERS).map(|_| scope.spawn(|| worker(http, is_done, &stable, &ours))).collect();
-        let (mut since, mut seen) = (0, HashSet::new());
+        let mut since = 0;
         while !is_done.load(Ordering::Relaxed) {
             let changes = ask(http, "GET", &format!("/changes?since={since}&limit=500"), None)?;
             since = changes["Last"].as_u64().unwrap_or(since);
             for change in changes["Changes"].as_array().into_iter().flatten() {
                 let id = change["ID"].as_str().unwrap_or_default().to_owned();
                 let own = ours.lock().is_ok_and(|ours| ours.contains(&id));
-                if change["ChangeType"] == "StableStudy" && !own && seen.insert(id.clone()) {
-                    stable.lock().map_err(|_| anyhow::anyhow!("a worker broke off"))?.push(id);
+                let mut stable = stable.lock().map_err(|_| anyhow::anyhow!("a worker broke off"))?;
+                // Again, if something of a study came after it had been forwarded.
+                if change["ChangeType"] == "StableStudy" && !own && !stable.contains(&id) {
+                    stable.push(id);
                 }
             }
             if changes["Done"].as_bool() != Some(false) {
@@ -139,15 +146,30 @@ fn worker(
             sleep(Duration::from_millis(50));
             continue;
         };
-        let made = ask(http, "POST", &format!("/studies/{study}/anonymize"), Some(&json!({})))?;
-        let id = made["ID"].as_str().context("no anonymised study")?.to_owned();
-        if let Ok(mut ours) = ours.lock() {
-            ours.insert(id.clone());
+        let mut tries = 1..=TRIES;
+        while let Err(e) = forward(http, &study, ours) {
+            eprintln!("Orthanc: {e}");
+            tries.next().context("Orthanc fails again and again")?;
+            sleep(Duration::from_millis(500));
         }
-        ask(http, "POST", "/modalities/next/store", Some(&Value::String(id.clone())))?;
-        for id in [&id, &study] {
-            ask(http, "DELETE", &format!("/studies/{id}"), None)?;
-        }
+    }
+    Ok(())
+}
+
+/// Anonymises a study, sends what is made of it, and removes both; nothing, if it is not there any more.
+fn forward(http: u16, study: &str, ours: &Mutex<HashSet<String>>) -> Result<()> {
+    let studies = ask(http, "GET", "/studies", None)?;
+    if !studies.as_array().is_some_and(|all| all.iter().any(|id| id == study)) {
+        return Ok(());
+    }
+    let made = ask(http, "POST", &format!("/studies/{study}/anonymize"), Some(&json!({})))?;
+    let id = made["ID"].as_str().context("no anonymised study")?.to_owned();
+    if let Ok(mut ours) = ours.lock() {
+        ours.insert(id.clone());
+    }
+    ask(http, "POST", "/modalities/next/store", Some(&Value::String(id.clone())))?;
+    for id in [&id, study] {
+        ask(http, "DELETE", &format!("/studies/{id}"), None)?;
     }
     Ok(())
 }

@@ -56,9 +56,9 @@ fn once(bench: &Bench, args: &Args, objects: &[File]) -> Result<Row> {
     let pushed = load::push(to, objects, args.associations)?;
     let mut acknowledged = 0;
     while acknowledged < objects.len() && begun.elapsed() < PATIENCE {
-        sleep(Duration::from_millis(50));
+        sleep(Duration::from_millis(100));
         // What is acknowledged leaves the spool: only then is it worth asking, which costs a process.
-        if houses.spooled()? == 0 {
+        if !houses.spools()? {
             acknowledged = houses.acknowledged()?;
         }
     }

@@ -17,6 +17,7 @@ use crate::store::{Item, Misplaced, Opened, Settled, Store};
 use crate::warehouse;
 use futures::{StreamExt, TryStreamExt};
 use platform::audit::{self, Details};
+use platform::objects::Batch;
 use std::collections::BTreeMap;
 use submission::names::Slug;
 use submission::paths::ReceiptPath;
@@ -69,11 +70,14 @@ pub(crate) async fn settle_items(
     if items.is_empty() {
         return Ok(0);
     }
+    let tree = project.warehouse.batch();
     let looks = items.into_iter().map(|item| async {
-        let outcome = look_at(house, project, &item).await?;
+        let outcome = look_into(house, project, &tree, &item).await?;
         Ok::<_, NationalError>((item, outcome))
     });
     let settled: Vec<_> = futures::stream::iter(looks).buffered(ITEMS_AT_ONCE).try_collect().await?;
+    // What the transaction says lies in the tree is there to stay.
+    tree.settle().await?;
     write_down(house, project, &settled).await?;
     Ok(settled.len())
 }
@@ -108,6 +112,18 @@ async fn set_right(house: &House, project: &Project, misplaced: Misplaced) -> Re
 
 /// Fetches one object, examines it and finds it its place.
 pub(crate) async fn look_at(house: &House, project: &Project, item: &Item) -> Result<Settled, NationalError> {
+    let tree = project.warehouse.batch();
+    let outcome = look_into(house, project, &tree, item).await?;
+    tree.settle().await?;
+    Ok(outcome)
+}
+
+async fn look_into(
+    house: &House,
+    project: &Project,
+    tree: &Batch,
+    item: &Item,
+) -> Result<Settled, NationalError> {
     let (inbox, scratch, searcher) = (project.inbox.clone(), house.scratch(), house.searcher.clone());
     let wanted = item.clone();
     let looked = tokio::task::spawn_blocking(move || {
@@ -127,7 +143,7 @@ pub(crate) async fn look_at(house: &House, project: &Project, item: &Item) -> Re
     match looked.await.map_err(NationalError::bug)?? {
         None => Ok(Settled::Quarantined(Code::ObjectMissing, None)),
         Some((_, Err(refusal))) => Ok(Settled::Quarantined(refusal.code, refusal.detail)),
-        Some((fetched, Ok(facts))) => warehouse::place(house, project, item, &fetched, facts).await,
+        Some((fetched, Ok(facts))) => warehouse::place(house, project, tree, item, &fetched, facts).await,
     }
 }
 

@@ -60,6 +60,10 @@ pub async fn serve(
                         answered = round.answered,
                         "round"
                     );
+                    // More may have come meanwhile.
+                    if round.opened > 0 {
+                        continue;
+                    }
                 }
                 Ok(_) => {}
                 // The world's fault passes; a fault of the program shows again, and in the log.

@@ -8,11 +8,13 @@ use crate::house::{House, Project};
 use crate::layout::{self, ImagePlace, RecordKind};
 use crate::partition::{Partition, SitePolicy};
 use crate::store::{Assignment, Holding, Item, Rule, Settled};
+use platform::objects::Batch;
 
-/// Puts an object that was taken in where it belongs. Doing it twice changes nothing.
+/// Puts an object that was taken in where it belongs, in a batch of the warehouse. Doing it twice changes nothing.
 pub(crate) async fn place(
     house: &House,
     project: &Project,
+    warehouse: &Batch,
     item: &Item,
     fetched: &Fetched,
     facts: Facts,
@@ -40,10 +42,12 @@ pub(crate) async fn place(
         return Ok(Settled::Held(Code::UnknownCentre, unknown));
     };
     match facts {
-        Facts::Record { kind, centre } => place_record(project, item, fetched, partition, kind, centre).await,
+        Facts::Record { kind, centre } => {
+            place_record(project, warehouse, item, fetched, partition, kind, centre).await
+        }
         Facts::Image(image) => {
             let put = !standing.is_overtaken;
-            place_image(project, item, fetched, partition, *image, put).await
+            place_image(project, warehouse, item, fetched, partition, *image, put).await
         }
     }
 }
@@ -106,6 +110,7 @@ async fn decide(
 
 async fn place_record(
     project: &Project,
+    warehouse: &Batch,
     item: &Item,
     fetched: &Fetched,
     partition: Partition,
@@ -113,7 +118,7 @@ async fn place_record(
     centre: String,
 ) -> Result<Settled, NationalError> {
     let key = layout::record(partition, &item.pseudonym, kind, item.path.date);
-    fetched.put_into(&project.warehouse, &key).await?;
+    fetched.put_into(warehouse, &key, &project.inbox, &item.path.to_string()).await?;
     Ok(Settled::Loaded(Box::new(Holding {
         centre: Some(centre),
         study: None,
@@ -133,6 +138,7 @@ async fn place_record(
 
 async fn place_image(
     project: &Project,
+    warehouse: &Batch,
     item: &Item,
     fetched: &Fetched,
     partition: Partition,
@@ -153,8 +159,8 @@ async fn place_image(
     let (key, header_key) = (place.image(), place.metadata());
     // A version that a later one has overtaken is history: its bytes stay in the inbox.
     if put {
-        fetched.put_into(&project.warehouse, &key).await?;
-        project.warehouse.put(&header_key, image.header.into()).await?;
+        fetched.put_into(warehouse, &key, &project.inbox, &item.path.to_string()).await?;
+        warehouse.put(&header_key, image.header.into()).await?;
     }
     Ok(Settled::Loaded(Box::new(Holding {
         centre: None,

@@ -1,9 +1,9 @@
 //! Files that survive a power cut: what is synced, and in which order, is decided here.
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -81,6 +81,12 @@ pub fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn forget(file: &File) {
     // Advice: whoever cannot take it keeps the pages.
     let _ = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+}
+
+/// Whether it is a file of this process's user that nobody else may write to: as it was read, so it stays.
+pub fn is_ours(meta: &Metadata) -> bool {
+    const OTHERS_WRITE: u32 = 0o022;
+    meta.is_file() && meta.uid() == nix::unistd::geteuid().as_raw() && meta.mode() & OTHERS_WRITE == 0
 }
 
 /// A file that is read once: dropped, it leaves the page cache.

@@ -9,7 +9,7 @@ pub use reader::ObjectReader;
 use crate::clock::Timestamp;
 use crate::config::{ConfigError, SecretFile};
 use bytes::Bytes;
-use folder::Folder;
+use folder::{Folder, Later};
 use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::memory::InMemory;
@@ -143,6 +143,51 @@ pub struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: String,
     folder: Option<Arc<Folder>>,
+    /// In a [`Batch`].
+    later: Option<Arc<Later>>,
+}
+
+/// Puts that are durable together, once [`Batch::settle`] has returned: the folders that many objects go into are synced once.
+/// Each object is whole before it has its name. Not settled, any of them may be gone after a power cut.
+pub struct Batch(Objects);
+
+impl Batch {
+    /// As [`Objects::put`], but for the folder's sync.
+    pub async fn put(&self, name: &str, bytes: Bytes) -> Result<(), ObjectError> {
+        self.0.put(name, bytes).await
+    }
+
+    /// As [`Objects::put_reader`], but for the folder's sync.
+    pub async fn put_reader(
+        &self,
+        name: &str,
+        source: impl Read + Send + 'static,
+    ) -> Result<u64, ObjectError> {
+        self.0.put_reader(name, source).await
+    }
+
+    /// Gives an object of another store that is open as `read` a second name here, in place of what was there. `false`: that
+    /// cannot be done, or would not be as good as a copy, and nothing was changed.
+    ///
+    /// As good as a copy is a file of one file system that is this process's user's, that nobody else may write to and that
+    /// whoever reads here may read ([`ObjectReader::own_file`]); and it is the very file that was read, whatever has its name now.
+    pub async fn link(
+        &self,
+        name: &str,
+        from: &Objects,
+        from_name: &str,
+        read: &ObjectReader,
+    ) -> Result<bool, ObjectError> {
+        self.0.link(name, from, from_name, read).await
+    }
+
+    /// Makes durable what was put.
+    pub async fn settle(self) -> Result<(), ObjectError> {
+        match (self.0.folder, self.0.later) {
+            (Some(folder), Some(later)) => blocking(move || folder.settle(&later)).await,
+            _ => Ok(()),
+        }
+    }
 }
 
 impl std::fmt::Debug for Objects {
@@ -160,7 +205,12 @@ impl Objects {
     /// Opens the store that the configuration names.
     pub fn open(config: &ObjectsConfig) -> Result<Self, ObjectError> {
         if config.url == "memory:" {
-            return Ok(Self { store: Arc::new(InMemory::new()), prefix: String::new(), folder: None });
+            return Ok(Self {
+                store: Arc::new(InMemory::new()),
+                prefix: String::new(),
+                folder: None,
+                later: None,
+            });
         }
         if let Some(path) = config.url.strip_prefix("file://") {
             return Self::in_folder(Path::new(path));
@@ -178,7 +228,12 @@ impl Objects {
     /// Opens a folder, made if missing. Everything put there is synced, entries of folders included.
     pub fn in_folder(root: &Path) -> Result<Self, ObjectError> {
         let (folder, store) = Folder::open(root)?;
-        Ok(Self { store: Arc::new(store), prefix: String::new(), folder: Some(Arc::new(folder)) })
+        Ok(Self {
+            store: Arc::new(store),
+            prefix: String::new(),
+            folder: Some(Arc::new(folder)),
+            later: None,
+        })
     }
 
     /// A store whose objects nobody reads soon after they are put: in a folder they leave the page cache at once.
@@ -186,6 +241,11 @@ impl Objects {
     pub fn seldom_read(self) -> Self {
         self.folder.iter().for_each(|folder| folder.set_seldom_read());
         self
+    }
+
+    /// Begins to put several.
+    pub fn batch(&self) -> Batch {
+        Batch(Self { later: Some(Arc::default()), ..self.clone() })
     }
 
     fn in_s3(place: &str, s3: &S3Config) -> Result<Self, ObjectError> {
@@ -205,7 +265,7 @@ impl Objects {
         if !prefix.is_empty() {
             check_name(prefix)?;
         }
-        Ok(Self { store: Arc::new(store), prefix: prefix.to_owned(), folder: None })
+        Ok(Self { store: Arc::new(store), prefix: prefix.to_owned(), folder: None, later: None })
     }
 
     /// Stores the bytes under the name, in place of what was there. Durable when it returns.
@@ -223,7 +283,9 @@ impl Objects {
         let path = self.path(name)?;
         if let Some(folder) = self.folder.clone() {
             let (name, fresh) = (name.to_owned(), matches!(mode, PutMode::Create));
-            return blocking(move || folder.put(&name, &mut bytes.as_ref(), fresh)).await.map(|_| ());
+            let later = self.later.clone();
+            let put = blocking(move || folder.put(&name, &mut bytes.as_ref(), fresh, later.as_deref()));
+            return put.await.map(|_| ());
         }
         let put = self.store.put_opts(&path, PutPayload::from_bytes(bytes), mode.into()).await;
         put.map(|_| ()).map_err(|e| ObjectError::of_store("put", name, e))
@@ -248,9 +310,9 @@ impl Objects {
     ) -> Result<u64, ObjectError> {
         let path = self.path(name)?;
         if let Some(folder) = self.folder.clone() {
-            let name = name.to_owned();
+            let (name, later) = (name.to_owned(), self.later.clone());
             let mut source = BufReader::with_capacity(COPY_BYTES, source);
-            return blocking(move || folder.put(&name, &mut source, false)).await;
+            return blocking(move || folder.put(&name, &mut source, false, later.as_deref())).await;
         }
         let (first, mut source) = read_part(name, Box::new(source)).await?;
         if first.len() < PART_BYTES {
@@ -300,6 +362,24 @@ impl Objects {
         let (from, from_name) = (from.clone(), from_name.to_owned());
         let source = blocking(move || from.open_blocking(&from_name)).await?;
         self.put_reader(name, source).await
+    }
+
+    async fn link(
+        &self,
+        name: &str,
+        from: &Self,
+        from_name: &str,
+        read: &ObjectReader,
+    ) -> Result<bool, ObjectError> {
+        check_name(name)?;
+        check_name(from_name)?;
+        let file = read.own_file().and_then(|file| file.map(std::fs::File::try_clone).transpose());
+        let file = file.map_err(|e| ObjectError::world("open", from_name, e))?;
+        let (Some(folder), Some(other), Some(file)) = (self.folder.clone(), from.folder.clone(), file) else {
+            return Ok(false);
+        };
+        let (name, from_name, later) = (name.to_owned(), from_name.to_owned(), self.later.clone());
+        blocking(move || folder.link_read(&name, &other, &from_name, &file, later.as_deref())).await
     }
 
     /// The whole object. For objects whose size is known to be small.
@@ -558,6 +638,55 @@ mod tests {
         to.put_from("shared/a", &from, "a").await.unwrap();
         assert_ne!(inode(two.join("shared/a")), inode(one.join("a")));
         assert_eq!(to.get("shared/a").await.unwrap(), "a");
+    }
+
+    #[tokio::test]
+    async fn a_file_gets_a_second_name_only_where_that_is_as_good_as_a_copy() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let dir = TempDir::new();
+        let at = |name: &str| dir.path().join(name);
+        let [from, to] = ["from", "to"].map(|name| Objects::in_folder(&at(name)).unwrap());
+        let chmod = |name: &str, mode| {
+            std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let link = async |before: &dyn Fn()| {
+            from.put("a", Bytes::from_static(b"a")).await.unwrap();
+            chmod("from/a", 0o640);
+            chmod("to", 0o750);
+            let read = from.open_blocking("a").unwrap();
+            before();
+            let batch = to.batch();
+            let linked = batch.link("b", &from, "a", &read).await.unwrap();
+            batch.settle().await.unwrap();
+            assert_eq!(std::fs::read_dir(at("to")).unwrap().count(), 1, "nothing staged stays behind");
+            linked
+        };
+        to.put("b", Bytes::from_static(b"before")).await.unwrap();
+        let others: [(&str, &dyn Fn()); 4] = [
+            ("others may write", &|| chmod("from/a", 0o660)),
+            ("who reads there could not", &|| chmod("to", 0o755)),
+            ("a folder that hands its group down", &|| chmod("to", 0o2750)),
+            ("another file has its name now", &|| {
+                std::fs::write(at("from/other"), b"a").unwrap();
+                chmod("from/other", 0o640);
+                std::fs::rename(at("from/other"), at("from/a")).unwrap();
+            }),
+        ];
+        for (why, before) in others {
+            assert!(!link(before).await, "{why}");
+            assert_eq!(to.get("b").await.unwrap(), "before", "{why}");
+        }
+        for _ in 0..2 {
+            assert!(link(&|| ()).await, "in place of what was there");
+            assert_eq!(to.get("b").await.unwrap(), "a");
+            let inode = |name| std::fs::metadata(at(name)).unwrap().ino();
+            assert_eq!(inode("to/b"), inode("from/a"));
+        }
+        let read = from.open_blocking("a").unwrap();
+        assert!(to.batch().link("b", &from, "a", &read).await.unwrap(), "the same once more");
+        assert_eq!(std::fs::read_dir(at("to")).unwrap().count(), 1, "nothing staged stays behind");
+        let memory = Objects::from_url("memory:").unwrap();
+        assert!(!memory.batch().link("b", &from, "a", &read).await.unwrap());
     }
 
     #[tokio::test]

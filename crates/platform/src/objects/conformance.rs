@@ -19,6 +19,7 @@ pub async fn run(objects: &Objects, under: &str) {
     large(objects, &name("e")).await;
     blocking_reads(objects, &name("f")).await;
     between(objects, objects, &name("g")).await;
+    batches(objects, &name("h")).await;
     bad_names(objects).await;
     for info in objects.list_sorted(under).await.unwrap() {
         objects.delete(&info.name).await.unwrap();
@@ -69,6 +70,18 @@ async fn put_and_get(objects: &Objects, under: &str) {
     assert_eq!(objects.get(&format!("{under}/empty")).await.unwrap(), "");
     objects.delete(&name).await.unwrap();
     assert!(matches!(objects.get(&name).await, Err(ObjectError::NotFound(_))));
+}
+
+#[expect(clippy::unwrap_used, reason = "a test helper: a panic is its finding")]
+async fn batches(objects: &Objects, under: &str) {
+    let [one, two] = ["x/one", "y/two"].map(|name| format!("{under}/{name}"));
+    let batch = objects.batch();
+    batch.put(&one, Bytes::from_static(b"before")).await.unwrap();
+    batch.put(&one, Bytes::from_static(b"one")).await.unwrap();
+    assert_eq!(batch.put_reader(&two, Cursor::new(b"two")).await.unwrap(), 3);
+    batch.settle().await.unwrap();
+    assert_eq!(objects.get(&one).await.unwrap(), "one");
+    assert_eq!(objects.get(&two).await.unwrap(), "two");
 }
 
 #[expect(clippy::unwrap_used, reason = "a test helper: a panic is its finding")]

@@ -5,10 +5,10 @@
 use super::ObjectError;
 use crate::disk::{self, GroupSync, ReadOnce};
 use object_store::local::LocalFileSystem;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::OpenOptions;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 const FOLDERS_MAX: usize = 10_000;
 /// What is made in a folder of this mode belongs to the folder's group.
 const SETGID: u32 = 0o2000;
+/// Who may read and write, of a file's mode and of a folder's.
+const READ_WRITE: u32 = 0o666;
+
+/// Folders whose entries are to be synced together, when a batch ends.
+pub(super) type Later = Mutex<BTreeSet<PathBuf>>;
 
 pub(super) struct Folder {
     root: PathBuf,
@@ -75,7 +80,13 @@ impl Folder {
     }
 
     /// Writes beside the place, syncs, moves in (or links, if it must be new), syncs the folder.
-    pub(super) fn put(&self, name: &str, source: &mut dyn BufRead, fresh: bool) -> Result<u64, ObjectError> {
+    pub(super) fn put(
+        &self,
+        name: &str,
+        source: &mut dyn BufRead,
+        fresh: bool,
+        later: Option<&Later>,
+    ) -> Result<u64, ObjectError> {
         let place = self.place(name);
         let failed = |e: io::Error| fault("put", name, &e);
         let parent = place.parent().unwrap_or(&self.root);
@@ -85,9 +96,7 @@ impl Folder {
             disk::sync_dir(parent).map_err(failed)?;
             return Err(ObjectError::AlreadyExists(name.into()));
         }
-        let mut staged = place.clone().into_os_string();
-        staged.push(format!("#{}", self.staged.fetch_add(1, Ordering::Relaxed)));
-        let staged = PathBuf::from(staged);
+        let staged = self.staged(&place);
         let outcome = self.stage(name, source, &staged).and_then(|bytes| {
             let moved =
                 if fresh { std::fs::hard_link(&staged, &place) } else { std::fs::rename(&staged, &place) };
@@ -104,7 +113,7 @@ impl Folder {
             let _ = std::fs::remove_file(&staged);
         }
         let bytes = outcome?;
-        self.sync_entries(parent).map_err(failed)?;
+        self.sync_entries(parent, later).map_err(failed)?;
         Ok(bytes)
     }
 
@@ -118,7 +127,7 @@ impl Folder {
         let parent = place.parent().unwrap_or(&self.root);
         self.make_durable(parent).map_err(failed)?;
         // Whoever reads here by the folder's group could not read another's file.
-        if parent.metadata().map_err(failed)?.permissions().mode() & SETGID != 0 {
+        if parent.metadata().map_err(failed)?.mode() & SETGID != 0 {
             return Ok(None);
         }
         let bytes = match source.symlink_metadata() {
@@ -128,11 +137,72 @@ impl Folder {
         if std::fs::hard_link(&source, &place).is_err() {
             return Ok(None);
         }
-        self.sync_entries(parent).map_err(failed)?;
+        self.sync_entries(parent, None).map_err(failed)?;
         Ok(Some(bytes))
     }
 
-    fn sync_entries(&self, dir: &Path) -> io::Result<()> {
+    /// Gives the file that was read an entry here, in place of what was there, and syncs both; see [`Objects::link`].
+    ///
+    /// [`Objects::link`]: super::Objects::link
+    pub(super) fn link_read(
+        &self,
+        name: &str,
+        from: &Self,
+        from_name: &str,
+        read: &File,
+        later: Option<&Later>,
+    ) -> Result<bool, ObjectError> {
+        let place = self.place(name);
+        let failed = |e: io::Error| fault("link", name, &e);
+        let parent = place.parent().unwrap_or(&self.root);
+        self.make_durable(parent).map_err(failed)?;
+        let staged = self.staged(&place);
+        if std::fs::hard_link(from.place(from_name), &staged).is_err() {
+            return Ok(false);
+        }
+        let linked = (|| {
+            let (meta, read_meta) = (staged.symlink_metadata()?, read.metadata()?);
+            let is_same = (meta.dev(), meta.ino()) == (read_meta.dev(), read_meta.ino());
+            // As open to readers as what is written here: folders and files are made under one mask.
+            let above = parent.metadata()?.mode();
+            let reads = above & SETGID == 0 && meta.mode() & READ_WRITE == above & READ_WRITE;
+            if !(is_same && reads && disk::is_ours(&meta)) {
+                return Ok(false);
+            }
+            // Whoever put it may have synced nothing.
+            read.sync_all()?;
+            std::fs::rename(&staged, &place)?;
+            Ok(true)
+        })();
+        // Still there if it was not to be, and if the place had this file already: then a rename does nothing.
+        let _ = std::fs::remove_file(&staged);
+        if linked.map_err(failed)? {
+            self.sync_entries(parent, later).map_err(failed)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// A name beside the place that shows to nobody.
+    fn staged(&self, place: &Path) -> PathBuf {
+        let mut staged = place.to_owned().into_os_string();
+        staged.push(format!("#{}", self.staged.fetch_add(1, Ordering::Relaxed)));
+        PathBuf::from(staged)
+    }
+
+    /// Syncs the folders in which entries were left for later.
+    pub(super) fn settle(&self, later: &Later) -> Result<(), ObjectError> {
+        let dirs = std::mem::take(&mut *later.lock().unwrap_or_else(PoisonError::into_inner));
+        dirs.iter().try_for_each(|dir| {
+            self.sync_entries(dir, None).map_err(|e| fault("sync", &dir.to_string_lossy(), &e))
+        })
+    }
+
+    fn sync_entries(&self, dir: &Path, later: Option<&Later>) -> io::Result<()> {
+        if let Some(later) = later {
+            later.lock().unwrap_or_else(PoisonError::into_inner).insert(dir.to_owned());
+            return Ok(());
+        }
         let group = {
             let mut groups = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             if groups.len() >= FOLDERS_MAX {

@@ -1,8 +1,9 @@
 //! An object as `Read + Seek`, for pure code that takes `std::io`.
 
 use super::{ObjectError, Objects};
-use crate::disk::ReadOnce;
+use crate::disk::{self, ReadOnce};
 use bytes::Bytes;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use tokio::runtime::Handle;
 
@@ -52,6 +53,14 @@ impl ObjectReader {
         match &self.0 {
             Kind::File(file) => Ok(file.file().metadata()?.len()),
             Kind::Remote(remote) => Ok(remote.bytes),
+        }
+    }
+
+    /// The open file, if it is one of this process's user that nobody else may write to: what it holds stays what was read.
+    pub fn own_file(&self) -> io::Result<Option<&File>> {
+        match &self.0 {
+            Kind::File(file) if disk::is_ours(&file.file().metadata()?) => Ok(Some(file.file())),
+            Kind::File(_) | Kind::Remote(_) => Ok(None),
         }
     }
 }
