@@ -22,6 +22,8 @@ pub(crate) struct Set {
 
 /// CT slices of half a MiB: 20 people, 100 slices each.
 pub(crate) const CT: Set = Set { name: "ct", kind: Kind::Ct, studies: 20, instances: 100, pixels: 512 };
+/// The same for 40 people: long enough that how often each house looks for work weighs little.
+pub(crate) const NIGHT: Set = Set { name: "night", studies: 40, ..CT };
 /// Radiographs of 15 MiB.
 pub(crate) const DX: Set = Set { name: "dx", kind: Kind::Dx, studies: 30, instances: 1, pixels: 2800 };
 

@@ -16,13 +16,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 4)]
     associations: usize,
     /// People of 100 CT images each
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 40)]
     people: u64,
 }
 
 impl Default for Args {
     fn default() -> Self {
-        Self { associations: 4, people: 20 }
+        Self { associations: 4, people: 40 }
     }
 }
 
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const SAMPLE: usize = 20;
 
 pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
-    let files = data::CT.files(bench, args.people)?;
+    let files = data::NIGHT.files(bench, args.people)?;
     println!("## The whole way of {} CT of 0.5 MiB, {} associations\n", files.len(), args.associations);
     let mut comparison = Comparison::new("First push to last acknowledgement");
     let chain = bench.peers && (has("Orthanc") || has("orthanc"));
@@ -48,7 +48,7 @@ pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
 
 fn once(bench: &Bench, args: &Args, objects: &[File]) -> Result<Row> {
     let folder = bench.fresh("houses")?;
-    let houses = Houses::start(bench, &folder, &data::CT.people(args.people))?;
+    let houses = Houses::start(bench, &folder, &data::NIGHT.people(args.people))?;
     settle();
     let before = houses.cpu_s();
     let begun = Instant::now();
@@ -66,7 +66,7 @@ fn once(bench: &Bench, args: &Args, objects: &[File]) -> Result<Row> {
     let cpu_s = houses.cpu_s() - before;
     let held = houses.held()?;
     let sample: Vec<_> = held.iter().step_by((held.len() / SAMPLE).max(1)).take(SAMPLE).cloned().collect();
-    let left = data::CT.identifying(&sample)?;
+    let left = data::NIGHT.identifying(&sample)?;
     let mut note = format!("{left} of {} identify; pushed in {:.1} s", sample.len(), pushed.wall_s);
     if held.len() != objects.len() || acknowledged != objects.len() {
         note = format!("{} held, {acknowledged} acknowledged of {}; {note}", held.len(), objects.len());
