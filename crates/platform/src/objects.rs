@@ -166,6 +166,25 @@ impl Batch {
         self.0.put_reader(name, source).await
     }
 
+    /// As [`Objects::put_from`], but for the folder's sync.
+    pub async fn put_from(&self, name: &str, from: &Objects, from_name: &str) -> Result<u64, ObjectError> {
+        self.0.put_from(name, from, from_name).await
+    }
+
+    /// Whether the store has an object of this length under the name, put by an earlier process perhaps: then it counts as put.
+    pub async fn holds(&self, name: &str, bytes: u64) -> Result<bool, ObjectError> {
+        if let (Some(folder), Some(later)) = (self.0.folder.clone(), self.0.later.clone()) {
+            check_name(name)?;
+            let name = name.to_owned();
+            return blocking(move || folder.holds(&name, bytes, &later)).await;
+        }
+        match self.0.head(name).await {
+            Ok(info) => Ok(info.bytes == bytes),
+            Err(ObjectError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Gives an object of another store that is open as `read` a second name here, in place of what was there. `false`: that
     /// cannot be done, or would not be as good as a copy, and nothing was changed.
     ///
@@ -354,8 +373,9 @@ impl Objects {
         check_name(name)?;
         check_name(from_name)?;
         if let (Some(folder), Some(other)) = (self.folder.clone(), from.folder.clone()) {
-            let (name, from_name) = (name.to_owned(), from_name.to_owned());
-            if let Some(bytes) = blocking(move || folder.link(&name, &other, &from_name)).await? {
+            let (name, from_name, later) = (name.to_owned(), from_name.to_owned(), self.later.clone());
+            let linked = blocking(move || folder.link(&name, &other, &from_name, later.as_deref()));
+            if let Some(bytes) = linked.await? {
                 return Ok(bytes);
             }
         }

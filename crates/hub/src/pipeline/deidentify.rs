@@ -52,6 +52,59 @@ enum Written {
     File(Box<SealedTemporary<File>>),
 }
 
+/// Where an object belongs in one project.
+#[derive(Clone)]
+struct Place {
+    object: Spooled,
+    project: String,
+    trust: Option<String>,
+    study: Option<String>,
+    person: Option<String>,
+    series: Option<String>,
+    /// It may take the place of a version that has arrived.
+    supersedes: bool,
+}
+
+/// The row that a verdict is about.
+enum Of {
+    /// This one.
+    Row(Row),
+    /// The one that the object gets with the verdict, in the same transaction: no version of it came before.
+    First(Place),
+}
+
+impl Place {
+    fn new(object: &Spooled, project: &str, supersedes: bool) -> Self {
+        let (object, project) = (object.clone(), project.to_owned());
+        Self { object, project, trust: None, study: None, person: None, series: None, supersedes }
+    }
+
+    fn of(object: &Spooled, admission: &Admission<'_>) -> Self {
+        Self {
+            trust: admission.trust.clone(),
+            study: admission.study.as_ref().map(|study| study.id.clone()),
+            person: admission.person.as_ref().map(|known| known.person.clone()),
+            series: Some(admission.series.clone()),
+            ..Self::new(object, &admission.served.project.name, false)
+        }
+    }
+
+    /// Makes or moves the instance's row.
+    async fn received(&self, store: &Store, tx: &mut Tx, now: Timestamp) -> Result<Arrival, DbError> {
+        let belongs = Belongs {
+            project: &self.project,
+            source: &self.object.source,
+            trust: self.trust.as_deref(),
+            study: self.study.as_deref(),
+            person: self.person.as_deref(),
+            series: self.series.as_deref(),
+            token: &self.object.token,
+            spool: &self.object.id,
+        };
+        store.instance_received(tx, &belongs, self.supersedes, now).await
+    }
+}
+
 /// One step: the payload is the spool object.
 pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
     let mut steps = Vec::new();
@@ -67,13 +120,14 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
         return unreadable(hub, lease, &object, SOP_UID_MISMATCH.to_owned()).await;
     }
     let admissions = admit(hub, &object, first.facts()).await?;
+    let known = hub.store.instances_of_token(&object.source, &object.token).await?;
     let mut first = Some(first);
     let mut waits = false;
     for admission in admissions {
-        let row = match stands_on(hub, lease, &object, &admission).await? {
-            Standing::Here(row) => row,
+        let of = match stands_on(hub, lease, &object, &admission, &known).await? {
+            Standing::Here(of) => of,
             Standing::Same(row) => {
-                steps.push((row, Verdict::Same));
+                steps.push((Of::Row(row), Verdict::Same));
                 continue;
             }
             Standing::Waits => {
@@ -88,21 +142,21 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
             None => match open(hub, &object).await? {
                 Ok(instance) => instance,
                 Err(code) => {
-                    steps.push((row, Verdict::Stopped("quarantined", code)));
+                    steps.push((of, Verdict::Stopped("quarantined", code)));
                     continue;
                 }
             },
         };
         let verdict = judge(hub, &object, &admission, instance).await?;
-        steps.push((row, verdict));
+        steps.push((of, verdict));
     }
     done(hub, lease, steps, waits).await
 }
 
 /// What an object is to its instance in one project.
 enum Standing {
-    /// The instance stands on it and is to be judged.
-    Here(Row),
+    /// The instance stands on it, or will, and is to be judged.
+    Here(Of),
     /// It brings the very version that went, or goes, already.
     Same(Row),
     /// Another version goes first; this one's turn comes when that has arrived.
@@ -112,34 +166,50 @@ enum Standing {
 }
 
 /// Finds an object its place. Versions go one at a time, in the order in which they were received; they are told apart by
-/// their outgoing bytes.
+/// their outgoing bytes. `known`: the instance, in every project that knew it when the step began.
 async fn stands_on(
     hub: &Arc<Hub>,
     lease: &Lease,
     object: &Spooled,
     admission: &Admission<'_>,
+    known: &[Row],
 ) -> Result<Standing, HubError> {
-    let arrival = match received(hub, object, admission, false).await? {
+    let place = Place::of(object, admission);
+    let known = known.iter().find(|row| row.project == place.project);
+    if known.is_none_or(|row| row.state == "missing") {
+        return Ok(Standing::Here(Of::First(place)));
+    }
+    let arrival = match received(hub, place.clone()).await? {
         Arrival::After(row) => {
             let has_arrived = row.state == "acknowledged";
             // Cleaning only to compare costs as much as any cleaning: not at every look while an earlier version is on its way.
-            if (has_arrived || lease.attempts == 1) && is_same_version(hub, object, admission, &row).await? {
+            // The first look may have been overtaken.
+            if (has_arrived || lease.attempts <= 2) && is_same_version(hub, object, admission, &row).await? {
                 return Ok(Standing::Same(row));
             }
             if !has_arrived {
                 return Ok(Standing::Waits);
             }
-            received(hub, object, admission, true).await?
+            received(hub, Place { supersedes: true, ..place }).await?
         }
         arrival => arrival,
     };
     Ok(match arrival {
-        Arrival::Ours(row) if matches!(row.state.as_str(), "received" | "held" | "quarantined") => {
-            Standing::Here(row)
-        }
+        Arrival::Ours(row) if may_be_judged(&row) => Standing::Here(Of::Row(row)),
         Arrival::Ours(_) | Arrival::Unwanted => Standing::Elsewhere,
         Arrival::Early | Arrival::After(_) => Standing::Waits,
     })
+}
+
+/// Makes or moves the instance's row, before it is known what becomes of it.
+async fn received(hub: &Hub, place: Place) -> Result<Arrival, HubError> {
+    let (store, now) = (hub.store.clone(), hub.clock.now());
+    let written = hub.commits.submit(move |tx| Box::pin(async move { place.received(&store, tx, now).await }));
+    Ok(written.await?)
+}
+
+fn may_be_judged(row: &Row) -> bool {
+    matches!(row.state.as_str(), "received" | "held" | "quarantined")
 }
 
 async fn open(
@@ -160,37 +230,6 @@ async fn open(
         }
     });
     opened.await.unwrap_or_else(|_| Ok(Err("engine-failed".to_owned())))
-}
-
-/// Makes or moves the instance's row.
-async fn received(
-    hub: &Hub,
-    object: &Spooled,
-    admission: &Admission<'_>,
-    supersedes: bool,
-) -> Result<Arrival, HubError> {
-    let (store, now) = (hub.store.clone(), hub.clock.now());
-    let (project, study) =
-        (admission.served.project.name.clone(), admission.study.as_ref().map(|s| s.id.clone()));
-    let (object, series) = (object.clone(), admission.series.clone());
-    let trust = admission.trust.clone();
-    let person = admission.person.as_ref().map(|known| known.person.clone());
-    let written = hub.commits.submit(move |tx| {
-        Box::pin(async move {
-            let belongs = Belongs {
-                project: &project,
-                source: &object.source,
-                trust: trust.as_deref(),
-                study: study.as_deref(),
-                person: person.as_deref(),
-                series: Some(&series),
-                token: &object.token,
-                spool: &object.id,
-            };
-            store.instance_received(tx, &belongs, supersedes, now).await
-        })
-    });
-    Ok(written.await?)
 }
 
 /// Whether the object, cleaned, is byte for byte what its instance was last cleared as. No doubt is asked about: nothing of
@@ -352,31 +391,15 @@ pub(crate) fn needles(identity: &Identity) -> Vec<Needle> {
 }
 
 async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) -> Result<Outcome, HubError> {
-    let (mut steps, mut waits) = (Vec::new(), false);
-    let mut tx = hub.store.write().await?;
     let mut projects = hub.store.projects_expecting(&object.source, &object.token).await?;
     if projects.is_empty() {
         projects.extend(hub.projects.first().map(|served| served.project.name.clone()));
     }
-    for project in &projects {
-        let belongs = Belongs {
-            project,
-            source: &object.source,
-            trust: None,
-            study: None,
-            person: None,
-            series: None,
-            token: &object.token,
-            spool: &object.id,
-        };
-        match hub.store.instance_received(&mut tx, &belongs, true, hub.clock.now()).await? {
-            Arrival::Ours(row) => steps.push((row, Verdict::Stopped("quarantined", code.clone()))),
-            Arrival::Early | Arrival::After(_) => waits = true,
-            Arrival::Unwanted => {}
-        }
-    }
-    tx.commit().await?;
-    done(hub, lease, steps, waits).await
+    let stopped = |project: &String| {
+        let place = Place::new(object, project, true);
+        (Of::First(place), Verdict::Stopped("quarantined", code.clone()))
+    };
+    done(hub, lease, projects.iter().map(stopped).collect(), false).await
 }
 
 /// A lost lease, as it is told within a group of commits.
@@ -387,27 +410,37 @@ const LEASE_LOST: &str = "lease-lost";
 async fn done(
     hub: &Hub,
     lease: &Lease,
-    verdicts: Vec<(Row, Verdict)>,
-    waits: bool,
+    verdicts: Vec<(Of, Verdict)>,
+    mut waits: bool,
 ) -> Result<Outcome, HubError> {
     let (store, now, held) = (hub.store.clone(), hub.clock.now(), lease.clone());
     let committed = hub.commits.submit(move |tx| {
         Box::pin(async move {
-            for (row, verdict) in &verdicts {
-                settle(&store, tx, row, verdict, now).await?;
+            for (of, verdict) in &verdicts {
+                let arrival = match of {
+                    Of::Row(row) => Arrival::Ours(row.clone()),
+                    Of::First(place) => place.received(&store, tx, now).await?,
+                };
+                match arrival {
+                    Arrival::Ours(row) => settle(&store, tx, &row, verdict, now).await?,
+                    Arrival::Unwanted => {}
+                    // Another came before it meanwhile.
+                    Arrival::Early | Arrival::After(_) => waits = true,
+                }
             }
             if waits {
-                return Ok(());
+                return Ok(true);
             }
-            jobs::complete(tx, &held, now).await.map_err(|error| match error {
+            let completed = jobs::complete(tx, &held, now).await.map_err(|error| match error {
                 JobError::Db(error) => error,
                 JobError::LeaseLost { .. } => DbError::Refused(LEASE_LOST.into()),
-            })
+            });
+            completed.map(|()| false)
         })
     });
     match committed.await {
-        Ok(()) if waits => Ok(Outcome::RetryLater { at: None, code: "earlier-version-first" }),
-        Ok(()) => Ok(Outcome::Finished),
+        Ok(true) => Ok(Outcome::RetryLater { at: None, code: "earlier-version-first" }),
+        Ok(false) => Ok(Outcome::Finished),
         Err(DbError::Refused(code)) if code == LEASE_LOST => {
             Ok(Outcome::RetryLater { at: None, code: LEASE_LOST })
         }

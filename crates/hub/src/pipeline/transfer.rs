@@ -12,7 +12,7 @@ use crate::context::{Hub, HubError, Served};
 use crate::store::{Consignment, Item};
 use futures::StreamExt;
 use platform::audit::{self, Details};
-use platform::objects::ObjectError;
+use platform::objects::{Batch, ObjectError};
 use submission::digest::Digest;
 use submission::manifest::Manifest;
 use submission::signed::Signed;
@@ -129,7 +129,8 @@ async fn put_objects(
 ) -> Result<Puts, HubError> {
     let mut missing = Vec::new();
     for some in items.chunks(CHUNK_ITEMS) {
-        let puts: Vec<_> = some.iter().map(|item| put_object(hub, served, consignment, item)).collect();
+        let inbox = served.inbox.batch();
+        let puts: Vec<_> = some.iter().map(|item| put_object(hub, &inbox, consignment, item)).collect();
         let mut puts = futures::stream::iter(puts).buffered(AT_ONCE);
         let mut items = some.iter();
         while let (Some(put), Some(item)) = (puts.next().await, items.next()) {
@@ -141,13 +142,15 @@ async fn put_objects(
                 }
             }
         }
+        drop(puts);
+        inbox.settle().await?;
     }
     Ok(if missing.is_empty() { Puts::All } else { Puts::Missing(missing) })
 }
 
 async fn put_object(
     hub: &Hub,
-    served: &Served,
+    inbox: &Batch,
     consignment: &Consignment,
     item: &Item,
 ) -> Result<Put, HubError> {
@@ -155,13 +158,11 @@ async fn put_object(
         return Ok(Put::WindowShut);
     }
     let key = raw_path(hub, consignment, item)?.to_string();
-    match served.inbox.head(&key).await {
-        Ok(info) if info.bytes == item.bytes => return Ok(Put::There),
-        Ok(_) | Err(ObjectError::NotFound(_)) => {}
-        Err(error) => return Err(error.into()),
+    if inbox.holds(&key, item.bytes).await? {
+        return Ok(Put::There);
     }
     let name = outbox_name(&consignment.project, &item.digest);
-    match served.inbox.put_from(&key, &hub.outbox, &name).await {
+    match inbox.put_from(&key, &hub.outbox, &name).await {
         Ok(bytes) if bytes == item.bytes => Ok(Put::There),
         // Not whole: what was put now goes again with the item, in `rebuild`.
         Ok(_) => Ok(Put::Missing),

@@ -53,6 +53,13 @@ pub async fn between(to: &Objects, from: &Objects, under: &str) {
     assert_eq!(from.get(&source).await.unwrap(), "third", "the source is as it was");
     to.delete(&target).await.unwrap();
     assert_eq!(from.get(&source).await.unwrap(), "third", "the source outlives the target");
+    let batch = to.batch();
+    assert!(!batch.holds(&target, 5).await.unwrap(), "nothing is there");
+    assert_eq!(batch.put_from(&target, from, &source).await.unwrap(), 5);
+    assert!(batch.holds(&target, 5).await.unwrap(), "as it was put");
+    assert!(!batch.holds(&target, 6).await.unwrap(), "another length");
+    batch.settle().await.unwrap();
+    assert_eq!(to.get(&target).await.unwrap(), "third");
     from.delete(&source).await.unwrap();
 }
 

@@ -121,7 +121,13 @@ impl Folder {
     /// done (another file system, a name that is taken, whatever else), and the object is to be copied.
     ///
     /// Its bytes need no sync: they had theirs before the object had its name.
-    pub(super) fn link(&self, name: &str, from: &Self, from_name: &str) -> Result<Option<u64>, ObjectError> {
+    pub(super) fn link(
+        &self,
+        name: &str,
+        from: &Self,
+        from_name: &str,
+        later: Option<&Later>,
+    ) -> Result<Option<u64>, ObjectError> {
         let (place, source) = (self.place(name), from.place(from_name));
         let failed = |e: io::Error| fault("link", name, &e);
         let parent = place.parent().unwrap_or(&self.root);
@@ -137,7 +143,7 @@ impl Folder {
         if std::fs::hard_link(&source, &place).is_err() {
             return Ok(None);
         }
-        self.sync_entries(parent, None).map_err(failed)?;
+        self.sync_entries(parent, later).map_err(failed)?;
         Ok(Some(bytes))
     }
 
@@ -188,6 +194,21 @@ impl Folder {
         let mut staged = place.to_owned().into_os_string();
         staged.push(format!("#{}", self.staged.fetch_add(1, Ordering::Relaxed)));
         PathBuf::from(staged)
+    }
+
+    /// Whether an object of this length is here. Whoever put it may not have synced its entry: that is left for later.
+    pub(super) fn holds(&self, name: &str, bytes: u64, later: &Later) -> Result<bool, ObjectError> {
+        let place = self.place(name);
+        let failed = |e: io::Error| fault("head", name, &e);
+        match place.symlink_metadata() {
+            Ok(meta) if meta.is_file() && meta.len() == bytes => {
+                let parent = place.parent().unwrap_or(&self.root);
+                let synced = self.make_durable(parent).and_then(|()| self.sync_entries(parent, Some(later)));
+                synced.map(|()| true).map_err(failed)
+            }
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(e)),
+            _ => Ok(false),
+        }
     }
 
     /// Syncs the folders in which entries were left for later.
