@@ -3,8 +3,9 @@
 //! The table and this project's additions are data files under `profiles/`, compiled in and read once. What the table does
 //! not list is decided by its value representation, strictly: see `tags`.
 
-mod data;
+pub(crate) mod data;
 mod settings;
+mod types;
 
 pub use settings::{AgePolicy, ForProcessing, Override, OverrideAction, ProfileError, Settings};
 
@@ -13,6 +14,8 @@ use data::Row;
 use dicom::tag::{self, Tag, VR};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use types::Compound;
+pub(crate) use types::Types;
 
 /// The options of PS3.15 Table E.1-1 and CID 7050, by their names in a project file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,6 +157,8 @@ pub(crate) enum Action {
     Shift,
     /// Kept if its value is a listed term.
     Terms,
+    /// The Type that the attribute has in its object decides; see [`Rule::in_object`].
+    ByType(Compound),
 }
 
 /// An attribute of the profile: its action, and what to do where that cannot be carried out because the value is not valid.
@@ -161,6 +166,17 @@ pub(crate) enum Action {
 pub(crate) struct Rule {
     pub(crate) action: Action,
     pub(crate) fallback: Action,
+}
+
+impl Rule {
+    /// The rule for an attribute in an item of this sequence, or in the data set itself, of an object of these Types.
+    pub(crate) fn in_object(self, types: Types, sequence: Option<Tag>, tag: Tag) -> Self {
+        let settled = |action| match action {
+            Action::ByType(compound) => compound.action(types.need(sequence, tag)),
+            action => action,
+        };
+        Self { action: settled(self.action), fallback: settled(self.fallback) }
+    }
 }
 
 /// A profile, ready to apply.
@@ -322,15 +338,14 @@ impl Profile {
     }
 }
 
-/// The Basic Profile's action. Where the table leaves a choice, the one that keeps the object valid whatever the Type of
-/// the attribute: D over Z over X (PS3.15 E.1.1).
+/// The Basic Profile's action.
 fn basic(code: &str) -> Action {
     match code {
         "X" => Action::Remove,
-        "Z" | "X/Z" => Action::Empty,
-        "U" | "X/Z/U*" => Action::Uid,
+        "Z" => Action::Empty,
+        "U" => Action::Uid,
         "K" => Action::Keep,
-        _ => Action::Dummy,
+        _ => Compound::parse(code).map_or(Action::Dummy, Action::ByType),
     }
 }
 
@@ -377,10 +392,15 @@ mod tests {
     #[test]
     fn compound_actions_take_what_keeps_the_object_valid() {
         let basic = profile(&[]);
-        let action = |tag| basic.rule(tag).unwrap().action;
+        let unknown = Types::of(None);
+        let action = |tag| basic.rule(tag).unwrap().in_object(unknown, None, tag).action;
         assert_eq!(action(tags::INSTITUTION_NAME), Action::Dummy);
         assert_eq!(action(tags::ACQUISITION_DATE), Action::Empty);
         assert_eq!(action(tags::REFERENCED_IMAGE_SEQUENCE), Action::Uid);
+        let ct = Types::of(Some("1.2.840.10008.5.1.4.1.1.2"));
+        let in_ct = |tag| basic.rule(tag).unwrap().in_object(ct, None, tag).action;
+        assert_eq!(in_ct(tags::INSTITUTION_NAME), Action::Remove);
+        assert_eq!(in_ct(tags::REFERENCED_IMAGE_SEQUENCE), Action::Remove);
         assert_eq!(action(tags::PATIENT_BIRTH_DATE), Action::Empty);
         assert_eq!(action(Tag(0x6002, 0x3000)), Action::Remove);
         assert_eq!(action(Tag(0x5010, 0x2500)), Action::Remove);

@@ -5,7 +5,7 @@
 
 use crate::dates;
 use crate::identity::NhsNumber;
-use crate::profile::{Action, AgePolicy, Code, Dates, Profile, Rule, attribute_name, is_well_known};
+use crate::profile::{Action, AgePolicy, Code, Dates, Profile, Rule, Types, attribute_name, is_well_known};
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::values;
 use dicom::dataset::{Dataset, Element, Value};
@@ -17,18 +17,20 @@ pub(crate) struct Cleaner<'a> {
     profile: &'a Profile,
     pseudonymiser: &'a Pseudonymiser,
     subject: &'a Subject,
+    types: Types,
     uids: BTreeMap<String, String>,
 }
 
 impl<'a> Cleaner<'a> {
     pub(crate) fn new(profile: &'a Profile, pseudonymiser: &'a Pseudonymiser, subject: &'a Subject) -> Self {
-        Self { profile, pseudonymiser, subject, uids: BTreeMap::new() }
+        Self { profile, pseudonymiser, subject, types: Types::of(None), uids: BTreeMap::new() }
     }
 
     /// The data set of an instance, cleaned, with the declarations that are true of it now.
     pub(crate) fn clean(&mut self, dataset: Dataset) -> Dataset {
         let told = dataset.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED).map(str::to_owned);
-        let mut cleaned = self.level(dataset, true);
+        self.types = Types::of(dataset.text(tags::SOP_CLASS_UID));
+        let mut cleaned = self.level(dataset, None);
         self.declare(&mut cleaned, told.as_deref());
         cleaned
     }
@@ -38,10 +40,10 @@ impl<'a> Cleaner<'a> {
         self.uids
     }
 
-    /// One level: the data set itself, or an item of a sequence.
-    fn level(&mut self, dataset: Dataset, top: bool) -> Dataset {
+    /// One level: the data set itself, or an item of this sequence.
+    fn level(&mut self, dataset: Dataset, sequence: Option<Tag>) -> Dataset {
         let code = self.listed_code(&dataset);
-        let mut cleaned = dataset.map_elements(|element| self.element(element, top));
+        let mut cleaned = dataset.map_elements(|element| self.element(element, sequence));
         if let Some((scheme, value, meaning)) = code {
             cleaned.put_text(tags::CODE_VALUE, VR::SH, value);
             cleaned.put_text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
@@ -55,7 +57,7 @@ impl<'a> Cleaner<'a> {
         self.profile.code_meaning(item.text(tags::CODING_SCHEME_DESIGNATOR)?, item.text(tags::CODE_VALUE)?)
     }
 
-    fn element(&mut self, element: Element, top: bool) -> Option<Element> {
+    fn element(&mut self, element: Element, sequence: Option<Tag>) -> Option<Element> {
         let tag = element.tag;
         // Private elements, and the groups that do not belong into a data set, are never kept; nor are group lengths.
         if tag::is_private(tag) || tag.0 <= 0x0002 || tag.1 == 0 {
@@ -63,8 +65,9 @@ impl<'a> Cleaner<'a> {
         }
         let vr = tag::entry(tag)?.vr;
         let rule = self.profile.rule(tag).unwrap_or_else(|| self.profile.unlisted(vr));
+        let rule = rule.in_object(self.types, sequence, tag);
         let (vr, value) = read_as(vr, element);
-        self.apply(rule.action, rule, tag, vr, value, top)
+        self.apply(rule.action, rule, tag, vr, value, sequence.is_none())
     }
 
     /// Carries out an action; where the value does not allow it, the rule's fallback.
@@ -87,7 +90,7 @@ impl<'a> Cleaner<'a> {
         match action {
             Action::Remove => None,
             Action::Empty => Some(empty(tag, vr)),
-            Action::Dummy => self.dummy(tag, vr, value),
+            Action::Dummy | Action::ByType(_) => self.dummy(tag, vr, value),
             Action::KeepAtTop if !top => None,
             Action::Keep | Action::KeepAtTop | Action::Uid | Action::Shift | Action::Terms => {
                 let kept = match value {
@@ -105,7 +108,7 @@ impl<'a> Cleaner<'a> {
     /// An item that has become empty stays in its place: items of functional groups are counted (PS3.3 C.7.6.16).
     fn items(&mut self, tag: Tag, items: Vec<Dataset>) -> Option<Element> {
         let was_empty = items.iter().all(Dataset::is_empty);
-        let items: Vec<Dataset> = items.into_iter().map(|item| self.level(item, false)).collect();
+        let items: Vec<Dataset> = items.into_iter().map(|item| self.level(item, Some(tag))).collect();
         let is_left = was_empty || items.iter().any(|item| !item.is_empty());
         is_left.then(|| Element::items_of(tag, items))
     }

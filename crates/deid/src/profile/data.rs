@@ -11,6 +11,8 @@ pub(crate) const EDITION: &str = "2024e";
 pub(crate) const EDITION_NAME: &str = "PS3.15 2024e";
 
 const TABLE: &str = include_str!("../../../../profiles/ps3.15-2024e.csv");
+const TYPES: &str = include_str!("../../../../profiles/types-2024e.csv");
+const SOP_CLASSES: &str = include_str!("../../../../profiles/sop-classes-2024e.csv");
 const ADDITIONS: &str = include_str!("../../../../profiles/additions.csv");
 const TERMS: &str = include_str!("../../../../profiles/terms.csv");
 const CODES: &str = include_str!("../../../../profiles/codes.csv");
@@ -142,6 +144,16 @@ fn row(cells: &[&'static str]) -> Option<Row> {
     })
 }
 
+/// The Types of attributes: the sequence that holds it, the attribute, 1 or 2, the IODs.
+pub(crate) fn types() -> impl Iterator<Item = (&'static str, &'static str, &'static str, &'static str)> {
+    records(TYPES).filter_map(|cells| <[&str; 4]>::try_from(cells).ok().map(<_>::into))
+}
+
+/// The storage SOP classes and their IODs.
+pub(crate) fn sop_classes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    records(SOP_CLASSES).filter_map(|cells| <[&str; 2]>::try_from(cells).ok().map(<_>::into))
+}
+
 /// The keep list and the removals that this project adds to the table.
 pub(crate) fn additions() -> &'static [(Pattern, Action)] {
     static ROWS: LazyLock<Vec<(Pattern, Action)>> = LazyLock::new(|| {
@@ -195,6 +207,15 @@ pub(crate) fn code(scheme: &str, value: &str) -> Option<Code> {
     CODES_BY_VALUE.iter().find(|code| code.0 == scheme && code.1 == value).copied()
 }
 
+/// The attributes for which the table leaves a choice, with their codes.
+#[cfg(test)]
+pub(crate) fn compound_rows() -> impl Iterator<Item = (Tag, &'static str)> {
+    table()
+        .iter()
+        .filter(|row| row.basic.contains('/'))
+        .filter_map(|row| Some((row.pattern.tag()?, row.basic)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,7 +226,9 @@ mod tests {
         let lines = |file: &'static str| records(file).count();
         assert_eq!(lines(TABLE), table().len());
         assert_eq!(lines(ADDITIONS), additions().len());
-        for (file, cells) in [(TABLE, 14), (ADDITIONS, 4), (TERMS, 2), (CODES, 3)] {
+        for (file, cells) in
+            [(TABLE, 14), (ADDITIONS, 4), (TERMS, 2), (CODES, 3), (TYPES, 4), (SOP_CLASSES, 2)]
+        {
             for record in records(file) {
                 assert_eq!(record.len(), cells, "{record:?}");
             }

@@ -9,11 +9,14 @@ pub(crate) const NCCID: [&str; 3] =
     ["retain-longitudinal-modified-dates", "retain-patient-characteristics", "retain-device-identity"];
 
 fn clean_with(options: &[&str], dataset: Dataset) -> Dataset {
-    let profile = Profile::new(&Settings::basic("test").with_options(options)).unwrap();
+    clean_under(&Profile::new(&Settings::basic("test").with_options(options)).unwrap(), dataset)
+}
+
+fn clean_under(profile: &Profile, dataset: Dataset) -> Dataset {
     let engine = Pseudonymiser::new(&ProjectKey::new([1; 32]), "Test").unwrap();
     let pseudonym = submission::pseudonym::Pseudonym::parse("TestAAAAAAAAAAAAAAAAAAAA").unwrap();
     let subject = Subject { pseudonym, offset_days: Sensitive::new(-1) };
-    Cleaner::new(&profile, &engine, &subject).clean(dataset)
+    Cleaner::new(profile, &engine, &subject).clean(dataset)
 }
 
 fn clean(elements: impl IntoIterator<Item = Element>) -> Dataset {
@@ -222,4 +225,58 @@ fn without_an_option_for_dates_they_go_or_are_replaced() {
     let full = clean_with(&["retain-longitudinal-full-dates"], set);
     assert_eq!(full.text(tags::STUDY_DATE), Some("20200301"));
     assert_eq!(full.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED), Some("UNMODIFIED"));
+}
+
+/// PS3.15 E.1.1 read once more, from the left: of the actions that a compound code offers, the first that the Type allows.
+#[test]
+fn a_compound_code_does_the_least_that_keeps_the_object_valid() {
+    use crate::profile::data::{compound_rows, sop_classes, types};
+    let profile = Profile::new(&Settings::basic("test")).unwrap();
+    let mut seen = [0; 3];
+    for (sop_class, iod) in sop_classes() {
+        for (tag, code) in compound_rows() {
+            // Every object has the pseudonym there.
+            if tag == tags::PATIENT_ID {
+                continue;
+            }
+            let named = tag::entry(tag).unwrap();
+            let kind = types().find_map(|(sequence, attribute, kind, iods)| {
+                let is_it = sequence.is_empty() && attribute == named.keyword;
+                (is_it && iods.split(' ').any(|listed| listed == iod)).then_some(kind)
+            });
+            let offered: Vec<&str> = code.trim_end_matches('*').split('/').collect();
+            let done = match kind {
+                Some("1") => "a value",
+                Some(_) if offered.contains(&"Z") => "Z",
+                Some(_) => "a value",
+                None => offered[0],
+            };
+            let set = [text(tags::SOP_CLASS_UID, VR::UI, sop_class), filled(tag, named.vr)];
+            let out = clean_under(&profile, set.into_iter().collect());
+            let found = out.get(tag).map(Element::is_empty);
+            let is_done = match done {
+                "X" => found.is_none(),
+                "Z" => found == Some(true),
+                _ => found == Some(false),
+            };
+            assert!(is_done, "{} {code} in {iod}, Type {kind:?}: {found:?}", named.keyword);
+            seen[found.map_or(0, |is_empty| if is_empty { 1 } else { 2 })] += 1;
+        }
+    }
+    assert!(seen.iter().all(|n| *n > 100), "{seen:?}");
+}
+
+/// An element with a value of its VR.
+fn filled(tag: Tag, vr: VR) -> Element {
+    match vr {
+        VR::SQ => {
+            let item = [text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, "1.2.826.1")].into_iter().collect();
+            Element::items_of(tag, vec![item])
+        }
+        VR::DA => text(tag, vr, "20200301"),
+        VR::TM => text(tag, vr, "101010"),
+        VR::DT => text(tag, vr, "20200301101010"),
+        VR::CS => text(tag, vr, "YES"),
+        _ => text(tag, vr, "1"),
+    }
 }

@@ -204,7 +204,8 @@ async fn stands_on(
 /// Makes or moves the instance's row, before it is known what becomes of it.
 async fn received(hub: &Hub, place: Place) -> Result<Arrival, HubError> {
     let (store, now) = (hub.store.clone(), hub.clock.now());
-    let written = hub.commits.submit(move |tx| Box::pin(async move { place.received(&store, tx, now).await }));
+    let written =
+        hub.commits.submit(move |tx| Box::pin(async move { place.received(&store, tx, now).await }));
     Ok(written.await?)
 }
 
