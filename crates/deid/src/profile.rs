@@ -4,9 +4,11 @@
 //! not list is decided by its value representation, strictly: see `tags`.
 
 pub(crate) mod data;
+mod explain;
 mod settings;
 mod types;
 
+pub use explain::{Done, Explanation};
 pub use settings::{AgePolicy, ForProcessing, Override, OverrideAction, ProfileError, Settings};
 
 pub(crate) use data::Code;
@@ -187,6 +189,8 @@ pub struct Profile {
     rules: HashMap<Tag, Rule>,
     patterns: Vec<(data::Pattern, Rule)>,
     ages: AgePolicy,
+    /// What the project treats otherwise, and its reasons.
+    overrides: Vec<(Tag, String)>,
 }
 
 impl Profile {
@@ -211,12 +215,13 @@ impl Profile {
             patterns: Vec::new(),
             options,
             ages: settings.ages,
+            overrides: Vec::new(),
         };
         for row in data::table() {
             let rule = profile.resolve(row);
             profile.set(row.pattern, rule);
         }
-        for (pattern, action) in data::additions() {
+        for data::Addition { pattern, action, .. } in data::additions() {
             let fallback = if *action == Action::Terms { Action::Empty } else { Action::Remove };
             profile.set(*pattern, Rule { action: *action, fallback });
         }
@@ -224,6 +229,7 @@ impl Profile {
             let tag = change.tag()?;
             let fallback = profile.rule(tag).map_or(Action::Remove, |rule| rule.fallback);
             profile.set(data::Pattern::exact(tag), Rule { action: change.action.into(), fallback });
+            profile.overrides.push((tag, change.reason.clone()));
         }
         Ok(profile)
     }

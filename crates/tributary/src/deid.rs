@@ -78,11 +78,8 @@ const RESEARCH: [&str; 3] =
     ["retain-longitudinal-modified-dates", "retain-patient-characteristics", "retain-device-identity"];
 
 pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
-    let (mut settings, prefix) = settings(args.project.as_deref())?;
-    if let Some(options) = &args.options {
-        let names: Vec<&str> = options.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-        settings = settings.with_options(&names);
-    }
+    let (settings, prefix) = settings(args.project.as_deref())?;
+    let settings = with_options(settings, args.options.as_deref());
     let profile = Arc::new(Profile::new(&settings)?);
     let places = Places::new(&args.input, &args.output, args.key.as_deref(), args.mapping.as_deref())?;
     let files = places.input_files()?;
@@ -103,12 +100,19 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
 }
 
 /// What the project says, or the built-in research profile.
-fn settings(project: Option<&str>) -> Result<(Settings, String)> {
+pub(crate) fn settings(project: Option<&str>) -> Result<(Settings, String)> {
     let Some(name) = project else {
         return Ok((Settings::basic("research").with_options(&RESEARCH), "Subject".to_owned()));
     };
     let project = hub::project::Project::load(name).with_context(|| format!("project {name}"))?;
     Ok((Settings::from_toml(project.deidentification)?, project.pseudonym_prefix))
+}
+
+/// The settings with the options of a command line, if there are any, instead of their own.
+pub(crate) fn with_options(settings: Settings, options: Option<&str>) -> Settings {
+    let Some(options) = options else { return settings };
+    let names: Vec<&str> = options.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    settings.with_options(&names)
 }
 
 fn project_key(places: &Places) -> Result<SecretKey> {

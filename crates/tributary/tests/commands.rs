@@ -63,6 +63,10 @@ fn every_command_has_help() {
         "",
         "demo",
         "deid",
+        "profile",
+        "profile explain",
+        "profile show",
+        "profile diff",
         "keys",
         "keys init",
         "audit",
@@ -87,6 +91,27 @@ fn every_command_has_help() {
         let help = tributary(dir.path(), &args);
         assert!(help.status.success() && out(&help).contains("Usage:"), "{command}: {}", out(&help));
     }
+}
+
+#[test]
+fn a_profile_is_explained_and_a_changed_project_shows_what_it_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = tributary(dir.path(), &["profile", "explain", "0018,1000", "--project", "nccid"]);
+    assert!(told.status.success(), "{}", out(&told));
+    assert!(out(&told).starts_with("DeviceSerialNumber (0018,1000)"), "{}", out(&told));
+    assert!(out(&told).contains("retain-device-identity K"), "{}", out(&told));
+    let shown = tributary(dir.path(), &["profile", "show"]);
+    assert!(shown.status.success() && out(&shown).contains("113107"), "{}", out(&shown));
+    let nccid = include_str!("../../../projects/nccid.toml");
+    std::fs::write(dir.path().join("ours.toml"), nccid.replace("\"retain-device-identity\"", "")).unwrap();
+    let same = tributary(dir.path(), &["profile", "diff", "nccid", "nccid"]);
+    assert_eq!(same.status.code(), Some(0), "{}", out(&same));
+    let changed = tributary(dir.path(), &["profile", "diff", "nccid", "./ours.toml"]);
+    assert_eq!(changed.status.code(), Some(1), "{}", out(&changed));
+    assert!(out(&changed).contains("DeviceSerialNumber") && !out(&changed).contains("StudyDate"));
+    let unknown = tributary(dir.path(), &["profile", "explain", "StudyDat"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(out(&unknown).contains("as StudyDate, or its tag"), "{}", out(&unknown));
 }
 
 #[test]

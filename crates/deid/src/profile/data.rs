@@ -22,11 +22,14 @@ const UIDS: &str = include_str!("../../../../profiles/well-known-uids.txt");
 pub(crate) type Code = (&'static str, &'static str, &'static str);
 
 /// A tag, or a pattern of tags such as (60XX,3000).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Pattern {
     value: u32,
     mask: u32,
 }
+
+/// Every private group.
+const ODD_GROUPS: Pattern = Pattern { value: 0x0001_0000, mask: 0x0001_0000 };
 
 impl Pattern {
     pub(crate) fn exact(tag: Tag) -> Self {
@@ -34,9 +37,9 @@ impl Pattern {
     }
 
     /// Eight hexadecimal digits, `X` for any; `ODD` for every private group.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if text == "ODD" {
-            return Some(Self { value: 0x0001_0000, mask: 0x0001_0000 });
+            return Some(ODD_GROUPS);
         }
         if text.len() != 8 {
             return None;
@@ -58,6 +61,18 @@ impl Pattern {
     }
 }
 
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if *self == ODD_GROUPS {
+            return f.write_str("odd group");
+        }
+        (0..8).rev().try_for_each(|digit| match (self.mask >> (4 * digit)) & 0xf {
+            0 => f.write_str("X"),
+            _ => write!(f, "{:X}", (self.value >> (4 * digit)) & 0xf),
+        })
+    }
+}
+
 /// The UIDs that the standard registers one by one (PS3.6 Annex A).
 pub(crate) fn well_known_uids() -> &'static HashSet<&'static str> {
     static UIDS_READ: LazyLock<HashSet<&'static str>> =
@@ -73,6 +88,7 @@ fn number(tag: Tag) -> u32 {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) pattern: Pattern,
+    pub(crate) name: &'static str,
     pub(crate) basic: &'static str,
     pub(crate) uids: &'static str,
     pub(crate) device: &'static str,
@@ -117,7 +133,7 @@ pub(crate) fn table() -> &'static [Row] {
 fn row(cells: &[&'static str]) -> Option<Row> {
     let [
         tag,
-        _name,
+        name,
         _iod,
         basic,
         _private,
@@ -134,6 +150,7 @@ fn row(cells: &[&'static str]) -> Option<Row> {
     };
     Some(Row {
         pattern: Pattern::parse(tag)?,
+        name,
         basic,
         uids,
         device,
@@ -154,9 +171,17 @@ pub(crate) fn sop_classes() -> impl Iterator<Item = (&'static str, &'static str)
     records(SOP_CLASSES).filter_map(|cells| <[&str; 2]>::try_from(cells).ok().map(<_>::into))
 }
 
+/// A row of what this project adds.
+#[derive(Debug)]
+pub(crate) struct Addition {
+    pub(crate) pattern: Pattern,
+    pub(crate) action: Action,
+    pub(crate) reason: &'static str,
+}
+
 /// The keep list and the removals that this project adds to the table.
-pub(crate) fn additions() -> &'static [(Pattern, Action)] {
-    static ROWS: LazyLock<Vec<(Pattern, Action)>> = LazyLock::new(|| {
+pub(crate) fn additions() -> &'static [Addition] {
+    static ROWS: LazyLock<Vec<Addition>> = LazyLock::new(|| {
         let read = |cells: Vec<&'static str>| {
             let action = match *cells.get(2)? {
                 "K" => Action::KeepAtTop,
@@ -165,7 +190,7 @@ pub(crate) fn additions() -> &'static [(Pattern, Action)] {
                 "Z" => Action::Empty,
                 _ => Action::Remove,
             };
-            Some((Pattern::parse(cells.first()?)?, action))
+            Some(Addition { pattern: Pattern::parse(cells.first()?)?, action, reason: cells.get(3)? })
         };
         records(ADDITIONS).filter_map(read).collect()
     });

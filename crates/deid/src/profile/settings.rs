@@ -107,6 +107,9 @@ pub enum ProfileError {
     /// The dictionary does not know it.
     #[error("override of {0}: no such attribute (PS3.6 keyword, or eight hexadecimal digits)")]
     UnknownAttribute(String),
+    /// Neither a keyword nor a tag.
+    #[error("{0}: no such attribute; give its keyword (PS3.6), as StudyDate, or its tag, as 0008,0020")]
+    NoSuchAttribute(String),
     /// An override without a reason.
     #[error("override of {0}: the reason is missing")]
     NoReason(String),

@@ -6,6 +6,7 @@ mod demo;
 mod hub;
 mod keys;
 mod national;
+mod profile;
 
 use crate::deid;
 use ::deid::custody::Custody;
@@ -47,6 +48,9 @@ Examples:
 enum Command {
     Demo(demo::Args),
     Deid(deid::Args),
+    /// What de-identification does to each attribute, and why
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// The regional house: collect, de-identify, send
     Hub(hub::Args),
     /// The national house: take in, keep
@@ -75,6 +79,7 @@ pub(crate) fn run(cli: Cli, custody: Custody) -> Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => runtime()?.block_on(demo::run(&args, custody)),
         Command::Deid(args) => deid::run(&args, &custody),
+        Command::Profile(command) => profile::run(&command),
         Command::Hub(args) => runtime()?.block_on(hub::run(args, custody)),
         Command::National(args) => runtime()?.block_on(national::run(args)),
         Command::Keys(command) => keys::run(&command),

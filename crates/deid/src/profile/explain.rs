@@ -1,0 +1,226 @@
+//! What a profile does to an attribute, and why, in words.
+
+use super::types::{Compound, Need};
+use super::{Action, Dates, O, Profile, ProfileError, ProfileOption, Rule, data};
+use dicom::tag::{self, Tag, VR};
+
+/// What happens to an attribute, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// The tag, eight hexadecimal digits; `X` for any.
+    pub tag: String,
+    /// Its keyword or its name; empty where it has none.
+    pub name: String,
+    /// What decides: the project, this program's additions, the table with its codes, or the VR.
+    pub because: String,
+    /// What is done.
+    pub done: Done,
+}
+
+/// What is done to an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// The same in every object.
+    Always(&'static str),
+    /// It depends on the Type that the attribute has in its object (PS3.5 §7.4): each case and what is done then.
+    ByType([(&'static str, &'static str); 4]),
+}
+
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Always(done) => f.write_str(done),
+            Self::ByType([(_, one), (_, two), (_, three), _]) => {
+                write!(f, "by its Type 1, 2, 3: {one}, {two}, {three}")
+            }
+        }
+    }
+}
+
+impl Profile {
+    /// Everything that the table, this program and the project list, in the order of the tags; what they do not list goes by its VR.
+    pub fn listed(&self) -> Vec<Explanation> {
+        let mut patterns: Vec<data::Pattern> = data::table().iter().map(|row| row.pattern).collect();
+        patterns.extend(data::additions().iter().map(|addition| addition.pattern));
+        patterns.extend(self.overrides.iter().map(|(tag, _)| data::Pattern::exact(*tag)));
+        patterns.sort_unstable();
+        patterns.dedup();
+        patterns.into_iter().map(|pattern| self.listed_as(pattern)).collect()
+    }
+
+    /// What happens to one attribute: its keyword (PS3.6), or its tag as `ggggeeee`, `gggg,eeee` or `(gggg,eeee)`.
+    pub fn explain(&self, attribute: &str) -> Result<Explanation, ProfileError> {
+        let digits: String = attribute.chars().filter(|c| !"(), ".contains(*c)).collect();
+        let tag = tag::by_keyword(attribute).or_else(|| data::Pattern::parse(&digits)?.tag());
+        let tag = tag.ok_or_else(|| ProfileError::NoSuchAttribute(attribute.to_owned()))?;
+        let here = data::Pattern::exact(tag);
+        let explained = |because: &str, done| Explanation {
+            tag: here.to_string(),
+            name: tag::entry(tag).map_or_else(String::new, |entry| entry.keyword.to_owned()),
+            because: because.to_owned(),
+            done,
+        };
+        let gone = Done::Always("removed");
+        if tag::is_private(tag) {
+            return Ok(explained("private elements do not go out", gone));
+        }
+        let Some(entry) = tag::entry(tag) else {
+            return Ok(explained("the dictionary of PS3.6 does not have it", gone));
+        };
+        if let Some(rule) = self.rule(tag) {
+            return Ok(explained(&self.because(here, tag), self.done(rule, entry.vr)));
+        }
+        if tag.0 <= 0x0002 || tag.1 == 0 {
+            return Ok(explained("it does not belong into a data set, or is a group length", gone));
+        }
+        let because = format!("nothing lists it; its VR is {}", entry.vr);
+        Ok(explained(&because, self.done(self.unlisted(entry.vr), entry.vr)))
+    }
+
+    fn listed_as(&self, pattern: data::Pattern) -> Explanation {
+        let tag = pattern.tag();
+        let entry = tag.and_then(tag::entry);
+        let rule = match tag {
+            Some(tag) => self.rule(tag),
+            None => self.patterns.iter().rev().find(|(known, _)| *known == pattern).map(|(_, rule)| *rule),
+        };
+        let in_table = data::table().iter().find(|row| row.pattern == pattern);
+        Explanation {
+            tag: pattern.to_string(),
+            name: entry.map_or_else(
+                || in_table.map_or_else(String::new, |row| row.name.to_owned()),
+                |entry| entry.keyword.to_owned(),
+            ),
+            because: self.because(pattern, tag.unwrap_or(Tag(0, 0))),
+            done: rule.map_or(Done::Always("removed"), |rule| {
+                self.done(rule, entry.map_or(VR::UN, |entry| entry.vr))
+            }),
+        }
+    }
+
+    /// What decides about a listed attribute: the last of these that lists it.
+    fn because(&self, pattern: data::Pattern, tag: Tag) -> String {
+        if let Some((_, reason)) = self.overrides.iter().find(|(overridden, _)| *overridden == tag) {
+            return format!("the project: {reason}");
+        }
+        let is_it =
+            |listed: data::Pattern| listed == pattern || (pattern.tag().is_some() && listed.matches(tag));
+        if let Some(addition) = data::additions().iter().rev().find(|addition| is_it(addition.pattern)) {
+            return format!("added to the table: {}", addition.reason);
+        }
+        let Some(row) = data::table().iter().rev().find(|row| is_it(row.pattern)) else {
+            return String::new();
+        };
+        let codes = [
+            (O::RetainUids, row.uids),
+            (O::RetainDeviceIdentity, row.device),
+            (O::RetainInstitutionIdentity, row.institution),
+            (O::RetainPatientCharacteristics, row.patient),
+            (O::RetainLongitudinalFullDates, row.full_dates),
+            (O::RetainLongitudinalModifiedDates, row.modified_dates),
+        ];
+        let told =
+            codes.into_iter().filter(|(option, code)| !code.is_empty() && self.options.contains(option));
+        let told: Vec<String> =
+            told.map(|(option, code): (ProfileOption, _)| format!("{} {code}", option.name())).collect();
+        let own = format!("Table E.1-1: {}", row.basic);
+        if told.is_empty() { own } else { format!("{own}; {}", told.join(", ")) }
+    }
+
+    fn done(&self, rule: Rule, vr: VR) -> Done {
+        let words = |action| self.words(action, vr);
+        match rule.action {
+            Action::ByType(compound) => {
+                Done::ByType(cases(compound).map(|(case, action)| (case, words(action))))
+            }
+            action => Done::Always(words(action)),
+        }
+    }
+
+    fn words(&self, action: Action, vr: VR) -> &'static str {
+        match action {
+            Action::Remove => "removed",
+            Action::Empty => "emptied",
+            Action::Dummy | Action::ByType(_) if vr == VR::SQ => "cleaned inside, or a stand-in code",
+            Action::Dummy | Action::ByType(_) => "a stand-in",
+            Action::Keep | Action::Uid | Action::Shift if vr == VR::SQ => "cleaned inside",
+            Action::Keep if matches!(vr, VR::DA | VR::DT | VR::TM) => "kept as far as it is valid",
+            Action::Keep if vr == VR::CS => "kept if it is a listed term",
+            Action::Keep => "kept if it is valid",
+            Action::KeepAtTop => "kept in the data set itself, removed from items",
+            Action::Uid if self.maps_uids() => "mapped, unless the standard itself defines the UID",
+            Action::Uid => "kept if it is a UID",
+            Action::Shift if vr == VR::TM => "kept: the time of day stays true",
+            Action::Shift if self.dates() == Dates::Shift => "moved by the person's offset",
+            Action::Shift => "kept if it is valid",
+            Action::Terms => "kept if it is a listed term, else emptied",
+        }
+    }
+}
+
+fn cases(compound: Compound) -> [(&'static str, Action); 4] {
+    [
+        ("Type 1", Some(Need::Value)),
+        ("Type 2", Some(Need::Element)),
+        ("Type 3, or not in the IOD", Some(Need::Nothing)),
+        ("no SOP class of the standard", None),
+    ]
+    .map(|(case, need)| (case, compound.action(need)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Override, OverrideAction, Settings};
+
+    fn nccid() -> Profile {
+        let options = [
+            "retain-longitudinal-modified-dates",
+            "retain-patient-characteristics",
+            "retain-device-identity",
+        ];
+        let mut settings = Settings::basic("nccid").with_options(&options);
+        settings.overrides.push(Override {
+            attribute: "StationName".into(),
+            action: OverrideAction::Remove,
+            reason: "holds the ward".into(),
+        });
+        Profile::new(&settings).unwrap()
+    }
+
+    #[test]
+    fn it_says_what_is_done_and_why() {
+        let profile = nccid();
+        let told = |attribute: &str| {
+            let explanation = profile.explain(attribute).unwrap();
+            (explanation.because, explanation.done.to_string())
+        };
+        let of = |because: &str, done: &str| (because.to_owned(), done.to_owned());
+        assert_eq!(told("PatientBirthDate"), of("Table E.1-1: Z", "emptied"));
+        let moved = "Table E.1-1: Z; retain-longitudinal-modified-dates C";
+        assert_eq!(told("StudyDate"), of(moved, "moved by the person's offset"));
+        assert_eq!(told("StudyTime"), of(moved, "kept: the time of day stays true"));
+        let kept = "Table E.1-1: X/Z/D; retain-device-identity K";
+        assert_eq!(told("0018,1000"), of(kept, "kept if it is valid"));
+        assert_eq!(told("StationName"), of("the project: holds the ward", "removed"));
+        assert_eq!(told("PixelData").0, "added to the table: the image; judged by the pixel policy");
+        assert_eq!(told("SliceThickness"), of("nothing lists it; its VR is DS", "kept if it is valid"));
+        assert_eq!(told("(0009,1001)"), of("private elements do not go out", "removed"));
+        let by_type = told("InstitutionName");
+        assert_eq!(by_type.0, "Table E.1-1: X/Z/D");
+        assert_eq!(by_type.1, "by its Type 1, 2, 3: a stand-in, emptied, removed");
+        assert!(matches!(profile.explain("Nonsense"), Err(ProfileError::NoSuchAttribute(_))));
+    }
+
+    #[test]
+    fn everything_that_is_listed_is_told_once() {
+        let profile = nccid();
+        let listed = profile.listed();
+        assert!(listed.len() > data::table().len());
+        assert!(listed.iter().all(|told| !told.because.is_empty()), "each has its cause");
+        assert!(listed.windows(2).all(|pair| pair[0].tag != pair[1].tag), "none comes twice");
+        for told in listed.iter().filter(|told| tag::by_keyword(&told.name).is_some()) {
+            assert_eq!(&profile.explain(&told.name).unwrap(), told);
+        }
+    }
+}
