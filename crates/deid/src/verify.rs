@@ -1,6 +1,6 @@
 //! The last look: the outgoing bytes are read back, held against the profile's promises, and searched with other eyes.
 
-use crate::profile::{Action, Profile, is_well_known};
+use crate::profile::{Action, Profile, Types, is_well_known};
 use dicom::dataset::Dataset;
 use dicom::part10::{Limits, PixelError, WriteError, read_dataset};
 use dicom::tag::{self, Tag, VR, tags};
@@ -200,10 +200,10 @@ impl Promises<'_> {
         }
         let removed = dataset.text(tags::PATIENT_IDENTITY_REMOVED) == Some("YES");
         promise(removed, "the object says that identity was removed", tags::PATIENT_IDENTITY_REMOVED)?;
-        self.level(dataset)
+        self.level(dataset, Types::of(dataset.text(tags::SOP_CLASS_UID)), None)
     }
 
-    fn level(&self, dataset: &Dataset) -> Result<(), Residue> {
+    fn level(&self, dataset: &Dataset, types: Types, sequence: Option<Tag>) -> Result<(), Residue> {
         for element in dataset {
             let tag = element.tag;
             promise(!tag::is_private(tag), "no private element", tag)?;
@@ -211,13 +211,14 @@ impl Promises<'_> {
             let listed = tag::entry(tag);
             promise(listed.is_some(), "no element that the dictionary does not know", tag)?;
             let rule = self.profile.rule(tag).or_else(|| listed.map(|entry| self.profile.unlisted(entry.vr)));
+            let rule = rule.map(|rule| rule.in_object(types, sequence, tag));
             let allowed = rule.is_some_and(|rule| rule.action != Action::Remove) || is_ours(tag);
             promise(allowed, "no element that the profile removes", tag)?;
             if element.vr == VR::UI && self.profile.maps_uids() {
                 let clean = element.texts().all(|uid| is_well_known(uid) || !self.replaced.contains_key(uid));
                 promise(clean, "no UID of the original object", tag)?;
             }
-            element.items().iter().try_for_each(|item| self.level(item))?;
+            element.items().iter().try_for_each(|item| self.level(item, types, Some(tag)))?;
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! What a profile does to an attribute, and why, in words.
 
 use super::types::{Compound, Need};
-use super::{Action, Dates, O, Profile, ProfileError, ProfileOption, Rule, data};
-use dicom::tag::{self, Tag, VR};
+use super::{Action, AgePolicy, O, Profile, ProfileError, ProfileOption, Rule, attribute_name, data};
+use dicom::tag::{self, Tag, VR, tags};
 
 /// What happens to an attribute, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,18 +67,48 @@ impl Profile {
         let Some(entry) = tag::entry(tag) else {
             return Ok(explained("the dictionary of PS3.6 does not have it", gone));
         };
+        if let Some((because, done)) = self.of_the_engine(tag) {
+            return Ok(explained(because, Done::Always(done)));
+        }
         if let Some(rule) = self.rule(tag) {
             return Ok(explained(&self.because(here, tag), self.done(rule, entry.vr)));
-        }
-        if tag.0 <= 0x0002 || tag.1 == 0 {
-            return Ok(explained("it does not belong into a data set, or is a group length", gone));
         }
         let because = format!("nothing lists it; its VR is {}", entry.vr);
         Ok(explained(&because, self.done(self.unlisted(entry.vr), entry.vr)))
     }
 
+    /// What the engine sees to itself, whatever the lists say.
+    fn of_the_engine(&self, tag: Tag) -> Option<(&'static str, &'static str)> {
+        Some(match tag {
+            tags::PATIENT_NAME | tags::PATIENT_ID => ("every object has it", "the pseudonym"),
+            tags::PATIENT_IDENTITY_REMOVED
+            | tags::DEIDENTIFICATION_METHOD
+            | tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE
+            | tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED => {
+                ("every object says what was done", "written anew at the top level")
+            }
+            tags::CODE_VALUE | tags::CODING_SCHEME_DESIGNATOR | tags::CODE_MEANING => {
+                ("a code that is listed tells nothing else", "written from the list, else removed")
+            }
+            _ if tag.0 <= 0x0002 || tag.1 == 0 => {
+                ("file meta information is written anew, and no group length or command goes out", "removed")
+            }
+            _ => return None,
+        })
+    }
+
+    /// What happens to attributes that nothing lists, by their VR, where that differs between profiles.
+    pub fn unlisted_by_vr(&self) -> Vec<(VR, Done)> {
+        [VR::AS, VR::DA, VR::DT, VR::TM, VR::UI].map(|vr| (vr, self.done(self.unlisted(vr), vr))).into()
+    }
+
     fn listed_as(&self, pattern: data::Pattern) -> Explanation {
         let tag = pattern.tag();
+        if let Some((because, done)) = tag.and_then(|tag| self.of_the_engine(tag)) {
+            let name = tag.map_or_else(String::new, attribute_name);
+            let (tag, because) = (pattern.to_string(), because.to_owned());
+            return Explanation { tag, name, because, done: Done::Always(done) };
+        }
         let entry = tag.and_then(tag::entry);
         let rule = match tag {
             Some(tag) => self.rule(tag),
@@ -100,7 +130,7 @@ impl Profile {
 
     /// What decides about a listed attribute: the last of these that lists it.
     fn because(&self, pattern: data::Pattern, tag: Tag) -> String {
-        if let Some((_, reason)) = self.overrides.iter().find(|(overridden, _)| *overridden == tag) {
+        if let Some((_, reason)) = self.overrides.iter().rev().find(|(overridden, _)| *overridden == tag) {
             return format!("the project: {reason}");
         }
         let is_it =
@@ -146,13 +176,14 @@ impl Profile {
             Action::Keep | Action::Uid | Action::Shift if vr == VR::SQ => "cleaned inside",
             Action::Keep if matches!(vr, VR::DA | VR::DT | VR::TM) => "kept as far as it is valid",
             Action::Keep if vr == VR::CS => "kept if it is a listed term",
+            Action::Keep if vr == VR::AS && self.ages == AgePolicy::CapAt90 => "kept, up to 90 years",
             Action::Keep => "kept if it is valid",
             Action::KeepAtTop => "kept in the data set itself, removed from items",
             Action::Uid if self.maps_uids() => "mapped, unless the standard itself defines the UID",
             Action::Uid => "kept if it is a UID",
-            Action::Shift if vr == VR::TM => "kept: the time of day stays true",
-            Action::Shift if self.dates() == Dates::Shift => "moved by the person's offset",
-            Action::Shift => "kept if it is valid",
+            Action::Shift if vr == VR::TM => "kept as far as it is valid",
+            Action::Shift if matches!(vr, VR::DA | VR::DT) => "moved by the person's offset",
+            Action::Shift => "kept if it is an offset from UTC, else removed",
             Action::Terms => "kept if it is a listed term, else emptied",
         }
     }
@@ -199,10 +230,15 @@ mod tests {
         assert_eq!(told("PatientBirthDate"), of("Table E.1-1: Z", "emptied"));
         let moved = "Table E.1-1: Z; retain-longitudinal-modified-dates C";
         assert_eq!(told("StudyDate"), of(moved, "moved by the person's offset"));
-        assert_eq!(told("StudyTime"), of(moved, "kept: the time of day stays true"));
+        assert_eq!(told("StudyTime"), of(moved, "kept as far as it is valid"));
         let kept = "Table E.1-1: X/Z/D; retain-device-identity K";
         assert_eq!(told("0018,1000"), of(kept, "kept if it is valid"));
         assert_eq!(told("StationName"), of("the project: holds the ward", "removed"));
+        assert_eq!(told("PatientName").1, "the pseudonym");
+        assert_eq!(told("PatientIdentityRemoved").1, "written anew at the top level");
+        assert_eq!(told("CodeMeaning").1, "written from the list, else removed");
+        assert_eq!(told("TimezoneOffsetFromUTC").1, "kept if it is an offset from UTC, else removed");
+        assert_eq!(told("MediaStorageSOPInstanceUID").1, "removed");
         assert_eq!(told("PixelData").0, "added to the table: the image; judged by the pixel policy");
         assert_eq!(told("SliceThickness"), of("nothing lists it; its VR is DS", "kept if it is valid"));
         assert_eq!(told("(0009,1001)"), of("private elements do not go out", "removed"));

@@ -147,8 +147,15 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
                 }
             },
         };
-        let verdict = judge(hub, &object, &admission, instance).await?;
-        steps.push((of, verdict));
+        match (judge(hub, &object, &admission, instance).await, of) {
+            (Ok(verdict), of) => steps.push((of, verdict)),
+            // Where the object turns out to be lost, its row says what is to be fetched again.
+            (Err(error @ HubError::Spool(_)), Of::First(place)) => {
+                received(hub, place).await?;
+                return Err(error);
+            }
+            (Err(error), _) => return Err(error),
+        }
     }
     done(hub, lease, steps, waits).await
 }
@@ -420,6 +427,13 @@ async fn done(
             for (of, verdict) in &verdicts {
                 let arrival = match of {
                     Of::Row(row) => Arrival::Ours(row.clone()),
+                    // A person rejected its study meanwhile: the next look holds it.
+                    Of::First(Place { study: Some(study), .. })
+                        if store.study_is_rejected(tx, study).await? =>
+                    {
+                        waits = true;
+                        continue;
+                    }
                     Of::First(place) => place.received(&store, tx, now).await?,
                 };
                 match arrival {

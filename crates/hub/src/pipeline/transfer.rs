@@ -104,12 +104,16 @@ async fn lying_manifest(
 ) -> Result<Option<bool>, HubError> {
     let key = manifest_path(hub, consignment)?.to_string();
     let length = consignment.manifest.as_ref().map(String::len).and_then(|n| u64::try_from(n).ok());
+    let inbox = served.inbox.batch();
     match served.inbox.head(&key).await {
         Err(ObjectError::NotFound(_)) => Ok(None),
         Err(error) => Err(error.into()),
         Ok(info) if Some(info.bytes) != length => Ok(Some(false)),
         Ok(_) => {
             let digest = Digest::of(&served.inbox.get(&key).await?).to_string();
+            // Whoever put it may not have synced its entry.
+            inbox.holds(&key, length.unwrap_or_default()).await?;
+            inbox.settle().await?;
             Ok(Some(consignment.digest.as_deref() == Some(digest.as_str())))
         }
     }

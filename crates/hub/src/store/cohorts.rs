@@ -129,6 +129,12 @@ impl Study {
 }
 
 impl Store {
+    /// Whether a person has rejected the study; if not, nobody does before this transaction ends.
+    pub async fn study_is_rejected(&self, tx: &mut Tx, id: &str) -> Result<bool> {
+        let study = sql("/* store: study is rejected */ SELECT * FROM study WHERE id = $1 {for update}");
+        Ok(study.bind(id).first(tx, Study::read).await?.is_some_and(|study| study.is_rejected()))
+    }
+
     /// Records a sheet and gives its handle; the same file twice is one sheet.
     pub async fn sheet_imported(&self, tx: &mut Tx, sheet: &NewSheet<'_>, at: Timestamp) -> Result<String> {
         let id =

@@ -104,12 +104,13 @@ async fn a_study_that_is_held_is_attributed_anew_and_one_that_went_on_is_not() {
         // The mended rule says that it is none of the first row's: dropped, and the other row's when that asks.
         store.study_not_wanted(&mut tx, &row, "alder", "s1", NOW).await.unwrap();
         let anew = store.study_found(&mut tx, &new, NOW).await.unwrap();
-        assert!(!anew.is_rejected());
+        assert!(!anew.is_rejected() && !store.study_is_rejected(&mut tx, &anew.id).await.unwrap());
         assert_eq!((anew.trust.as_str(), &anew.cohort_row, &anew.person), ("RX2", &other.id, &other.person));
         store.study_is(&mut tx, &study.id, "excluded", Some("by-hand"), NOW).await.unwrap();
         let rejected =
             store.study_found(&mut tx, &NewStudy { row: &row, trust: "RX1", ..new }, NOW).await.unwrap();
         assert!(rejected.is_rejected() && rejected.trust == "RX2");
+        assert!(store.study_is_rejected(&mut tx, &rejected.id).await.unwrap());
         tx.commit().await.unwrap();
     }
 }

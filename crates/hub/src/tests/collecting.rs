@@ -19,6 +19,7 @@ use sim::images::{Instance, ct_study};
 use sim::pacs::{Archive, Level, Manners, Operation, Running};
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A hub that serves one trust, and its archive.
 struct Region {
@@ -394,6 +395,63 @@ async fn what_lies_damaged_in_the_spool_is_fetched_again_or_must_be_pushed_again
     region.push(&stranger).await;
     region.work().await;
     assert_eq!(region.states().await, ["cleared", "cleared", "held unrequested"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_out_damaged_while_it_is_cleaned_is_asked_for_again() {
+    let images = ct_study(1, 2, 512);
+    let region = Region::new(images[..1].to_vec(), "", "").await;
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    assert_eq!((region.states().await, region.retrievals()), (vec!["cleared".to_owned()], 1));
+    // Nobody listed this one; its header is sound.
+    let damaged = region.push(&images[1]).await;
+    let path = region.dir.path().join(format!("data/spool/{damaged}.sealed"));
+    let mut sealed = std::fs::read(&path).unwrap();
+    sealed[200_000] ^= 1;
+    std::fs::write(&path, sealed).unwrap();
+    // The archive has it no more, so the retrieval waits for it.
+    let asked = async {
+        while region.retrievals() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        _ = region.work() => {}
+        () = asked => {}
+    }
+    assert_eq!((region.states().await, region.retrievals()), (vec!["cleared".into(), "missing".into()], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_cleaned_while_its_study_is_rejected_goes_no_further() {
+    let images = ct_study(1, 2, 16);
+    let region = Region::new(images[..1].to_vec(), "", "").await;
+    region.submit(&images[0], &images[0].person.birth.iso()).await;
+    region.work().await;
+    let (hub, study) = (&region.hub, region.studies().await.remove(0));
+    region.push(&images[1]).await;
+    let lease = Duration::from_secs(60);
+    let mut leases =
+        jobs::claim(hub.store.db(), &["deidentify"], &hub.config.hub_id, "test", 1, hub.clock.now(), lease)
+            .await
+            .unwrap();
+    let lease = leases.pop().unwrap();
+    // A person is just rejecting it; the step cleans meanwhile, and finds out when it wants to write that down.
+    let mut tx = hub.store.write().await.unwrap();
+    let step = {
+        let hub = Arc::clone(hub);
+        tokio::spawn(async move { crate::pipeline::deidentify::step(&hub, &lease).await.unwrap() })
+    };
+    while hub.outbox.list_sorted("nccid").await.unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    hub.store.study_is(&mut tx, &study.id, "excluded", Some("by-hand"), hub.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(matches!(step.await.unwrap(), jobs::Outcome::RetryLater { .. }));
+    region.clock.advance(HOUR);
+    region.work().await;
+    assert_eq!(region.states().await, ["cleared", "held study-rejected"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

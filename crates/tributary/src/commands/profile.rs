@@ -129,6 +129,11 @@ fn diff((one_name, one): (&str, &Profile), (other_name, other): (&str, &Profile)
             table.row([tag.clone(), left.name, left.done.to_string(), right.done.to_string()]);
         }
     }
+    for ((vr, left), (_, right)) in one.unlisted_by_vr().into_iter().zip(other.unlisted_by_vr()) {
+        if left != right {
+            table.row(["any other".to_owned(), format!("of VR {vr}"), left.to_string(), right.to_string()]);
+        }
+    }
     if table.len() == 0 {
         println!("they treat every attribute alike");
         return ExitCode::SUCCESS;
