@@ -3,7 +3,7 @@
 //! The table and this project's additions are data files under `profiles/`, compiled in and read once. What the table does
 //! not list is decided by its value representation, strictly: see `tags`.
 
-pub(crate) mod data;
+mod data;
 mod explain;
 mod settings;
 mod types;
@@ -13,6 +13,8 @@ pub use settings::{AgePolicy, ForProcessing, Override, OverrideAction, ProfileEr
 
 pub(crate) use data::Code;
 use data::Row;
+#[cfg(test)]
+pub(crate) use data::{compound_rows, sop_classes, types as type_rows};
 use dicom::tag::{self, Tag, VR};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -331,16 +333,24 @@ impl Profile {
     fn resolve(&self, row: &Row) -> Rule {
         let fallback = basic(row.basic);
         let rule = |action| Rule { action, fallback };
-        let has = |option, column: &str| self.options.contains(&option) && column == "K";
         if self.dates() == Dates::Shift && row.modified_dates == "C" {
             return rule(Action::Shift);
         }
-        let kept = has(O::RetainLongitudinalFullDates, row.full_dates)
-            || has(O::RetainUids, row.uids)
-            || has(O::RetainDeviceIdentity, row.device)
-            || has(O::RetainInstitutionIdentity, row.institution)
-            || has(O::RetainPatientCharacteristics, row.patient);
+        let kept = self.codes_of(row).any(|(_, code)| code == "K");
         rule(if kept { Action::Keep } else { fallback })
+    }
+
+    /// What the options of this profile say in a row of the table.
+    fn codes_of(&self, row: &Row) -> impl Iterator<Item = (ProfileOption, &'static str)> {
+        let codes = [
+            (O::RetainUids, row.uids),
+            (O::RetainDeviceIdentity, row.device),
+            (O::RetainInstitutionIdentity, row.institution),
+            (O::RetainPatientCharacteristics, row.patient),
+            (O::RetainLongitudinalFullDates, row.full_dates),
+            (O::RetainLongitudinalModifiedDates, row.modified_dates),
+        ];
+        codes.into_iter().filter(|(option, code)| !code.is_empty() && self.options.contains(option))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a profile does to an attribute, and why, in words.
 
 use super::types::{Compound, Need};
-use super::{Action, AgePolicy, O, Profile, ProfileError, ProfileOption, Rule, attribute_name, data};
+use super::{Action, AgePolicy, Profile, ProfileError, Rule, data};
 use dicom::tag::{self, Tag, VR, tags};
 
 /// What happens to an attribute, and why.
@@ -45,7 +45,7 @@ impl Profile {
         patterns.extend(self.overrides.iter().map(|(tag, _)| data::Pattern::exact(*tag)));
         patterns.sort_unstable();
         patterns.dedup();
-        patterns.into_iter().map(|pattern| self.listed_as(pattern)).collect()
+        patterns.into_iter().map(|pattern| self.told(pattern)).collect()
     }
 
     /// What happens to one attribute: its keyword (PS3.6), or its tag as `ggggeeee`, `gggg,eeee` or `(gggg,eeee)`.
@@ -53,48 +53,46 @@ impl Profile {
         let digits: String = attribute.chars().filter(|c| !"(), ".contains(*c)).collect();
         let tag = tag::by_keyword(attribute).or_else(|| data::Pattern::parse(&digits)?.tag());
         let tag = tag.ok_or_else(|| ProfileError::NoSuchAttribute(attribute.to_owned()))?;
-        let here = data::Pattern::exact(tag);
-        let explained = |because: &str, done| Explanation {
-            tag: here.to_string(),
-            name: tag::entry(tag).map_or_else(String::new, |entry| entry.keyword.to_owned()),
-            because: because.to_owned(),
-            done,
-        };
-        let gone = Done::Always("removed");
-        if tag::is_private(tag) {
-            return Ok(explained("private elements do not go out", gone));
-        }
-        let Some(entry) = tag::entry(tag) else {
-            return Ok(explained("the dictionary of PS3.6 does not have it", gone));
-        };
-        if let Some((because, done)) = self.of_the_engine(tag) {
-            return Ok(explained(because, Done::Always(done)));
-        }
-        if let Some(rule) = self.rule(tag) {
-            return Ok(explained(&self.because(here, tag), self.done(rule, entry.vr)));
-        }
-        let because = format!("nothing lists it; its VR is {}", entry.vr);
-        Ok(explained(&because, self.done(self.unlisted(entry.vr), entry.vr)))
+        Ok(self.told(data::Pattern::exact(tag)))
     }
 
-    /// What the engine sees to itself, whatever the lists say.
-    fn of_the_engine(&self, tag: Tag) -> Option<(&'static str, &'static str)> {
-        Some(match tag {
-            tags::PATIENT_NAME | tags::PATIENT_ID => ("every object has it", "the pseudonym"),
-            tags::PATIENT_IDENTITY_REMOVED
-            | tags::DEIDENTIFICATION_METHOD
-            | tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE
-            | tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED => {
-                ("every object says what was done", "written anew at the top level")
-            }
-            tags::CODE_VALUE | tags::CODING_SCHEME_DESIGNATOR | tags::CODE_MEANING => {
-                ("a code that is listed tells nothing else", "written from the list, else removed")
-            }
-            _ if tag.0 <= 0x0002 || tag.1 == 0 => {
-                ("file meta information is written anew, and no group length or command goes out", "removed")
-            }
-            _ => return None,
-        })
+    fn told(&self, pattern: data::Pattern) -> Explanation {
+        if let Some(tag) = pattern.tag() {
+            let (because, done) = self.of_tag(tag);
+            let name = tag::entry(tag).map_or_else(String::new, |entry| entry.keyword.to_owned());
+            return Explanation { tag: pattern.to_string(), name, because, done };
+        }
+        let name = data::table().iter().find(|row| row.pattern == pattern).map_or("", |row| row.name);
+        let rule = self.patterns.iter().rev().find(|(known, _)| *known == pattern);
+        Explanation {
+            tag: pattern.to_string(),
+            name: name.to_owned(),
+            because: self.because(|listed| listed == pattern),
+            done: rule.map_or(Done::Always("removed"), |(_, rule)| self.done(*rule, VR::UN)),
+        }
+    }
+
+    /// Why and what, of one tag: the engine's own business, else what is listed, else by its VR.
+    fn of_tag(&self, tag: Tag) -> (String, Done) {
+        if tag::is_private(tag) {
+            return ("private elements do not go out".into(), Done::Always("removed"));
+        }
+        let Some(entry) = tag::entry(tag) else {
+            return ("the dictionary of PS3.6 does not have it".into(), Done::Always("removed"));
+        };
+        if let Some((because, done)) = of_the_engine(tag) {
+            return (because.into(), Done::Always(done));
+        }
+        if let Some(rule) = self.rule(tag) {
+            let overridden = self.overrides.iter().rev().find(|(overridden, _)| *overridden == tag);
+            let because = match overridden {
+                Some((_, reason)) => format!("the project: {reason}"),
+                None => self.because(|listed| listed.matches(tag)),
+            };
+            return (because, self.done(rule, entry.vr));
+        }
+        let because = format!("nothing lists it; its VR is {}", entry.vr);
+        (because, self.done(self.unlisted(entry.vr), entry.vr))
     }
 
     /// What happens to attributes that nothing lists, by their VR, where that differs between profiles.
@@ -102,57 +100,16 @@ impl Profile {
         [VR::AS, VR::DA, VR::DT, VR::TM, VR::UI].map(|vr| (vr, self.done(self.unlisted(vr), vr))).into()
     }
 
-    fn listed_as(&self, pattern: data::Pattern) -> Explanation {
-        let tag = pattern.tag();
-        if let Some((because, done)) = tag.and_then(|tag| self.of_the_engine(tag)) {
-            let name = tag.map_or_else(String::new, attribute_name);
-            let (tag, because) = (pattern.to_string(), because.to_owned());
-            return Explanation { tag, name, because, done: Done::Always(done) };
-        }
-        let entry = tag.and_then(tag::entry);
-        let rule = match tag {
-            Some(tag) => self.rule(tag),
-            None => self.patterns.iter().rev().find(|(known, _)| *known == pattern).map(|(_, rule)| *rule),
-        };
-        let in_table = data::table().iter().find(|row| row.pattern == pattern);
-        Explanation {
-            tag: pattern.to_string(),
-            name: entry.map_or_else(
-                || in_table.map_or_else(String::new, |row| row.name.to_owned()),
-                |entry| entry.keyword.to_owned(),
-            ),
-            because: self.because(pattern, tag.unwrap_or(Tag(0, 0))),
-            done: rule.map_or(Done::Always("removed"), |rule| {
-                self.done(rule, entry.map_or(VR::UN, |entry| entry.vr))
-            }),
-        }
-    }
-
-    /// What decides about a listed attribute: the last of these that lists it.
-    fn because(&self, pattern: data::Pattern, tag: Tag) -> String {
-        if let Some((_, reason)) = self.overrides.iter().rev().find(|(overridden, _)| *overridden == tag) {
-            return format!("the project: {reason}");
-        }
-        let is_it =
-            |listed: data::Pattern| listed == pattern || (pattern.tag().is_some() && listed.matches(tag));
+    /// What the additions, else the table, say of what `is_it`: the last that lists it.
+    fn because(&self, is_it: impl Fn(data::Pattern) -> bool) -> String {
         if let Some(addition) = data::additions().iter().rev().find(|addition| is_it(addition.pattern)) {
             return format!("added to the table: {}", addition.reason);
         }
         let Some(row) = data::table().iter().rev().find(|row| is_it(row.pattern)) else {
             return String::new();
         };
-        let codes = [
-            (O::RetainUids, row.uids),
-            (O::RetainDeviceIdentity, row.device),
-            (O::RetainInstitutionIdentity, row.institution),
-            (O::RetainPatientCharacteristics, row.patient),
-            (O::RetainLongitudinalFullDates, row.full_dates),
-            (O::RetainLongitudinalModifiedDates, row.modified_dates),
-        ];
-        let told =
-            codes.into_iter().filter(|(option, code)| !code.is_empty() && self.options.contains(option));
         let told: Vec<String> =
-            told.map(|(option, code): (ProfileOption, _)| format!("{} {code}", option.name())).collect();
+            self.codes_of(row).map(|(option, code)| format!("{} {code}", option.name())).collect();
         let own = format!("Table E.1-1: {}", row.basic);
         if told.is_empty() { own } else { format!("{own}; {}", told.join(", ")) }
     }
@@ -187,6 +144,26 @@ impl Profile {
             Action::Terms => "kept if it is a listed term, else emptied",
         }
     }
+}
+
+/// What the engine sees to itself, whatever the lists say.
+fn of_the_engine(tag: Tag) -> Option<(&'static str, &'static str)> {
+    Some(match tag {
+        tags::PATIENT_NAME | tags::PATIENT_ID => ("every object has it", "the pseudonym"),
+        tags::PATIENT_IDENTITY_REMOVED
+        | tags::DEIDENTIFICATION_METHOD
+        | tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE
+        | tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED => {
+            ("every object says what was done", "written anew at the top level")
+        }
+        tags::CODE_VALUE | tags::CODING_SCHEME_DESIGNATOR | tags::CODE_MEANING => {
+            ("a code that is listed tells nothing else", "written from the list, else removed")
+        }
+        _ if tag.0 <= 0x0002 || tag.1 == 0 => {
+            ("file meta information is written anew, and no group length or command goes out", "removed")
+        }
+        _ => return None,
+    })
 }
 
 fn cases(compound: Compound) -> [(&'static str, Action); 4] {

@@ -230,7 +230,7 @@ fn without_an_option_for_dates_they_go_or_are_replaced() {
 /// PS3.15 E.1.1 read once more, from the left: of the actions that a compound code offers, the first that the Type allows.
 #[test]
 fn a_compound_code_does_the_least_that_keeps_the_object_valid() {
-    use crate::profile::data::{compound_rows, sop_classes, types};
+    use crate::profile::{compound_rows, sop_classes, type_rows};
     let profile = Profile::new(&Settings::basic("test")).unwrap();
     let mut seen = [0; 3];
     for (sop_class, iod) in sop_classes() {
@@ -240,7 +240,7 @@ fn a_compound_code_does_the_least_that_keeps_the_object_valid() {
                 continue;
             }
             let named = tag::entry(tag).unwrap();
-            let kind = types().find_map(|(sequence, attribute, kind, iods)| {
+            let kind = type_rows().find_map(|(sequence, attribute, kind, iods)| {
                 let is_it = sequence.is_empty() && attribute == named.keyword;
                 (is_it && iods.split(' ').any(|listed| listed == iod)).then_some(kind)
             });

@@ -91,6 +91,12 @@ impl Place {
 
     /// Makes or moves the instance's row.
     async fn received(&self, store: &Store, tx: &mut Tx, now: Timestamp) -> Result<Arrival, DbError> {
+        // A person rejected the study meanwhile: the next look holds the object.
+        if let Some(study) = &self.study
+            && store.study_is_rejected(tx, study).await?
+        {
+            return Ok(Arrival::Early);
+        }
         let belongs = Belongs {
             project: &self.project,
             source: &self.object.source,
@@ -136,26 +142,16 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
             }
             Standing::Elsewhere => continue,
         };
-        // Each project cleans its own copy.
-        let instance = match first.take() {
-            Some(instance) => instance,
-            None => match open(hub, &object).await? {
-                Ok(instance) => instance,
-                Err(code) => {
-                    steps.push((of, Verdict::Stopped("quarantined", code)));
-                    continue;
+        let judged = judge(hub, &object, &admission, first.take()).await;
+        // Where the object turns out to be lost, its rows say what is to be fetched again.
+        if let Err(HubError::Spool(_)) = judged {
+            for of in steps.iter().map(|(of, _)| of).chain([&of]) {
+                if let Of::First(place) = of {
+                    received(hub, place.clone()).await?;
                 }
-            },
-        };
-        match (judge(hub, &object, &admission, instance).await, of) {
-            (Ok(verdict), of) => steps.push((of, verdict)),
-            // Where the object turns out to be lost, its row says what is to be fetched again.
-            (Err(error @ HubError::Spool(_)), Of::First(place)) => {
-                received(hub, place).await?;
-                return Err(error);
             }
-            (Err(error), _) => return Err(error),
         }
+        steps.push((of, judged?));
     }
     done(hub, lease, steps, waits).await
 }
@@ -254,12 +250,21 @@ async fn is_same_version(
     Ok(cleaned.is_ok_and(|(cleared, _)| row.digest.as_ref() == Some(&cleared.digest)))
 }
 
+/// What becomes of an object in one project. `first`: the object as it was opened, for the first project; each cleans its own.
 async fn judge(
     hub: &Arc<Hub>,
     object: &Spooled,
     admission: &Admission<'_>,
-    instance: Instance<deid::state::Identifiable>,
+    first: Option<Instance<deid::state::Identifiable>>,
 ) -> Result<Verdict, HubError> {
+    let opened = match first {
+        Some(instance) => Ok(instance),
+        None => open(hub, object).await?,
+    };
+    let instance = match opened {
+        Ok(instance) => instance,
+        Err(code) => return Ok(Verdict::Stopped("quarantined", code)),
+    };
     let held = |code: &str| Ok(Verdict::Stopped("held", code.to_owned()));
     if let Some(code) = admission.held {
         return held(code);
@@ -427,19 +432,11 @@ async fn done(
             for (of, verdict) in &verdicts {
                 let arrival = match of {
                     Of::Row(row) => Arrival::Ours(row.clone()),
-                    // A person rejected its study meanwhile: the next look holds it.
-                    Of::First(Place { study: Some(study), .. })
-                        if store.study_is_rejected(tx, study).await? =>
-                    {
-                        waits = true;
-                        continue;
-                    }
                     Of::First(place) => place.received(&store, tx, now).await?,
                 };
                 match arrival {
                     Arrival::Ours(row) => settle(&store, tx, &row, verdict, now).await?,
                     Arrival::Unwanted => {}
-                    // Another came before it meanwhile.
                     Arrival::Early | Arrival::After(_) => waits = true,
                 }
             }

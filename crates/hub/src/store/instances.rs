@@ -72,7 +72,7 @@ pub enum Arrival {
     Ours(Instance),
     /// An earlier version is on its way, or has arrived: this may be a new one.
     After(Instance),
-    /// An object that came before it is still to be looked at.
+    /// It is too early to say: above all, an object that came before it is still to be looked at.
     Early,
     /// A person has rejected the instance, whatever comes.
     Unwanted,

@@ -397,14 +397,20 @@ async fn what_lies_damaged_in_the_spool_is_fetched_again_or_must_be_pushed_again
     assert_eq!(region.states().await, ["cleared", "cleared", "held unrequested"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_turns_out_damaged_while_it_is_cleaned_is_asked_for_again() {
-    let images = ct_study(1, 2, 512);
+/// The first of these, asked for and cleared; the others nobody listed.
+async fn with_the_first_of(images: &[Instance]) -> Region {
     let region = Region::new(images[..1].to_vec(), "", "").await;
     region.submit(&images[0], &images[0].person.birth.iso()).await;
     region.work().await;
     assert_eq!((region.states().await, region.retrievals()), (vec!["cleared".to_owned()], 1));
-    // Nobody listed this one; its header is sound.
+    region
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_out_damaged_while_it_is_cleaned_is_asked_for_again() {
+    let images = ct_study(1, 2, 512);
+    let region = with_the_first_of(&images).await;
+    // Its header is sound.
     let damaged = region.push(&images[1]).await;
     let path = region.dir.path().join(format!("data/spool/{damaged}.sealed"));
     let mut sealed = std::fs::read(&path).unwrap();
@@ -426,9 +432,7 @@ async fn what_turns_out_damaged_while_it_is_cleaned_is_asked_for_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_cleaned_while_its_study_is_rejected_goes_no_further() {
     let images = ct_study(1, 2, 16);
-    let region = Region::new(images[..1].to_vec(), "", "").await;
-    region.submit(&images[0], &images[0].person.birth.iso()).await;
-    region.work().await;
+    let region = with_the_first_of(&images).await;
     let (hub, study) = (&region.hub, region.studies().await.remove(0));
     region.push(&images[1]).await;
     let lease = Duration::from_secs(60);

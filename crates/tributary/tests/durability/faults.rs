@@ -100,6 +100,15 @@ async fn steps_wait(place: &Place, shim: &Shim, processes: &[Process; 2]) {
     noticed("an inbox that refuses", async || says(&processes[0], "what=\"the night\"")).await;
     assert_eq!(files(&place.folder.join("inbox")), Vec::<PathBuf>::new());
 
+    // What is in the inbox is not durable, so no manifest says that it is there.
+    shim.strike(BROKEN, Strikes::Syncs, "/images");
+    let nights = || processes[0].log().matches("what=\"the night\"").count();
+    let before = nights();
+    noticed("an inbox that does not last", async || nights() >= before + 2).await;
+    let inbox = files(&place.folder.join("inbox"));
+    let manifests = inbox.iter().filter(|path| path.to_string_lossy().contains("manifest-"));
+    assert!(!inbox.is_empty() && manifests.count() == 0, "{inbox:?}");
+
     shim.strike(FULL, Strikes::Writes, "/warehouse/");
     noticed("a full warehouse", async || says(&processes[1], "the project's round did not end")).await;
     assert_eq!(files(&place.folder.join("warehouse")), Vec::<PathBuf>::new());
