@@ -43,3 +43,34 @@ fn foreign(doing: &str, column: &str) -> DbError {
         detail: format!("column {column} holds a value of another program"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SCHEMA;
+    use platform::testing::plans::plans;
+
+    /// What grows with every night is found by an index, whatever the number of its rows.
+    #[tokio::test]
+    async fn no_statement_walks_a_table() {
+        let sources = [
+            include_str!("store/consignments.rs"),
+            include_str!("store/counts.rs"),
+            include_str!("store/holdings.rs"),
+            include_str!("store/partitions.rs"),
+            include_str!("store/quarantine.rs"),
+        ];
+        let plans = plans(SCHEMA, &sources).await;
+        assert!(plans.len() > 30, "{} statements", plans.len());
+        let walks: Vec<_> = plans
+            .iter()
+            .flat_map(|plan| plan.walks(&[]).into_iter().map(move |walk| (&plan.name, walk)))
+            .collect();
+        assert!(walks.is_empty(), "{walks:?}");
+        // Every round asks for these, and of all that was ever kept few are found.
+        for (name, index) in [("to retire", "holdings_to_retire"), ("unanswered", "consignments_unanswered")]
+        {
+            let plan = plans.iter().find(|plan| plan.name == name).unwrap();
+            assert!(plan.steps.iter().any(|step| step.contains(index)), "{plan:?}");
+        }
+    }
+}

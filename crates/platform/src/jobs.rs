@@ -20,7 +20,7 @@ pub const SCHEMA: Migration = Migration {
         kind TEXT NOT NULL,             -- which step; immutable
         idempotency_key TEXT NOT NULL,  -- unique within the kind, also after it is done; immutable
         payload TEXT NOT NULL,          -- ids of rows, never anything about a person; immutable
-        host TEXT,                      -- where the bytes lie that it needs; NULL: any worker; immutable
+        host TEXT NOT NULL,             -- where the bytes lie that it needs; '': any worker; immutable
         state TEXT NOT NULL CHECK (state IN ('open', 'done', 'parked')),
         due_us BIGINT NOT NULL,         -- see above; of a done job, when it was done
         lease_token TEXT,               -- who holds it; NULL: nobody
@@ -29,7 +29,7 @@ pub const SCHEMA: Migration = Migration {
         created_us BIGINT NOT NULL,     -- immutable
         UNIQUE (kind, idempotency_key)
     );
-    CREATE INDEX jobs_due ON jobs (kind, due_us) WHERE state = 'open';
+    CREATE INDEX jobs_due ON jobs (kind, host, due_us) WHERE state = 'open';
     CREATE INDEX jobs_state ON jobs (state, kind);",
 };
 
@@ -37,8 +37,8 @@ pub const SCHEMA: Migration = Migration {
 pub const PAYLOADS: Migration =
     Migration { name: "jobs-2", ddl: "CREATE INDEX jobs_payload ON jobs (payload) WHERE state <> 'done';" };
 
-/// A claim may name so many kinds.
-const KINDS_MAX: usize = 12;
+/// The host of a job that any worker can do.
+const ANYWHERE: &str = "";
 /// Rows in one insert.
 const INSERT_ROWS_MAX: usize = 1000;
 
@@ -114,7 +114,7 @@ pub async fn enqueue_all(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<u6
                 .bind(job.kind)
                 .bind(&job.key)
                 .bind(&job.payload)
-                .bind(job.host.as_ref())
+                .bind(job.host.as_deref().unwrap_or(ANYWHERE))
                 .bind("open")
                 .bind(job.run_after)
                 .bind(0_i64)
@@ -140,8 +140,8 @@ pub async fn owe(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), DbError> 
     Ok(())
 }
 
-/// Claims up to `count` due jobs of these kinds that this host can do, earliest due first, until `now + lease`. `owner` names
-/// the process: what it holds is freed by itself alone (see [`free_of`]).
+/// Claims up to `count` due jobs of these kinds that this host can do, until `now + lease`: first those of the queue that has
+/// waited longest, earliest due first. `owner` names the process: what it holds is freed by itself alone (see [`free_of`]).
 pub async fn claim(
     db: &Db,
     kinds: &[&str],
@@ -152,22 +152,31 @@ pub async fn claim(
     lease: Duration,
 ) -> Result<Vec<Lease>, DbError> {
     // Looking costs no write: an idle worker leaves the disk in peace.
-    if next_due(&mut db.read().await?, kinds, host).await?.is_none_or(|due| due > now) {
+    let mut queues = queues(&mut db.read().await?, kinds, host).await?;
+    queues.retain(|queue| queue.due <= now);
+    if queues.is_empty() {
         return Ok(Vec::new());
     }
+    queues.sort_by_key(|queue| queue.due);
     let token = format!("{owner}/{}", keys::random_id().map_err(|_| DbError::Closed)?);
     let until = now.plus(lease);
+    let mut leases: Vec<Lease> = Vec::new();
     let mut tx = db.write().await?;
-    let query = sql("/* claim jobs */ WITH due AS MATERIALIZED (
-            SELECT id FROM jobs
-            WHERE state = 'open' AND due_us <= $1 AND (host IS NULL OR host = $2)
-                AND kind IN ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-            ORDER BY due_us LIMIT $15 {for update skip locked})
-        UPDATE jobs SET lease_token = $16, due_us = $17, attempts = attempts + 1
-        WHERE id IN (SELECT id FROM due)
-        RETURNING id, kind, idempotency_key, payload, attempts");
-    let query = bind_kinds(query.bind(now).bind(host), kinds)?.bind(count).bind(&token).bind(until);
-    let leases = query.all(&mut tx, |row| read_lease(row, &token, until)).await?;
+    for queue in queues {
+        let wanted = count.saturating_sub(u32::try_from(leases.len()).unwrap_or(u32::MAX));
+        if wanted == 0 {
+            break;
+        }
+        // A bare parameter as the limit would have SQLite prepare the statement anew each time.
+        let query = sql("/* claim jobs */ WITH due AS MATERIALIZED (
+                SELECT id FROM jobs WHERE state = 'open' AND kind = $1 AND host = $2 AND due_us <= $3
+                ORDER BY due_us LIMIT CAST($4 AS BIGINT) {for update skip locked})
+            UPDATE jobs SET lease_token = $5, due_us = $6, attempts = attempts + 1
+            WHERE id IN (SELECT id FROM due)
+            RETURNING id, kind, idempotency_key, payload, attempts");
+        let query = query.bind(queue.kind).bind(queue.host).bind(now).bind(wanted).bind(&token).bind(until);
+        leases.extend(query.all(&mut tx, |row| read_lease(row, &token, until)).await?);
+    }
     tx.commit().await?;
     Ok(leases)
 }
@@ -186,22 +195,33 @@ fn read_lease(row: &Row, token: &str, until: Timestamp) -> Result<Lease, DbError
 
 /// When the next job of these kinds falls due on this host; a held one counts with the end of its lease.
 pub async fn next_due(on: &mut impl Conn, kinds: &[&str], host: &str) -> Result<Option<Timestamp>, DbError> {
-    let query = sql("/* next due job */ SELECT MIN(due_us) AS due_us FROM jobs
-        WHERE state = 'open' AND (host IS NULL OR host = $1)
-            AND kind IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
-    bind_kinds(query.bind(host), kinds)?.one(on, |row| row.get("due_us")).await
+    Ok(queues(on, kinds, host).await?.into_iter().map(|queue| queue.due).min())
 }
 
-/// Fills the twelve places for kinds, repeating the first.
-fn bind_kinds(query: Query, kinds: &[&str]) -> Result<Query, DbError> {
-    let Some(first) = kinds.first().filter(|_| kinds.len() <= KINDS_MAX) else {
-        return Err(DbError::Refused(format!(
-            "claim between 1 and {KINDS_MAX} kinds of job, not {}",
-            kinds.len()
-        )));
+/// The open jobs of one kind on one host, or on any.
+struct Queue {
+    kind: String,
+    host: String,
+    /// When its first is due.
+    due: Timestamp,
+}
+
+/// The queues of these kinds that this host works; of a long one only the head is looked at.
+async fn queues(on: &mut impl Conn, kinds: &[&str], host: &str) -> Result<Vec<Queue>, DbError> {
+    let query = Query::many(
+        "/* heads of queues */ WITH queue (kind, host) AS (VALUES",
+        2,
+        2 * kinds.len(),
+        ") SELECT kind, host, (SELECT due_us FROM jobs WHERE state = 'open' AND jobs.kind = queue.kind
+             AND jobs.host = queue.host ORDER BY due_us LIMIT 1) AS due_us FROM queue",
+    );
+    let query =
+        kinds.iter().fold(query, |query, kind| query.bind(*kind).bind(ANYWHERE).bind(*kind).bind(host));
+    let read = |row: &Row<'_>| match row.get("due_us")? {
+        Some(due) => Ok(Some(Queue { kind: row.get("kind")?, host: row.get("host")?, due })),
+        None => Ok(None),
     };
-    let filled = kinds.iter().chain(std::iter::repeat(first)).take(KINDS_MAX);
-    Ok(filled.fold(query, |query, kind| query.bind(*kind)))
+    Ok(query.all(on, read).await?.into_iter().flatten().collect())
 }
 
 /// Marks the job done, in the transaction that writes its result. `LeaseLost`: do not commit.

@@ -1,5 +1,7 @@
 //! Helpers for tests of this crate and of those above it: a folder that goes away, and each database to test on.
 
+pub mod plans;
+
 use crate::db::{Db, Migration};
 use crate::keys;
 use std::path::{Path, PathBuf};

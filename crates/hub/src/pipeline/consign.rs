@@ -10,10 +10,18 @@ use platform::clock::Timestamp;
 use submission::digest::Digest;
 use submission::manifest::ENTRIES_MAX;
 
+/// A consignment that is to be sent.
+pub struct Next {
+    /// It.
+    pub consignment: Consignment,
+    /// More than one consignment holds was cleared.
+    pub more: bool,
+}
+
 /// Opens, fills and seals the next consignment of a project, or gives the one that is sealed and waits to be sent.
 ///
 /// `None`: the transfer window is shut, or there is nothing to send.
-pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Consignment>, HubError> {
+pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Next>, HubError> {
     let now = hub.clock.now();
     if !hub.config.transfer.is_open(now.to_utc()) {
         return Ok(None);
@@ -21,13 +29,14 @@ pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Consignment>, 
     let project = &served.project.name;
     let last = hub.store.last_consignment(project).await?;
     if let Some(last) = last.as_ref().filter(|last| matches!(last.state.as_str(), "open" | "sealed")) {
-        return Ok(Some(last.clone()));
+        return Ok(Some(Next { consignment: last.clone(), more: true }));
     }
     adopt_recovered(hub, project, now).await?;
     let date = date_of(hub, last.as_ref(), now);
     let objects_max = usize::try_from(hub.config.limits.consignment_objects_max).unwrap_or(usize::MAX);
-    let limit = i64::try_from(objects_max.min(ENTRIES_MAX)).unwrap_or(i64::MAX);
-    let cleared = hub.store.cleared(project, &date, limit).await?;
+    let limit = objects_max.min(ENTRIES_MAX);
+    let cleared = hub.store.cleared(project, &date, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+    let more = cleared.len() >= limit;
     let (open, mut fallen) = ask_gates(hub, served, cleared, now).await?;
     let (open, broken) = vouched_for(hub, open);
     fallen.extend(broken);
@@ -35,10 +44,8 @@ pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Consignment>, 
     let aliases = hub.linkage.aliases(project, &served.engine).await?;
     let sealed =
         open_and_seal(hub, served, last.as_ref(), &date, one_version_a_name(open), aliases, now).await?;
-    match sealed {
-        Some(id) => Ok(hub.store.consignment(&id).await?),
-        None => Ok(None),
-    }
+    let Some(id) = sealed else { return Ok(None) };
+    Ok(hub.store.consignment(&id).await?.map(|consignment| Next { consignment, more }))
 }
 
 /// What a manifest found after a restore has listed already, byte for byte, is not sent again: the answer to that manifest

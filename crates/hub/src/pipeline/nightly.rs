@@ -1,7 +1,7 @@
 //! A night: receipts, what gates let go on, consignments inside the transfer window, sweeps. May be called at any hour, as
 //! often as one likes; outside the window nothing leaves.
 
-use super::consign::consign;
+use super::consign::{Next, consign};
 use super::receipts::{destroy_spent, receipts, sweep_outbox};
 use super::reconsider::{expire_unrequested, reconsider};
 use super::transfer::{Transferred, transfer};
@@ -47,9 +47,10 @@ async fn night_of(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), H
     Ok(())
 }
 
-/// Consigns and transfers until nothing is left, or the window shuts.
+/// Consigns and transfers what there is, unless the window shuts. What is cleared meanwhile goes with the next round: a
+/// consignment costs much the same whether it holds ten images or thousands.
 async fn send(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubError> {
-    while let Some(consignment) = consign(hub, served).await? {
+    while let Some(Next { consignment, more }) = consign(hub, served).await? {
         match transfer(hub, served, &consignment.id).await? {
             Transferred::Sent => night.sent += 1,
             Transferred::Later => break,
@@ -58,6 +59,9 @@ async fn send(hub: &Hub, served: &Served, night: &mut Night) -> Result<(), HubEr
                 night.alerts.push(alert);
                 break;
             }
+        }
+        if !more {
+            break;
         }
     }
     Ok(())

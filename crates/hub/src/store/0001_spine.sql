@@ -63,6 +63,7 @@ CREATE TABLE spool (
   destroyed_us   BIGINT                          -- set when the last project has acknowledged, or on rejection
 );
 CREATE INDEX spool_token ON spool (source, token);
+CREATE INDEX spool_alive ON spool (id) WHERE destroyed_us IS NULL;
 
 -- Each expected instance of a project is in exactly one state; the states of a study sum to what is expected.
 CREATE TABLE instance (
@@ -85,7 +86,7 @@ CREATE TABLE instance (
   clearance    TEXT,                             -- the signed clearance, JSON
   consignment  TEXT,
   updated_us   BIGINT NOT NULL,
-  UNIQUE (project, source, token)
+  UNIQUE (token, source, project)
 );
 CREATE INDEX instance_state ON instance (project, state);
 CREATE INDEX instance_study ON instance (study);
@@ -111,6 +112,9 @@ CREATE TABLE clinical (
   anchor       TEXT,                             -- that of the row when it was de-identified
   updated_us   BIGINT NOT NULL
 );
+CREATE INDEX clinical_state ON clinical (project, state);
+CREATE INDEX clinical_digest ON clinical (project, digest);
+CREATE INDEX clinical_consignment ON clinical (consignment);
 
 -- One consignment: a raw prefix and its manifest. Sequence numbers are per project and never used twice.
 CREATE TABLE consignment (
@@ -138,6 +142,7 @@ CREATE TABLE alias (
   consignment  TEXT,
   PRIMARY KEY (project, pseudonym)
 );
+CREATE INDEX alias_consignment ON alias (consignment);
 
 -- What a person decided: pauses, objections handled, reviews. Append-only; the newest row of a subject holds.
 CREATE TABLE decision (

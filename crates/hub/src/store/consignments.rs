@@ -181,10 +181,10 @@ impl Store {
     /// The clinical records of a project whose row has another anchor date by now, and that are not on their way.
     pub async fn clinical_outdated(&self, project: &str) -> Result<Vec<Item>> {
         self.all(
-            "/* store: outdated records */ SELECT item.* FROM item JOIN clinical c ON c.id = item.id
-             JOIN cohort_row r ON r.id = c.id WHERE item.kind = 'clinical' AND item.project = $1
-             AND r.state <> 'withdrawn' AND c.state IN ('cleared', 'acknowledged', 'refused')
-             AND c.anchor <> r.anchor ORDER BY c.id",
+            "/* store: outdated records */ SELECT 'clinical' AS kind, c.*
+             FROM clinical c JOIN cohort_row r ON r.id = c.id
+             WHERE c.project = $1 AND c.state IN ('cleared', 'acknowledged', 'refused')
+               AND r.state <> 'withdrawn' AND c.anchor <> r.anchor ORDER BY c.id",
             &[project],
             Item::read,
         )
@@ -274,9 +274,9 @@ impl Store {
     pub async fn cleared(&self, project: &str, date: &str, limit: i64) -> Result<Vec<Item>> {
         let query = sql(
             "/* store: cleared */ SELECT * FROM item WHERE project = $1 AND state = 'cleared' AND NOT EXISTS (
-               SELECT 1 FROM listed l JOIN consignment c ON c.id = l.consignment
-               WHERE l.name = item.name AND c.project = $1 AND c.date = $2)
-             ORDER BY kind, name, id LIMIT $3",
+               SELECT 1 FROM listed l CROSS JOIN consignment c
+               WHERE l.name = item.name AND c.id = l.consignment AND c.project = $1 AND c.date = $2)
+             ORDER BY kind, name, id LIMIT CAST($3 AS BIGINT)",
         );
         let query = query.bind(project).bind(date).bind(limit);
         query.all(&mut self.db.read().await?, Item::read).await
@@ -288,12 +288,11 @@ impl Store {
         project: &str,
         before_sequence: i64,
     ) -> Result<Vec<(String, String)>> {
-        let query = sql(
-            "/* store: earlier versions */ SELECT l.name, l.digest FROM item i
-             JOIN listed l ON l.name = i.name JOIN consignment c ON c.id = l.consignment
-             WHERE i.project = $1 AND i.state IN ('cleared', 'consigned') AND c.project = $1 AND c.sequence < $2
-             ORDER BY c.sequence",
-        );
+        let query = sql("/* store: earlier versions */ SELECT l.name, l.digest
+             FROM item i CROSS JOIN listed l CROSS JOIN consignment c
+             WHERE i.project = $1 AND i.state IN ('cleared', 'consigned') AND l.name = i.name
+               AND c.id = l.consignment AND c.project = $1 AND c.sequence < $2
+             ORDER BY c.sequence");
         let query = query.bind(project).bind(before_sequence);
         query.all(&mut self.db.read().await?, |row| Ok((row.get("name")?, row.get("digest")?))).await
     }
@@ -345,10 +344,8 @@ impl Store {
     /// The consignments of a project that were answered, and of which something was refused that may yet be accepted.
     pub async fn consignments_refused(&self, project: &str) -> Result<Vec<Consignment>> {
         self.all(
-            "/* store: refused */ SELECT * FROM consignment c WHERE project = $1 AND state = 'receipted'
-               AND (EXISTS (SELECT 1 FROM instance i WHERE i.consignment = c.id AND i.state = 'refused')
-                 OR EXISTS (SELECT 1 FROM clinical r WHERE r.consignment = c.id AND r.state = 'refused'))
-             ORDER BY sequence",
+            "/* store: refused */ SELECT * FROM consignment WHERE state = 'receipted' AND id IN (
+               SELECT consignment FROM item WHERE project = $1 AND state = 'refused') ORDER BY sequence",
             &[project],
             Consignment::read,
         )

@@ -441,13 +441,15 @@ async fn what_is_being_cleaned_while_its_study_is_rejected_goes_no_further() {
             .await
             .unwrap();
     let lease = leases.pop().unwrap();
+    let cleaned = async || hub.outbox.list_sorted("nccid").await.unwrap().len();
+    let before = cleaned().await;
     // A person is just rejecting it; the step cleans meanwhile, and finds out when it wants to write that down.
     let mut tx = hub.store.write().await.unwrap();
     let step = {
         let hub = Arc::clone(hub);
         tokio::spawn(async move { crate::pipeline::deidentify::step(&hub, &lease).await.unwrap() })
     };
-    while hub.outbox.list_sorted("nccid").await.unwrap().len() < 2 {
+    while cleaned().await == before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     hub.store.study_is(&mut tx, &study.id, "excluded", Some("by-hand"), hub.clock.now()).await.unwrap();

@@ -1,6 +1,6 @@
 //! From cleared to acknowledged: nothing leaves that may not, nothing goes twice, and a kill between any two steps changes nothing.
 
-use super::{HOUR, House, names};
+use super::{CONFIG, HOUR, House, names};
 use crate::pipeline::consign::consign;
 use crate::pipeline::nightly::night;
 use crate::pipeline::outgoing::OUTBOX_MISSING;
@@ -133,7 +133,7 @@ async fn an_objection_while_objects_are_under_way_takes_them_out_of_the_inbox_ag
     let (anna, ben) = (house.person(ANNA).await, house.person(BEN).await);
     let objected = house.cleared("royal", &anna, 1, b"anna").await;
     let goes = house.cleared("royal", &ben, 2, b"ben").await;
-    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap();
+    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap().consignment;
     // The objects are there, the manifest is not: as after a kill.
     let inbox = &house.served().inbox;
     inbox.put("raw-example/2026-11-01/images/2.25.1.dcm", "anna".into()).await.unwrap();
@@ -157,7 +157,7 @@ async fn what_its_clearance_does_not_vouch_for_any_more_is_taken_out_before_the_
     let anna = house.person(ANNA).await;
     let changed = house.cleared("royal", &anna, 1, b"one").await;
     let goes = house.cleared("royal", &anna, 2, b"two").await;
-    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap();
+    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap().consignment;
     let mut tx = house.hub.store.write().await.unwrap();
     let change = platform::db::sql("/* change */ UPDATE instance SET pseudonym = 'Other' WHERE id = $1");
     change.bind(&changed).run(&mut tx).await.unwrap();
@@ -185,9 +185,9 @@ async fn a_kill_between_any_two_steps_leaves_the_same_bucket() {
     }
     night(&undisturbed.hub).await.unwrap();
     // Killed after sealing.
-    let sealed = consign(&disturbed.hub, disturbed.served()).await.unwrap().unwrap();
+    let sealed = consign(&disturbed.hub, disturbed.served()).await.unwrap().unwrap().consignment;
     disturbed = disturbed.restart().await;
-    assert_eq!(consign(&disturbed.hub, disturbed.served()).await.unwrap().unwrap().id, sealed.id);
+    assert_eq!(consign(&disturbed.hub, disturbed.served()).await.unwrap().unwrap().consignment.id, sealed.id);
     // Killed with the manifest put and nothing written down about it; then nobody can be taken out any more.
     let key = "raw-example/2026-11-01/manifest-1.json";
     for n in [1, 2] {
@@ -218,11 +218,27 @@ async fn nothing_leaves_outside_the_transfer_window() {
     let house = House::new().await;
     let anna = house.person(ANNA).await;
     house.cleared("royal", &anna, 1, b"one").await;
-    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap();
+    let sealed = consign(&house.hub, house.served()).await.unwrap().unwrap().consignment;
     house.clock.advance(9 * HOUR);
     assert_eq!(transfer(&house.hub, house.served(), &sealed.id).await.unwrap(), Transferred::Later);
-    assert_eq!(consign(&house.hub, house.served()).await.unwrap(), None);
+    assert!(consign(&house.hub, house.served()).await.unwrap().is_none());
     assert_eq!(house.bucket().await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_sends_all_that_is_cleared_in_as_many_consignments_as_it_takes() {
+    let house = House::with(&CONFIG.replace("[limits]", "[limits]\nconsignment_objects_max = 2")).await;
+    let anna = house.person(ANNA).await;
+    house.cleared("royal", &anna, 1, b"one").await;
+    consign(&house.hub, house.served()).await.unwrap().unwrap();
+    for (n, bytes) in [(2, b"two"), (3, b"333"), (4, b"444"), (5, b"555"), (6, b"666")] {
+        house.cleared("royal", &anna, n, bytes).await;
+    }
+    // What the last run had sealed, then two and two and one.
+    assert_eq!(night(&house.hub).await.unwrap().sent, 4);
+    let entries: Vec<usize> =
+        house.manifests().await.iter().map(|(_, manifest)| manifest.entries.len()).collect();
+    assert_eq!(entries, [1, 2, 2, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

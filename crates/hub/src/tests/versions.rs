@@ -148,7 +148,7 @@ async fn bring(house: &House, steps: usize) {
             1 => sealed = consign(&house.hub, house.served()).await.unwrap(),
             2 => {
                 let sealed = sealed.take().unwrap();
-                transfer(&house.hub, house.served(), &sealed.id).await.unwrap();
+                transfer(&house.hub, house.served(), &sealed.consignment.id).await.unwrap();
             }
             _ => {
                 house.answer(&[]).await;

@@ -19,6 +19,7 @@ CREATE TABLE consignments (
     UNIQUE (project, hub, sequence)
 );
 CREATE INDEX consignments_by_state ON consignments (state);
+CREATE INDEX consignments_unanswered ON consignments (project) WHERE state <> 'answered' OR amendments > 0;
 
 CREATE TABLE items (
     consignment TEXT NOT NULL REFERENCES consignments (id),
@@ -69,6 +70,7 @@ CREATE TABLE holdings (
     PRIMARY KEY (project, name, sha256)
 );
 CREATE UNIQUE INDEX holdings_current ON holdings (project, name) WHERE state = 'current';
+CREATE INDEX holdings_to_retire ON holdings (project, state, retired) WHERE state = 'superseded' AND retired = 0;
 CREATE INDEX holdings_by_key ON holdings (project, key, state);
 CREATE INDEX holdings_by_patient ON holdings (project, pseudonym);
 

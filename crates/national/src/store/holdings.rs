@@ -113,7 +113,7 @@ impl Store {
     pub async fn next_slice(&self, consignment: &str, items_max: u32) -> Result<Vec<Item>, DbError> {
         sql("/* next slice */ SELECT * FROM items WHERE consignment = $1 AND state = 'pending'
             AND rank = (SELECT MIN(rank) FROM items WHERE consignment = $1 AND state = 'pending')
-            ORDER BY n LIMIT $2")
+            ORDER BY n LIMIT CAST($2 AS BIGINT)")
         .bind(consignment)
         .bind(items_max)
         .all(&mut self.db.read().await?, read_item)
@@ -139,8 +139,8 @@ impl Store {
 
     /// Consignments with items that the warehouse could not place, in the order in which versions follow each other.
     pub async fn consignments_held(&self, project: &str) -> Result<Vec<String>, DbError> {
-        sql("/* consignments held */ SELECT id FROM consignments c WHERE project = $1
-            AND EXISTS (SELECT 1 FROM items i WHERE i.project = $1 AND i.state = 'held' AND i.consignment = c.id)
+        sql("/* consignments held */ SELECT id FROM consignments WHERE id IN (
+                SELECT consignment FROM items WHERE project = $1 AND state = 'held')
             ORDER BY date, sequence, hub")
         .bind(project)
         .all(&mut self.db.read().await?, |row| row.get("id"))
@@ -155,7 +155,7 @@ impl Store {
         items_max: u32,
     ) -> Result<Vec<Item>, DbError> {
         sql("/* held items */ SELECT * FROM items WHERE consignment = $1 AND state = 'held' AND n >= $2
-            ORDER BY n LIMIT $3")
+            ORDER BY n LIMIT CAST($3 AS BIGINT)")
         .bind(consignment)
         .bind(from)
         .bind(items_max)

@@ -30,7 +30,7 @@ pub(super) struct Due {
 /// transfer that was cut off before its manifest.
 pub(super) async fn seal_half(hub: &Arc<Hub>, region: &Region, late: &Late) -> Result<Due> {
     let served = hub.projects.first().context("the hub serves no project")?;
-    let sealed = consign(hub, served).await?.context("nothing was cleared")?;
+    let sealed = consign(hub, served).await?.context("nothing was cleared")?.consignment;
     let consigned = hub.store.items(&sealed.id, "consigned").await?;
     let mut items: Vec<(bool, Item)> = consigned.into_iter().map(|item| (true, item)).collect();
     // No folder has this date: nothing waits for another.
