@@ -131,9 +131,26 @@ impl Db {
     /// Begins a transaction that may write. On SQLite there is one at a time. Dropped without [`Tx::commit`], it leaves nothing.
     pub async fn write(&self) -> Result<Tx, DbError> {
         Ok(Tx(match &self.0 {
-            Kind::Sqlite { writer, .. } => Open::Sqlite(writer.begin("BEGIN IMMEDIATE").await?),
+            Kind::Sqlite { writer, .. } => {
+                Open::Sqlite(writer.begin("PRAGMA synchronous = FULL; BEGIN IMMEDIATE").await?)
+            }
             Kind::Postgres(pool) => begin(pool, "BEGIN").await?,
         }))
+    }
+
+    /// Like [`Db::write`], but no disk is waited for: a power cut may undo it, whole, unless something durable was committed
+    /// after it.
+    pub async fn write_forgettably(&self) -> Result<Tx, DbError> {
+        match &self.0 {
+            Kind::Sqlite { writer, .. } => {
+                Ok(Tx(Open::Sqlite(writer.begin("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE").await?)))
+            }
+            Kind::Postgres(pool) => {
+                let mut tx = Tx(begin(pool, "BEGIN").await?);
+                tx.batch("begin", "SET LOCAL synchronous_commit TO OFF").await?;
+                Ok(tx)
+            }
+        }
     }
 
     /// A connection to read with. Each statement sees what was committed before it.
@@ -194,7 +211,8 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// A transaction. What it wrote is durable when [`Tx::commit`] has returned, and gone if it is dropped before.
+/// A transaction. What it wrote is durable when [`Tx::commit`] has returned (but see [`Db::write_forgettably`]), and gone if it
+/// is dropped before.
 pub struct Tx(Open);
 
 enum Open {
