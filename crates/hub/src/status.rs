@@ -1,5 +1,9 @@
 //! Where everything stands: per trust, rows, studies, instances and clinical records by state, in sums that must agree.
 
+mod studies;
+
+pub use studies::{SourceStatus, StudyStatus, by_source, by_study};
+
 use crate::context::{Hub, HubError, Served};
 use crate::store::{Count, InstanceCount};
 use platform::jobs;
@@ -125,14 +129,13 @@ pub async fn of_project(hub: &Hub, served: &Served) -> Result<ProjectStatus, Hub
     }
     for InstanceCount { trust, state, reason, n, .. } in hub.store.instance_counts(project).await? {
         let trust = by_trust.of(trust.as_deref());
-        *trust.instances.entry(state.clone()).or_default() += n;
+        add(&mut trust.instances, &state, n);
         note(trust, "instance", &state, reason.as_deref(), n);
     }
     for Count { trust, state, reason, n } in hub.store.announced_counts(project).await? {
         let trust = by_trust.of(Some(&trust));
-        // A study that waits for a person holds all that is in it; of any other the rest is on its way.
-        let state = if matches!(state.as_str(), "held" | "excluded") { "held" } else { "missing" };
-        *trust.instances.entry(state.into()).or_default() += n;
+        let state = state_of_announced(&state);
+        add(&mut trust.instances, state, n);
         note(trust, "instance", state, reason.as_deref(), n);
     }
     for (trust, expected) in hub.store.expected_counts(project).await? {
@@ -159,8 +162,19 @@ impl ByTrust {
 
     fn count(&mut self, what: &'static str, count: &Count, states: fn(&mut TrustStatus) -> &mut States) {
         let trust = self.of(Some(&count.trust));
-        *states(trust).entry(count.state.clone()).or_default() += count.n;
+        add(states(trust), &count.state, count.n);
         note(trust, what, &count.state, count.reason.as_deref(), count.n);
+    }
+}
+
+/// A study that waits for a person holds all that is in it; of any other the rest is on its way.
+fn state_of_announced(study: &str) -> &'static str {
+    if matches!(study, "held" | "excluded") { "held" } else { "missing" }
+}
+
+fn add(states: &mut States, state: &str, n: i64) {
+    if n > 0 {
+        *states.entry(state.to_owned()).or_default() += n;
     }
 }
 

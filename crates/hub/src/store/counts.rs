@@ -32,6 +32,25 @@ pub struct Count {
     pub n: i64,
 }
 
+/// How many instances of a study stand in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyCount {
+    /// The study's handle.
+    pub study: String,
+    /// Source.
+    pub source: String,
+    /// Trust.
+    pub trust: String,
+    /// The study's own state.
+    pub state: String,
+    /// Its reason code, where the state has one.
+    pub reason: Option<String>,
+    /// Instances, as the archive says.
+    pub expected: Option<i64>,
+    /// The instances' state, and how many; `None`: none is known.
+    pub instances: Option<(String, i64)>,
+}
+
 impl InstanceCount {
     fn read(row: &Row) -> std::result::Result<Self, DbError> {
         Ok(Self {
@@ -111,6 +130,42 @@ impl Store {
              GROUP BY trust, state, reason ORDER BY trust, state, reason",
             &[project],
             Count::read,
+        )
+        .await
+    }
+
+    /// The instances of every study by state, study after study.
+    pub async fn counts_by_study(&self, project: &str) -> Result<Vec<StudyCount>> {
+        self.all(
+            "/* store: counts by study */ SELECT s.id, s.source, s.trust, s.state, s.reason, s.expected,
+                 i.state AS stands, COUNT(i.id) AS n
+             FROM study s LEFT JOIN instance i ON i.study = s.id WHERE s.project = $1
+             GROUP BY s.id, s.source, s.trust, s.state, s.reason, s.expected, i.state
+             ORDER BY s.source, s.trust, s.id, i.state",
+            &[project],
+            |row| {
+                let (state, n) = (row.get::<Option<String>>("stands")?, row.get("n")?);
+                Ok(StudyCount {
+                    study: row.get("id")?,
+                    source: row.get("source")?,
+                    trust: row.get("trust")?,
+                    state: row.get("state")?,
+                    reason: row.get("reason")?,
+                    expected: row.get("expected")?,
+                    instances: state.map(|state| (state, n)),
+                })
+            },
+        )
+        .await
+    }
+
+    /// Instances that came unasked, by source.
+    pub async fn unasked_counts(&self, project: &str) -> Result<Vec<(String, i64)>> {
+        self.all(
+            "/* store: unasked counts */ SELECT source, COUNT(*) AS n FROM instance
+             WHERE project = $1 AND study IS NULL GROUP BY source ORDER BY source",
+            &[project],
+            |row| Ok((row.get("source")?, row.get("n")?)),
         )
         .await
     }

@@ -85,6 +85,20 @@ pub(super) async fn reckon(
         }
         report.trusts.push(of);
     }
+    for source in hub::status::by_source(hub, served).await?.iter().filter(|source| !source.reconciles()) {
+        report.differences.push(format!("{}: its states do not sum to {}", source.source, source.expected));
+    }
+    for study in hub::status::by_study(hub, served).await? {
+        if study.announced > 0 || study.expected.is_some_and(|expected| expected != study.sum()) {
+            report.differences.push(format!(
+                "study {} of {}: {} came of {:?}",
+                study.study,
+                study.source,
+                study.sum() - study.announced,
+                study.expected
+            ));
+        }
+    }
     for stray in
         status.trusts.iter().filter(|s| s.expected > 0 && !region.trusts.iter().any(|t| t.ods == s.trust))
     {

@@ -3,17 +3,36 @@
 use crate::ui::{Table, number};
 use anyhow::{Result, bail};
 use hub::context::Hub;
-use hub::status::{INSTANCE_STATES, ProjectStatus, States, Status};
+use hub::status::{
+    INSTANCE_STATES, ProjectStatus, SourceStatus, States, Status, StudyStatus, TrustStatus, by_source,
+    by_study,
+};
 use hub::store::Decision;
 use platform::audit::{self, Details};
 use std::process::ExitCode;
 
-/// Where everything stands: per trust, every expected instance in exactly one state
+/// Where everything stands: every expected instance in exactly one state
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this project
     #[arg(long)]
     project: Option<String>,
+    /// Add up by trust, by source, or by study
+    #[arg(long, value_enum, default_value_t = By::Trust)]
+    by: By,
+    /// By study: those that are done as well
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// Rows, studies, clinical records and instances of each trust, with the reasons
+    Trust,
+    /// Studies and instances of each archive
+    Source,
+    /// Each study of which something is wanting, held or on its way
+    Study,
 }
 
 /// Which source or trust.
@@ -26,24 +45,79 @@ pub(crate) struct Subject {
 pub(super) async fn run(hub: &Hub, args: &Args) -> Result<ExitCode> {
     let status = hub::status::status(hub).await?;
     for project in &status.projects {
-        if args.project.as_ref().is_none_or(|wanted| *wanted == project.project) {
-            print_project(project);
+        if args.project.as_ref().is_some_and(|wanted| *wanted != project.project) {
+            continue;
+        }
+        println!("project {}", project.project);
+        let served = hub.served(&project.project);
+        match (args.by, served) {
+            (By::Source, Some(served)) => print_sources(&by_source(hub, served).await?),
+            (By::Study, Some(served)) => print_studies(&by_study(hub, served).await?, args.all),
+            (By::Trust, _) | (_, None) => print_project(project),
         }
     }
     print_jobs(&status);
-    let reconciles = status.projects.iter().flat_map(|p| &p.trusts).all(hub::status::TrustStatus::reconciles);
+    let reconciles = status.projects.iter().flat_map(|p| &p.trusts).all(TrustStatus::reconciles);
     Ok(if reconciles { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The states in which any of these stand.
+fn shown<T>(all: &[T], in_state: impl Fn(&T, &str) -> i64) -> Vec<&'static str> {
+    INSTANCE_STATES.into_iter().filter(|state| all.iter().any(|one| in_state(one, state) > 0)).collect()
+}
+
+fn print_sources(sources: &[SourceStatus]) {
+    let shown = shown(sources, SourceStatus::in_state);
+    let mut table = Table::new(&[&["source", "studies", "expected", "="], &shown[..]].concat());
+    for source in sources {
+        let mut cells = vec![
+            source.source.clone(),
+            of(&source.studies),
+            number(source.expected),
+            equal(source.reconciles()),
+        ];
+        cells.extend(shown.iter().map(|state| number(source.in_state(state))));
+        table.row(cells);
+    }
+    println!("{table}");
+}
+
+fn print_studies(studies: &[StudyStatus], all: bool) {
+    let open: Vec<&StudyStatus> = studies.iter().filter(|study| all || !study.is_done()).collect();
+    println!(
+        "{} of {} studies are done",
+        studies.iter().filter(|study| study.is_done()).count(),
+        studies.len()
+    );
+    if open.is_empty() {
+        return println!();
+    }
+    let shown = shown(&open, |study, state| study.in_state(state));
+    let mut table =
+        Table::new(&[&["source", "trust", "study", "stands", "reason", "expected"], &shown[..]].concat());
+    for study in open {
+        let mut cells = vec![
+            study.source.clone(),
+            study.trust.clone(),
+            study.study.clone(),
+            study.state.clone(),
+            study.reason.clone().unwrap_or_default(),
+            study.expected.map_or_else(|| "not said".to_owned(), number),
+        ];
+        cells.extend(shown.iter().map(|state| number(study.in_state(state))));
+        table.row(cells);
+    }
+    println!("{table}");
+}
+
+fn equal(reconciles: bool) -> String {
+    if reconciles { "=" } else { "≠" }.to_owned()
+}
+
 fn print_project(project: &ProjectStatus) {
-    println!("project {}", project.project);
-    let shown: Vec<&str> = INSTANCE_STATES
-        .into_iter()
-        .filter(|state| project.trusts.iter().any(|trust| trust.in_state(state) > 0))
-        .collect();
-    let mut headings = vec!["trust", "rows", "studies", "clinical", "expected", "="];
-    headings.extend(&shown);
-    let mut table = Table::new(&headings);
+    let shown = shown(&project.trusts, TrustStatus::in_state);
+    let headings = ["trust", "rows", "studies", "clinical", "expected", "="];
+    let mut table = Table::new(&[&headings, &shown[..]].concat());
     for trust in &project.trusts {
         let mut cells = vec![
             trust.trust.clone(),
@@ -51,7 +125,7 @@ fn print_project(project: &ProjectStatus) {
             number(trust.studies.values().sum()),
             of(&trust.clinical),
             number(trust.expected),
-            if trust.reconciles() { "=" } else { "≠" }.to_owned(),
+            equal(trust.reconciles()),
         ];
         cells.extend(shown.iter().map(|state| number(trust.in_state(state))));
         table.row(cells);
