@@ -95,7 +95,7 @@ impl ProfileOption {
         ),
         (O::RetainDeviceIdentity, "retain-device-identity", "113109", "Retain Device Identity Option", true),
         (O::RetainUids, "retain-uids", "113110", "Retain UIDs Option", true),
-        (O::RetainSafePrivate, "retain-safe-private", "113111", "Retain Safe Private Option", false),
+        (O::RetainSafePrivate, "retain-safe-private", "113111", "Retain Safe Private Option", true),
         (
             O::RetainInstitutionIdentity,
             "retain-institution-identity",
@@ -265,6 +265,11 @@ impl Profile {
     /// Whether UIDs are mapped.
     pub fn maps_uids(&self) -> bool {
         !self.options.contains(&O::RetainUids)
+    }
+
+    /// Whether private elements that are known to be safe are kept.
+    pub(crate) fn keeps_safe_private(&self) -> bool {
+        self.options.contains(&O::RetainSafePrivate)
     }
 
     /// What happens to ages.
@@ -439,7 +444,7 @@ mod tests {
 
     #[test]
     fn options_that_are_not_carried_out_yet_are_refused() {
-        for name in ["clean-descriptors", "clean-pixel-data", "retain-safe-private", "clean-graphics"] {
+        for name in ["clean-descriptors", "clean-pixel-data", "clean-structured-content", "clean-graphics"] {
             assert!(matches!(ProfileOption::parse(name), Err(ProfileError::NotYetSupported(_))));
         }
         assert!(matches!(ProfileOption::parse("keep-everything"), Err(ProfileError::UnknownOption(_))));

@@ -9,6 +9,7 @@ use crate::profile::{Action, AgePolicy, Code, Dates, Profile, Rule, Types, attri
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::values;
 use dicom::dataset::{Dataset, Element, Value};
+use dicom::private::{self, Blocks};
 use dicom::tag::{self, Tag, VR, tags};
 use std::collections::BTreeMap;
 
@@ -43,7 +44,15 @@ impl<'a> Cleaner<'a> {
     /// One level: the data set itself, or an item of this sequence.
     fn level(&mut self, dataset: Dataset, sequence: Option<Tag>) -> Dataset {
         let code = self.listed_code(&dataset);
-        let mut cleaned = dataset.map_elements(|element| self.element(element, sequence));
+        let blocks = if self.profile.keeps_safe_private() { Blocks::of(&dataset) } else { Blocks::default() };
+        let mut cleaned = dataset.map_elements(|element| {
+            if tag::is_private(element.tag) {
+                self.private(element, &blocks)
+            } else {
+                self.element(element, sequence)
+            }
+        });
+        reserve(&mut cleaned, &blocks);
         if let Some((scheme, value, meaning)) = code {
             cleaned.put_text(tags::CODE_VALUE, VR::SH, value);
             cleaned.put_text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
@@ -59,8 +68,8 @@ impl<'a> Cleaner<'a> {
 
     fn element(&mut self, element: Element, sequence: Option<Tag>) -> Option<Element> {
         let tag = element.tag;
-        // Private elements, and the groups that do not belong into a data set, are never kept; nor are group lengths.
-        if tag::is_private(tag) || tag.0 <= 0x0002 || tag.1 == 0 {
+        // The groups that do not belong into a data set are never kept; nor are group lengths.
+        if tag.0 <= 0x0002 || tag.1 == 0 {
             return None;
         }
         let vr = tag::entry(tag)?.vr;
@@ -68,6 +77,20 @@ impl<'a> Cleaner<'a> {
         let rule = rule.in_object(self.types, sequence, tag);
         let (vr, value) = read_as(vr, element);
         self.apply(rule.action, rule, tag, vr, value, sequence.is_none())
+    }
+
+    /// A private element that is known to be safe: its value, if that is valid for the VR of the list, or a mapped UID
+    /// (PS3.15 E.3.10). Any other goes.
+    fn private(&mut self, element: Element, blocks: &Blocks) -> Option<Element> {
+        let tag = element.tag;
+        let (vr, value) = read_as(private::safe(blocks.creator(tag)?, tag)?, element);
+        let Some(Value::Bytes(bytes)) = value else { return None };
+        match vr {
+            // The list says what these are for; no terms are defined.
+            VR::CS => values::is_valid(vr, &bytes).then(|| Element::bytes_of(tag, vr, bytes)),
+            VR::UI => self.value(Action::Uid, tag, vr, bytes),
+            _ => self.value(Action::Keep, tag, vr, bytes),
+        }
     }
 
     /// Carries out an action; where the value does not allow it, the rule's fallback.
@@ -234,6 +257,16 @@ impl<'a> Cleaner<'a> {
             Dates::Keep => "UNMODIFIED",
         };
         dataset.put_text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, VR::CS, modified);
+    }
+}
+
+/// Names the creators of the private elements that are left, and no others.
+fn reserve(cleaned: &mut Dataset, blocks: &Blocks) {
+    let kept = cleaned.iter().filter_map(|element| {
+        Some((private::creator_of(element.tag)?, blocks.creator(element.tag)?.to_owned()))
+    });
+    for (tag, creator) in kept.collect::<BTreeMap<_, _>>() {
+        cleaned.put_text(tag, VR::LO, &creator);
     }
 }
 

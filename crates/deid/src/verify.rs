@@ -1,8 +1,9 @@
 //! The last look: the outgoing bytes are read back, held against the profile's promises, and searched with other eyes.
 
 use crate::profile::{Action, Profile, Types, is_well_known};
-use dicom::dataset::Dataset;
+use dicom::dataset::{Dataset, Element};
 use dicom::part10::{Limits, PixelError, WriteError, read_dataset};
+use dicom::private;
 use dicom::tag::{self, Tag, VR, tags};
 use dicom::uid::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
 use residue::{Findings, Form, Needle, NeedleKind, Patterns, ReadSeek, SearchError, Searcher};
@@ -206,7 +207,14 @@ impl Promises<'_> {
     fn level(&self, dataset: &Dataset, types: Types, sequence: Option<Tag>) -> Result<(), Residue> {
         for element in dataset {
             let tag = element.tag;
-            promise(!tag::is_private(tag), "no private element", tag)?;
+            if tag::is_private(tag) {
+                promise(
+                    self.is_safe_private(element, dataset),
+                    "no private element that is not known to be safe",
+                    tag,
+                )?;
+                continue;
+            }
             promise(tag.0 > 0x0002 && tag.1 != 0, "no foreign group and no group length", tag)?;
             let listed = tag::entry(tag);
             promise(listed.is_some(), "no element that the dictionary does not know", tag)?;
@@ -214,13 +222,32 @@ impl Promises<'_> {
             let rule = rule.map(|rule| rule.in_object(types, sequence, tag));
             let allowed = rule.is_some_and(|rule| rule.action != Action::Remove) || is_ours(tag);
             promise(allowed, "no element that the profile removes", tag)?;
-            if element.vr == VR::UI && self.profile.maps_uids() {
-                let clean = element.texts().all(|uid| is_well_known(uid) || !self.replaced.contains_key(uid));
-                promise(clean, "no UID of the original object", tag)?;
-            }
+            promise(self.has_own_uids(element), "no UID of the original object", tag)?;
             element.items().iter().try_for_each(|item| self.level(item, types, Some(tag)))?;
         }
         Ok(())
+    }
+}
+
+impl Promises<'_> {
+    /// A private element may go if the standard lists it, in this VR, for the creator of its block; a creator, if something
+    /// of its block goes (PS3.15 E.3.10).
+    fn is_safe_private(&self, element: &Element, set: &Dataset) -> bool {
+        let tag = element.tag;
+        if !self.profile.keeps_safe_private() {
+            return false;
+        }
+        if private::is_creator(tag) {
+            return set.iter().any(|other| other.tag.0 == tag.0 && other.tag.1 >> 8 == tag.1);
+        }
+        let creator = set.text(Tag(tag.0, tag.1 >> 8)).unwrap_or_default();
+        private::safe(creator, tag) == Some(element.vr) && self.has_own_uids(element)
+    }
+
+    fn has_own_uids(&self, element: &Element) -> bool {
+        element.vr != VR::UI
+            || !self.profile.maps_uids()
+            || element.texts().all(|uid| is_well_known(uid) || !self.replaced.contains_key(uid))
     }
 }
 

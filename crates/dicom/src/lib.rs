@@ -4,6 +4,7 @@
 pub mod uid;
 pub mod tag;
 pub mod dataset;
+pub mod private;
 pub mod charset;
 pub mod part10;
 pub mod pdu;

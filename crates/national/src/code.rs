@@ -64,7 +64,7 @@ codes! {
     /// No declaration that identity was removed.
     NotDeclared = "not-declared", "PatientIdentityRemoved is not YES: ask the hub";
     /// Private elements.
-    PrivateElements = "private-elements", "private elements must not leave a hospital: ask the hub";
+    PrivateElements = "private-elements", "private elements that are not known to be safe must not leave a hospital: ask the hub";
     /// Study, series, class or modality is missing or no name.
     AttributesMissing = "attributes-missing", "study, series or modality is missing: reject it, or ask the hub";
     /// A clinical record of another form.

@@ -7,6 +7,7 @@ use crate::header;
 use crate::layout::RecordKind;
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, Limits};
+use dicom::private::{self, Blocks};
 use dicom::tag::{is_private, tags};
 use residue::{Form, Patterns, SearchError, Searcher};
 use std::io;
@@ -142,11 +143,18 @@ fn image_facts(
     })))
 }
 
-/// Where the first private element stands, at any depth (PS3.5 §7.8).
+/// Where the first private element stands that is not known to be safe, at any depth (PS3.5 §7.8, PS3.15 E.3.10).
 fn private_element(set: &Dataset) -> Option<String> {
+    let blocks = Blocks::of(set);
     set.iter().find_map(|element: &Element| {
-        if is_private(element.tag) {
-            return Some(element.tag.to_string());
+        let tag = element.tag;
+        if is_private(tag) {
+            let is_safe = match blocks.creator(tag) {
+                Some(creator) => private::safe(creator, tag) == Some(element.vr),
+                // A creator is one only of what stands in its block.
+                None => set.iter().any(|other| private::creator_of(other.tag) == Some(tag)),
+            };
+            return (!is_safe).then(|| tag.to_string());
         }
         let inside = element.items().iter().find_map(private_element)?;
         Some(format!("{} > {inside}", element.tag))

@@ -27,12 +27,15 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let options = [
+        Self::with(&[
             "retain-longitudinal-modified-dates",
             "retain-patient-characteristics",
             "retain-device-identity",
-        ];
-        let profile = Profile::new(&Settings::basic("nccid").with_options(&options)).unwrap();
+        ])
+    }
+
+    fn with(options: &[&str]) -> Self {
+        let profile = Profile::new(&Settings::basic("nccid").with_options(options)).unwrap();
         let engine = Pseudonymiser::new(&ProjectKey::new([7; 32]), "Covid").unwrap();
         let person = PersonKey::Local { issuer: "RBL".into(), id: Sensitive::new("4711".into()) };
         let subject = engine.subject(&person).unwrap();
@@ -121,6 +124,23 @@ fn a_clearance_binds_the_name_and_the_bytes_of_what_was_written() {
     for sentinel in [&b"SENTINEL"[..], b"9990000018", b"19530412", b"RBL77001122", b"3680043"] {
         assert!(!bytes.windows(sentinel.len()).any(|window| window == sentinel));
     }
+}
+
+#[test]
+fn a_safe_private_element_goes_out_unless_it_names_the_patient() {
+    let bench = Bench::with(&["retain-safe-private"]);
+    let with = |name: &str| {
+        let mut set = ct();
+        set.put_text(Tag(0x0019, 0x0010), VR::LO, "GEMS_ACQU_01");
+        set.put_text(Tag(0x0019, 0x1023), VR::DS, "39.37");
+        set.put_text(Tag(0x0019, 0x109E), VR::LO, name);
+        bench.write(explicit(set), &[])
+    };
+    let (bytes, ..) = with("EFGRE3D").unwrap();
+    for value in ["GEMS_ACQU_01", "39.37", "EFGRE3D"] {
+        assert!(bytes.windows(value.len()).any(|window| window == value.as_bytes()), "{value}");
+    }
+    assert_eq!(with("scan of Sentinel").unwrap_err().code(), "residue-found");
 }
 
 #[test]

@@ -75,7 +75,12 @@ impl Profile {
     /// Why and what, of one tag: the engine's own business, else what is listed, else by its VR.
     fn of_tag(&self, tag: Tag) -> (String, Done) {
         if tag::is_private(tag) {
-            return ("private elements do not go out".into(), Done::Always("removed"));
+            return if self.keeps_safe_private() {
+                let because = "retain-safe-private: by its creator and place (PS3.15 Table E.3.10-1)";
+                (because.into(), Done::Always("kept if it is listed and valid, else removed"))
+            } else {
+                ("private elements do not go out".into(), Done::Always("removed"))
+            };
         }
         let Some(entry) = tag::entry(tag) else {
             return ("the dictionary of PS3.6 does not have it".into(), Done::Always("removed"));

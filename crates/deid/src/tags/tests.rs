@@ -280,3 +280,91 @@ fn filled(tag: Tag, vr: VR) -> Element {
         _ => text(tag, vr, "1"),
     }
 }
+
+const SAFE: [&str; 1] = ["retain-safe-private"];
+const SIEMENS: &str = "SIEMENS MR HEADER";
+
+/// A block of this creator, with these elements.
+fn block(group: u16, at: u16, creator: &str, elements: impl IntoIterator<Item = Element>) -> Dataset {
+    let mut set: Dataset = elements.into_iter().collect();
+    set.put_text(Tag(group, at), VR::LO, creator);
+    set
+}
+
+/// The private elements that are left.
+fn private_of(set: &Dataset) -> Vec<&Element> {
+    set.iter().filter(|element| tag::is_private(element.tag)).collect()
+}
+
+#[test]
+fn what_the_standard_knows_to_be_safe_stays_whichever_block_it_is_in() {
+    let gradient: Vec<u8> = [0.5_f64, -0.5, 0.25].into_iter().flat_map(f64::to_le_bytes).collect();
+    for at in [0x0010_u16, 0x0042, 0x00FF] {
+        let place = |place: u16| Tag(0x0019, (at << 8) | place);
+        let set = || {
+            let elements = [
+                text(place(0x0C), VR::IS, "1000"),
+                text(place(0x0D), VR::CS, "DIRECTIONAL"),
+                Element::bytes_of(place(0x0E), VR::FD, gradient.clone()),
+                text(place(0x08), VR::CS, "NOT LISTED"),
+            ];
+            let mut set = block(0x0019, at, "SIEMENS MR HEADER ", elements);
+            set.put_text(Tag(0x0029, 0x0010), VR::LO, "SIEMENS CSA HEADER");
+            set.put_text(Tag(0x0029, 0x1008), VR::CS, "IMAGE NUM 4");
+            set
+        };
+        let out = clean_with(&SAFE, set());
+        let kept = [
+            text(Tag(0x0019, at), VR::LO, SIEMENS),
+            text(place(0x0C), VR::IS, "1000"),
+            text(place(0x0D), VR::CS, "DIRECTIONAL"),
+            Element::bytes_of(place(0x0E), VR::FD, gradient.clone()),
+        ];
+        assert_eq!(private_of(&out), kept.iter().collect::<Vec<_>>(), "block {at:04X}");
+        let codes = out.items(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE);
+        assert!(codes.iter().any(|code| code.text(tags::CODE_VALUE) == Some("113111")));
+        // In an item as at the top; and without the option not at all.
+        let nested = [Element::items_of(tags::REFERENCED_IMAGE_SEQUENCE, vec![set()])];
+        let nested = clean_with(&SAFE, nested.into_iter().collect());
+        assert_eq!(private_of(&nested.items(tags::REFERENCED_IMAGE_SEQUENCE)[0]).len(), 4);
+        assert_eq!(private_of(&clean_with(&[], set())), Vec::<&Element>::new());
+    }
+}
+
+#[test]
+fn a_private_element_stays_in_its_listed_vr_under_its_own_creator_only() {
+    let b_value = Tag(0x0019, 0x100C);
+    let kept = |set: Dataset| private_of(&clean_with(&SAFE, set)).len();
+    let of = |creator: &str, element: Element| block(0x0019, 0x0010, creator, [element]);
+    assert_eq!(kept(of(SIEMENS, text(b_value, VR::IS, "1000"))), 2);
+    // As it comes in implicit VR.
+    assert_eq!(kept(of(SIEMENS, Element::bytes_of(b_value, VR::UN, *b"1000"))), 2);
+    for set in [
+        of("ACME", text(b_value, VR::IS, "1000")),
+        of("siemens mr header", text(b_value, VR::IS, "1000")),
+        of(SIEMENS, text(b_value, VR::IS, "SENTINEL")),
+        of(SIEMENS, text(b_value, VR::IS, "9990000018")),
+        of(SIEMENS, Element::bytes_of(b_value, VR::UN, *b"SENTINEL^ANNA ")),
+        of(SIEMENS, text(Tag(0x0019, 0x110C), VR::IS, "1000")),
+        of(SIEMENS, Element::items_of(b_value, vec![Dataset::new()])),
+        block(0x0019, 0x0010, SIEMENS, []),
+        block(0x0021, 0x0010, SIEMENS, [text(Tag(0x0021, 0x100C), VR::IS, "1000")]),
+        [text(b_value, VR::IS, "1000")].into_iter().collect(),
+    ] {
+        assert_eq!(kept(set.clone()), 0, "{set:?}");
+    }
+}
+
+#[test]
+fn a_private_uid_that_is_safe_is_mapped_as_any_other() {
+    let (series, uid) = (Tag(0x0099, 0x1002), "1.2.826.0.1.3680043.9.7");
+    let set = || {
+        let mut set = block(0x0099, 0x0010, "NQHeader", [text(series, VR::UI, uid)]);
+        set.put_text(tags::SERIES_INSTANCE_UID, VR::UI, uid);
+        set
+    };
+    let out = clean_with(&SAFE, set());
+    assert_eq!(out.text(series), out.text(tags::SERIES_INSTANCE_UID));
+    assert_ne!(out.text(series), Some(uid));
+    assert_eq!(clean_with(&["retain-safe-private", "retain-uids"], set()).text(series), Some(uid));
+}

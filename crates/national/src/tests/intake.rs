@@ -33,8 +33,12 @@ async fn each_bad_object_is_set_aside_with_its_own_code_and_the_good_ones_go_on(
         let put = |tag, vr, text: &'static str| move |set: &mut Dataset| set.put_text(tag, vr, text);
         let mut private = Dataset::new();
         private.put_text(Tag(0x0009, 0x0010), VR::LO, "ACME");
+        let safe = |set: &mut Dataset| {
+            set.put_text(Tag(0x0019, 0x0010), VR::LO, "SIEMENS MR HEADER");
+            set.put_text(Tag(0x0019, 0x100C), VR::IS, "1000");
+        };
         let sent = [
-            image(1, "2.25.1"),
+            image_with(1, "2.25.1", safe),
             image(1, "2.25.2"),
             image(1, "2.25.3"),
             image(1, "2.25.4"),
