@@ -79,18 +79,20 @@ impl<'a> Cleaner<'a> {
         self.apply(rule.action, rule, tag, vr, value, sequence.is_none())
     }
 
-    /// A private element that is known to be safe: its value, if that is valid for the VR of the list, or a mapped UID
+    /// A private element that is known to be safe: its value, if that is valid for the VR and VM of the list, or a mapped UID
     /// (PS3.15 E.3.10). Any other goes.
     fn private(&mut self, element: Element, blocks: &Blocks) -> Option<Element> {
         let tag = element.tag;
-        let (vr, value) = read_as(private::safe(blocks.creator(tag)?, tag)?, element);
+        let safe = private::safe(blocks.creator(tag)?, tag)?;
+        let (vr, value) = read_as(safe.vr, element);
         let Some(Value::Bytes(bytes)) = value else { return None };
-        match vr {
+        let kept = match vr {
             // The list says what these are for; no terms are defined.
             VR::CS => values::is_valid(vr, &bytes).then(|| Element::bytes_of(tag, vr, bytes)),
             VR::UI => self.value(Action::Uid, tag, vr, bytes),
             _ => self.value(Action::Keep, tag, vr, bytes),
-        }
+        };
+        kept.filter(|element| safe.allows(element))
     }
 
     /// Carries out an action; where the value does not allow it, the rule's fallback.

@@ -230,7 +230,7 @@ impl Promises<'_> {
 }
 
 impl Promises<'_> {
-    /// A private element may go if the standard lists it, in this VR, for the creator of its block; a creator, if something
+    /// A private element may go if the standard lists it, in this VR and VM, for the creator of its block; a creator, if something
     /// of its block goes (PS3.15 E.3.10).
     fn is_safe_private(&self, element: &Element, set: &Dataset) -> bool {
         let tag = element.tag;
@@ -241,7 +241,7 @@ impl Promises<'_> {
             return set.iter().any(|other| other.tag.0 == tag.0 && other.tag.1 >> 8 == tag.1);
         }
         let creator = set.text(Tag(tag.0, tag.1 >> 8)).unwrap_or_default();
-        private::safe(creator, tag) == Some(element.vr) && self.has_own_uids(element)
+        private::safe(creator, tag).is_some_and(|safe| safe.allows(element)) && self.has_own_uids(element)
     }
 
     fn has_own_uids(&self, element: &Element) -> bool {

@@ -1,7 +1,7 @@
 //! Private elements: whose an element is (PS3.5 §7.8.1), and which are known to identify nobody (PS3.15 E.3.10).
 
-use crate::dataset::Dataset;
-use crate::tag::{Tag, VR, is_private};
+use crate::dataset::{Dataset, Element};
+use crate::tag::{Tag, VR, is_multi_valued_text, is_private};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
@@ -33,37 +33,81 @@ pub fn creator_of(tag: Tag) -> Option<Tag> {
     (is_private(tag) && tag.1 >= 0x1000).then_some(Tag(tag.0, tag.1 >> 8))
 }
 
-/// The VR of an attribute of this creator that is known to be safe (`profiles/safe-private.csv`).
-pub fn safe(creator: &str, tag: Tag) -> Option<VR> {
-    static BY_PLACE: LazyLock<HashMap<(u16, u16, &str), VR>> = LazyLock::new(|| rows().collect());
+/// What a private attribute that is known to be safe looks like; another shape is not known to be safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Safe {
+    /// Its VR.
+    pub vr: VR,
+    values_min: usize,
+    values_max: usize,
+}
+
+impl Safe {
+    /// Whether the element has this VR and so many values as it should, or none.
+    pub fn allows(&self, element: &Element) -> bool {
+        let bytes = element.bytes();
+        let values = match self.vr {
+            vr if is_multi_valued_text(vr) => bytes.split(|byte| *byte == b'\\').count(),
+            VR::US | VR::SS => bytes.len() / 2,
+            VR::FD => bytes.len() / 8,
+            _ => bytes.len() / 4,
+        };
+        element.vr == self.vr
+            && element.items().is_empty()
+            && (bytes.is_empty() || (self.values_min..=self.values_max).contains(&values))
+    }
+}
+
+/// The attribute of this creator, if it is known to be safe (`profiles/safe-private.csv`).
+pub fn safe(creator: &str, tag: Tag) -> Option<Safe> {
+    static BY_PLACE: LazyLock<HashMap<(u16, u16, &str), Safe>> = LazyLock::new(|| rows().collect());
     BY_PLACE.get(&(tag.0, tag.1 & 0x00FF, creator)).copied()
 }
 
-/// The list: group, place in the block, creator; and the VR.
-fn rows() -> impl Iterator<Item = ((u16, u16, &'static str), VR)> {
+/// The list: group, place in the block, creator; and the attribute.
+fn rows() -> impl Iterator<Item = ((u16, u16, &'static str), Safe)> {
     const LIST: &str = include_str!("../../../profiles/safe-private.csv");
     LIST.lines().filter(|line| !line.starts_with('#')).skip(1).filter_map(|line| {
         let mut cells = line.splitn(6, ',');
         let mut hex = || u16::from_str_radix(cells.next()?, 16).ok();
         let (group, place) = (hex()?, hex()?);
         let vr = cells.next()?.parse().ok()?;
-        Some(((group, place, cells.nth(2)?), vr))
+        let vm = cells.next()?;
+        let (min, max) = vm.split_once('-').unwrap_or((vm, vm));
+        let values_max = if max == "n" { usize::MAX } else { max.parse().ok()? };
+        let safe = Safe { vr, values_min: min.parse().ok()?, values_max };
+        Some(((group, place, cells.nth(1)?), safe))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Element;
 
     #[test]
     fn every_line_of_the_list_is_read() {
         assert_eq!(rows().count(), 98);
-        assert_eq!(safe("SIEMENS MR HEADER", Tag(0x0019, 0x100C)), Some(VR::IS));
-        assert_eq!(safe("SIEMENS MR HEADER", Tag(0x0019, 0xFF0C)), Some(VR::IS), "whichever block");
-        assert_eq!(safe("HOLOGIC, Inc.", Tag(0x7E01, 0x1001)), Some(VR::LO));
-        assert_eq!(safe("SIEMENS MR HEADER", Tag(0x0019, 0x1008)), None);
-        assert_eq!(safe("ACME", Tag(0x0019, 0x100C)), None);
+        let vr = |creator, tag| safe(creator, tag).map(|safe| safe.vr);
+        assert_eq!(vr("SIEMENS MR HEADER", Tag(0x0019, 0x100C)), Some(VR::IS));
+        assert_eq!(vr("SIEMENS MR HEADER", Tag(0x0019, 0xFF0C)), Some(VR::IS), "whichever block");
+        assert_eq!(vr("HOLOGIC, Inc.", Tag(0x7E01, 0x1001)), Some(VR::LO));
+        assert_eq!(vr("SIEMENS MR HEADER", Tag(0x0019, 0x1008)), None);
+        assert_eq!(vr("ACME", Tag(0x0019, 0x100C)), None);
+    }
+
+    #[test]
+    fn a_safe_attribute_has_as_many_values_as_it_should() {
+        let (units, table, gradient) = (Tag(0x0099, 0x1020), Tag(0x0043, 0x106F), Tag(0x0019, 0x100E));
+        let units =
+            |text: &str| safe("NQHeader", units).unwrap().allows(&Element::text_of(units, VR::SH, text));
+        assert!(units("mm3") && units("") && !units("mm3\\WARD 7"));
+        let table =
+            |text: &str| safe("GEMS_PARM_01", table).unwrap().allows(&Element::text_of(table, VR::DS, text));
+        assert!(table("1\\2\\3") && table("1\\2\\3\\4") && !table("1\\2") && !table("1\\2\\3\\4\\5"));
+        let floats = |vr, n: usize| Element::bytes_of(gradient, vr, vec![0; 8 * n]);
+        let gradient = safe("SIEMENS MR HEADER", gradient).unwrap();
+        assert!(gradient.allows(&floats(VR::FD, 3)));
+        assert!(!gradient.allows(&floats(VR::FD, 4)) && !gradient.allows(&floats(VR::FL, 3)));
     }
 
     #[test]

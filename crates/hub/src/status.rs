@@ -167,9 +167,14 @@ impl ByTrust {
     }
 }
 
-/// A study that waits for a person holds all that is in it; of any other the rest is on its way.
+/// A study that waits for a person holds all that is in it, one that is ruled out rules it out; of any other the rest is on its
+/// way.
 fn state_of_announced(study: &str) -> &'static str {
-    if matches!(study, "held" | "excluded") { "held" } else { "missing" }
+    match study {
+        "held" => "held",
+        "excluded" => "rejected",
+        _ => "missing",
+    }
 }
 
 fn add(states: &mut States, state: &str, n: i64) {

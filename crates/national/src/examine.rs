@@ -150,7 +150,7 @@ fn private_element(set: &Dataset) -> Option<String> {
         let tag = element.tag;
         if is_private(tag) {
             let is_safe = match blocks.creator(tag) {
-                Some(creator) => private::safe(creator, tag) == Some(element.vr),
+                Some(creator) => private::safe(creator, tag).is_some_and(|safe| safe.allows(element)),
                 // A creator is one only of what stands in its block.
                 None => set.iter().any(|other| private::creator_of(other.tag) == Some(tag)),
             };

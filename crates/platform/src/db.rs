@@ -138,8 +138,8 @@ impl Db {
         }))
     }
 
-    /// Like [`Db::write`], but no disk is waited for: a power cut may undo it, whole, unless something durable was committed
-    /// after it.
+    /// Like [`Db::write`], but the commit does not wait for the disk: a power cut may undo it, whole, unless something durable
+    /// was committed after it.
     pub async fn write_forgettably(&self) -> Result<Tx, DbError> {
         match &self.0 {
             Kind::Sqlite { writer, .. } => {

@@ -116,7 +116,8 @@ pub async fn enqueue_all(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<u6
                 .bind(&job.payload)
                 .bind(job.host.as_deref().unwrap_or(ANYWHERE))
                 .bind("open")
-                .bind(job.run_after)
+                // Who came first is first, also among the queues of several kinds.
+                .bind(job.run_after.max(now))
                 .bind(0_i64)
                 .bind(now);
         }
@@ -161,7 +162,7 @@ pub async fn claim(
     let token = format!("{owner}/{}", keys::random_id().map_err(|_| DbError::Closed)?);
     let until = now.plus(lease);
     let mut leases: Vec<Lease> = Vec::new();
-    // A claim that a power cut undoes was nobody's: whoever held it is gone as well.
+    // A claim that a power cut undoes leaves the job due, as if its lease had ended.
     let mut tx = db.write_forgettably().await?;
     for queue in queues {
         let wanted = count.saturating_sub(u32::try_from(leases.len()).unwrap_or(u32::MAX));

@@ -343,6 +343,9 @@ fn a_private_element_stays_in_its_listed_vr_under_its_own_creator_only() {
         of("ACME", text(b_value, VR::IS, "1000")),
         of("siemens mr header", text(b_value, VR::IS, "1000")),
         of(SIEMENS, text(b_value, VR::IS, "SENTINEL")),
+        of(SIEMENS, text(b_value, VR::IS, "1000\\2000")),
+        // Near enough to be kept as what it is elsewhere.
+        block(0x0903, 0x0010, "GEIIS PACS", [Element::bytes_of(Tag(0x0903, 0x1010), VR::SS, [1, 0])]),
         of(SIEMENS, text(b_value, VR::IS, "9990000018")),
         of(SIEMENS, Element::bytes_of(b_value, VR::UN, *b"SENTINEL^ANNA ")),
         of(SIEMENS, text(Tag(0x0019, 0x110C), VR::IS, "1000")),

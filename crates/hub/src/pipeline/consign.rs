@@ -14,7 +14,7 @@ use submission::manifest::ENTRIES_MAX;
 pub struct Next {
     /// It.
     pub consignment: Consignment,
-    /// More than one consignment holds was cleared.
+    /// There may be more to consign now, behind it.
     pub more: bool,
 }
 

@@ -22,7 +22,7 @@ pub struct StudyStatus {
     pub expected: Option<i64>,
     /// Instances that the archive has announced and not listed one by one (yet).
     pub announced: i64,
-    /// Its instances; those announced stand in `missing`, or in `held` with the study.
+    /// Its instances; those announced stand in `missing`, or as the study does in `held` or `rejected`.
     pub instances: States,
 }
 
@@ -33,10 +33,8 @@ pub struct SourceStatus {
     pub source: String,
     /// Its studies.
     pub studies: States,
-    /// Its instances, those that came unasked among them.
+    /// Its instances: what its studies hold, as it says itself, and what came unasked.
     pub instances: States,
-    /// Instances that its studies hold, as it says itself, and what came unasked.
-    pub expected: i64,
 }
 
 impl StudyStatus {
@@ -58,7 +56,9 @@ impl StudyStatus {
     /// Whether nothing of it is wanting any more: each instance has arrived at the national house, or a person or the policy
     /// has ruled it out. A study of which nothing is known yet is not done.
     pub fn is_done(&self) -> bool {
-        self.sum() > 0 && self.sum() == self.in_state("acknowledged") + self.in_state("rejected")
+        let is_ruled_out = self.state == "excluded";
+        (is_ruled_out || self.sum() > 0)
+            && self.sum() == self.in_state("acknowledged") + self.in_state("rejected")
     }
 
     /// Of what was announced and not listed nothing is known but where the study stands.
@@ -74,9 +74,9 @@ impl SourceStatus {
         self.instances.get(state).copied().unwrap_or(0)
     }
 
-    /// Whether every expected instance is in exactly one state.
-    pub fn reconciles(&self) -> bool {
-        self.instances.values().sum::<i64>() == self.expected
+    /// All states together.
+    pub fn sum(&self) -> i64 {
+        self.instances.values().sum()
     }
 }
 
@@ -96,7 +96,7 @@ pub async fn by_study(hub: &Hub, served: &Served) -> Result<Vec<StudyStatus>, Hu
     Ok(studies)
 }
 
-/// Every source of a project: what its studies expect beside what stands in the states, counted apart.
+/// Every source of a project.
 pub async fn by_source(hub: &Hub, served: &Served) -> Result<Vec<SourceStatus>, HubError> {
     let mut sources: BTreeMap<String, SourceStatus> = BTreeMap::new();
     for source in &hub.config.sources {
@@ -105,12 +105,8 @@ pub async fn by_source(hub: &Hub, served: &Served) -> Result<Vec<SourceStatus>, 
     for InstanceCount { source, state, n, .. } in hub.store.instance_counts(&served.project.name).await? {
         add(&mut sources.entry(source).or_default().instances, &state, n);
     }
-    for (source, n) in hub.store.unasked_counts(&served.project.name).await? {
-        sources.entry(source).or_default().expected += n;
-    }
     for study in by_study(hub, served).await? {
         let source = sources.entry(study.source.clone()).or_default();
-        source.expected += study.sum();
         add(&mut source.instances, state_of_announced(&study.state), study.announced);
         add(&mut source.studies, &study.state, 1);
     }

@@ -159,17 +159,6 @@ impl Store {
         .await
     }
 
-    /// Instances that came unasked, by source.
-    pub async fn unasked_counts(&self, project: &str) -> Result<Vec<(String, i64)>> {
-        self.all(
-            "/* store: unasked counts */ SELECT source, COUNT(*) AS n FROM instance
-             WHERE project = $1 AND study IS NULL GROUP BY source ORDER BY source",
-            &[project],
-            |row| Ok((row.get("source")?, row.get("n")?)),
-        )
-        .await
-    }
-
     /// Clinical records by trust and state.
     pub async fn clinical_counts(&self, project: &str) -> Result<Vec<Count>> {
         self.all(

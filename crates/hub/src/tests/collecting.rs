@@ -8,7 +8,7 @@ use crate::objections::{check_taken, objections_taken};
 use crate::pipeline::nightly::night;
 use crate::pipeline::review;
 use crate::service::Service;
-use crate::status::{SourceStatus, by_source, by_study};
+use crate::status::{by_source, by_study};
 use crate::store::{Instance as Row, Spooled, Study};
 use deid::identity::NhsNumber;
 use platform::clock::{ManualClock, Timestamp};
@@ -418,7 +418,6 @@ async fn every_instance_is_accounted_for_by_study_and_by_source() {
     let stands = async || {
         let mut studies = by_study(hub, served).await.unwrap();
         let mut sources = by_source(hub, served).await.unwrap();
-        assert!(sources.iter().all(SourceStatus::reconciles));
         sources.retain(|source| source.source == "royal");
         assert_eq!((studies.len(), sources.len()), (1, 1));
         (studies.remove(0), sources.remove(0))
@@ -426,12 +425,10 @@ async fn every_instance_is_accounted_for_by_study_and_by_source() {
     let states = |all: &[(&str, i64)]| all.iter().map(|(state, n)| ((*state).to_owned(), *n)).collect();
     let (study, source) = stands().await;
     assert_eq!((study.source.as_str(), study.trust.as_str(), study.expected), ("royal", "RX1", Some(2)));
-    assert_eq!(
-        (study.instances, source.instances, source.expected),
-        (states(&[("cleared", 2)]), states(&[("cleared", 2), ("held", 1)]), 3)
-    );
-    // The archive says that there are five: until it lists them, three are missing, or held with their study.
-    for (state, announced) in [("short", "missing"), ("held", "held")] {
+    assert_eq!(study.instances, states(&[("cleared", 2)]));
+    assert_eq!(source.instances, states(&[("cleared", 2), ("held", 1)]));
+    // The archive says that there are five: until it lists them, three are missing, or stand as their study does.
+    for (state, announced) in [("short", "missing"), ("held", "held"), ("excluded", "rejected")] {
         let mut tx = hub.store.write().await.unwrap();
         hub.store.study_expects(&mut tx, &study.study, 5).await.unwrap();
         hub.store.study_is(&mut tx, &study.study, state, Some("why"), hub.clock.now()).await.unwrap();
@@ -441,7 +438,7 @@ async fn every_instance_is_accounted_for_by_study_and_by_source() {
             (study.state.as_str(), study.reason.as_deref(), study.is_done()),
             (state, Some("why"), false)
         );
-        assert_eq!((study.announced, study.sum(), source.expected), (3, 5, 6));
+        assert_eq!((study.announced, study.sum(), source.sum()), (3, 5, 6));
         assert_eq!((study.instances["cleared"], study.in_state(announced)), (2, 3));
     }
 }

@@ -175,10 +175,15 @@ async fn a_sqlite_file_and_its_log_are_private_durable_and_copied_whole() {
         let mode = std::fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
-    let mut reader = db.read().await.unwrap();
-    let sync: i64 = sql("PRAGMA synchronous").one(&mut reader, |r| r.get("synchronous")).await.unwrap();
-    assert_eq!(sync, 2, "FULL: a commit survives a power cut");
-    drop(reader);
+    let synchronous = async |tx: &mut Tx| -> i64 {
+        sql("PRAGMA synchronous").one(tx, |r| r.get("synchronous")).await.unwrap()
+    };
+    let mut tx = db.write_forgettably().await.unwrap();
+    assert_eq!(synchronous(&mut tx).await, 1, "NORMAL: nobody waits for the disk");
+    tx.commit().await.unwrap();
+    let mut tx = db.write().await.unwrap();
+    assert_eq!(synchronous(&mut tx).await, 2, "FULL: a commit survives a power cut");
+    drop(tx);
     let copy = dir.path().join("copy.sqlite");
     db.copy_to(&copy).await.unwrap();
     db.close().await;

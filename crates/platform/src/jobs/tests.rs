@@ -160,6 +160,36 @@ async fn parked_jobs_show_their_code_and_come_back_when_a_person_acts() {
     }
 }
 
+#[tokio::test]
+async fn a_long_queue_keeps_no_other_waiting() {
+    for test in test_dbs(&[SCHEMA]).await {
+        let db = &test.db;
+        let at = async |kind: &'static str, key: String, now: Timestamp| {
+            let mut tx = db.write().await.unwrap();
+            enqueue(&mut tx, &Job::now(kind, key), now).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let later = |n: u32| T.plus(MINUTE * n);
+        for n in 0..5 {
+            at("send", format!("old {n}"), T).await;
+        }
+        at("other", "between".into(), later(1)).await;
+        for n in 0..5 {
+            at("send", format!("new {n}"), later(2)).await;
+        }
+        let mut order = Vec::new();
+        loop {
+            let leases = claim(db, &["send", "other"], "here", "me", 2, later(3), MINUTE).await.unwrap();
+            if leases.is_empty() {
+                break;
+            }
+            order.extend(leases.into_iter().map(|lease| lease.key));
+        }
+        assert_eq!(order.len(), 11);
+        assert!(order.iter().position(|key| key == "between").unwrap() <= 6, "{order:?}");
+    }
+}
+
 #[test]
 fn the_wait_grows_and_is_bounded() {
     let lease = |attempts| Lease {

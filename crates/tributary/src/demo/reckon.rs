@@ -85,18 +85,19 @@ pub(super) async fn reckon(
         }
         report.trusts.push(of);
     }
-    for source in hub::status::by_source(hub, served).await?.iter().filter(|source| !source.reconciles()) {
-        report.differences.push(format!("{}: its states do not sum to {}", source.source, source.expected));
+    for source in hub::status::by_source(hub, served).await? {
+        let of = |p: &&Planted| region.sources[p.source].name == source.source && wanted(&p.fate).is_some();
+        let planned = region.instances.iter().filter(of).count();
+        if usize::try_from(source.sum()).ok() != Some(planned) {
+            let sum = source.sum();
+            report.differences.push(format!("{}: planned {planned}, sum of all states {sum}", source.source));
+        }
     }
     for study in hub::status::by_study(hub, served).await? {
-        if study.announced > 0 || study.expected.is_some_and(|expected| expected != study.sum()) {
-            report.differences.push(format!(
-                "study {} of {}: {} came of {:?}",
-                study.study,
-                study.source,
-                study.sum() - study.announced,
-                study.expected
-            ));
+        let missing = study.in_state("missing");
+        if missing > 0 {
+            let of = format!("study {} of {}", study.study, study.source);
+            report.differences.push(format!("{of}: {missing} of {} did not come", study.sum()));
         }
     }
     for stray in

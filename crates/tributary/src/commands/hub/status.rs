@@ -20,7 +20,7 @@ pub(crate) struct Args {
     /// Add up by trust, by source, or by study
     #[arg(long, value_enum, default_value_t = By::Trust)]
     by: By,
-    /// By study: those that are done as well
+    /// With `--by study`: those that are done as well
     #[arg(long)]
     all: bool,
 }
@@ -68,14 +68,9 @@ fn shown<T>(all: &[T], in_state: impl Fn(&T, &str) -> i64) -> Vec<&'static str> 
 
 fn print_sources(sources: &[SourceStatus]) {
     let shown = shown(sources, SourceStatus::in_state);
-    let mut table = Table::new(&[&["source", "studies", "expected", "="], &shown[..]].concat());
+    let mut table = Table::new(&[&["source", "studies", "instances"], &shown[..]].concat());
     for source in sources {
-        let mut cells = vec![
-            source.source.clone(),
-            of(&source.studies),
-            number(source.expected),
-            equal(source.reconciles()),
-        ];
+        let mut cells = vec![source.source.clone(), of(&source.studies), number(source.sum())];
         cells.extend(shown.iter().map(|state| number(source.in_state(state))));
         table.row(cells);
     }
