@@ -3,7 +3,7 @@
 use crate::profile::{Action, Profile, Types, is_well_known};
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{Limits, PixelError, WriteError, read_dataset};
-use dicom::private;
+use dicom::private::Blocks;
 use dicom::tag::{self, Tag, VR, tags};
 use dicom::uid::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
 use residue::{Findings, Form, Needle, NeedleKind, Patterns, ReadSeek, SearchError, Searcher};
@@ -205,14 +205,13 @@ impl Promises<'_> {
     }
 
     fn level(&self, dataset: &Dataset, types: Types, sequence: Option<Tag>) -> Result<(), Residue> {
+        let blocks = Blocks::of(dataset);
         for element in dataset {
             let tag = element.tag;
+            promise(self.has_own_uids(element), "no UID of the original object", tag)?;
             if tag::is_private(tag) {
-                promise(
-                    self.is_safe_private(element, dataset),
-                    "no private element that is not known to be safe",
-                    tag,
-                )?;
+                let may_go = self.profile.keeps_safe_private() && blocks.is_safe(element);
+                promise(may_go, "no private element that is not known to be safe", tag)?;
                 continue;
             }
             promise(tag.0 > 0x0002 && tag.1 != 0, "no foreign group and no group length", tag)?;
@@ -222,26 +221,9 @@ impl Promises<'_> {
             let rule = rule.map(|rule| rule.in_object(types, sequence, tag));
             let allowed = rule.is_some_and(|rule| rule.action != Action::Remove) || is_ours(tag);
             promise(allowed, "no element that the profile removes", tag)?;
-            promise(self.has_own_uids(element), "no UID of the original object", tag)?;
             element.items().iter().try_for_each(|item| self.level(item, types, Some(tag)))?;
         }
         Ok(())
-    }
-}
-
-impl Promises<'_> {
-    /// A private element may go if the standard lists it, in this VR and VM, for the creator of its block; a creator, if something
-    /// of its block goes (PS3.15 E.3.10).
-    fn is_safe_private(&self, element: &Element, set: &Dataset) -> bool {
-        let tag = element.tag;
-        if !self.profile.keeps_safe_private() {
-            return false;
-        }
-        if private::is_creator(tag) {
-            return set.iter().any(|other| other.tag.0 == tag.0 && other.tag.1 >> 8 == tag.1);
-        }
-        let creator = set.text(Tag(tag.0, tag.1 >> 8)).unwrap_or_default();
-        private::safe(creator, tag).is_some_and(|safe| safe.allows(element)) && self.has_own_uids(element)
     }
 
     fn has_own_uids(&self, element: &Element) -> bool {

@@ -2,29 +2,43 @@
 
 use crate::dataset::{Dataset, Element};
 use crate::tag::{Tag, VR, is_multi_valued_text, is_private};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 /// The blocks that private creators have reserved in one data set, or in one item: each stands for itself.
 #[derive(Debug, Default)]
-pub struct Blocks(BTreeMap<Tag, String>);
+pub struct Blocks {
+    creators: BTreeMap<Tag, String>,
+    /// The creators of what stands in a block.
+    used: BTreeSet<Tag>,
+}
 
 impl Blocks {
     /// Those of this set.
     pub fn of(set: &Dataset) -> Self {
         let creators = set.iter().filter(|element| is_creator(element.tag));
         let named = |text: &str| text.trim_matches([' ', '\0']).to_owned();
-        Self(creators.filter_map(|element| Some((element.tag, named(element.text()?)))).collect())
+        Self {
+            creators: creators.filter_map(|element| Some((element.tag, named(element.text()?)))).collect(),
+            used: set.iter().filter_map(|element| creator_of(element.tag)).collect(),
+        }
     }
 
     /// Who has reserved the block that an element is in; `None`: nobody, or it is no private data element.
     pub fn creator(&self, tag: Tag) -> Option<&str> {
-        self.0.get(&creator_of(tag)?).map(String::as_str)
+        self.creators.get(&creator_of(tag)?).map(String::as_str)
+    }
+
+    /// Whether a private element of this set is known to be safe; a creator is if anything stands in its block, for that is
+    /// looked at itself.
+    pub fn is_safe(&self, element: &Element) -> bool {
+        let listed = self.creator(element.tag).and_then(|creator| safe(creator, element.tag));
+        listed.is_some_and(|safe| safe.allows(element)) || self.used.contains(&element.tag)
     }
 }
 
 /// Whether the element reserves a block.
-pub fn is_creator(tag: Tag) -> bool {
+fn is_creator(tag: Tag) -> bool {
     is_private(tag) && (0x0010..=0x00FF).contains(&tag.1)
 }
 
@@ -125,5 +139,21 @@ mod tests {
         assert_eq!(blocks.creator(Tag(0x0019, 0x1101)), None);
         assert_eq!(blocks.creator(Tag(0x0019, 0x0010)), None, "a creator is in no block");
         assert_eq!(blocks.creator(Tag(0x0018, 0x1001)), None);
+    }
+
+    #[test]
+    fn a_creator_is_safe_with_what_stands_in_its_block_only() {
+        let creator = Element::text_of(Tag(0x0019, 0x0010), VR::LO, "SIEMENS MR HEADER");
+        let b_value = Element::text_of(Tag(0x0019, 0x100C), VR::IS, "1000");
+        let other = Element::text_of(Tag(0x0019, 0x1008), VR::CS, "IMAGE NUM 4");
+        let safe = |elements: &[&Element]| {
+            let set: Dataset = elements.iter().map(|element| (*element).clone()).collect();
+            let blocks = Blocks::of(&set);
+            set.iter().map(|element| blocks.is_safe(element)).collect::<Vec<_>>()
+        };
+        assert_eq!(safe(&[&creator, &b_value]), [true, true]);
+        assert_eq!(safe(&[&creator, &other]), [true, false]);
+        assert_eq!(safe(&[&creator]), [false]);
+        assert_eq!(safe(&[&b_value]), [false]);
     }
 }

@@ -24,7 +24,31 @@ pub const INSTANCE_STATES: [&str; 10] = [
 ];
 
 /// How many stand in each state.
-pub type States = BTreeMap<String, i64>;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct States(BTreeMap<String, i64>);
+
+impl States {
+    /// How many stand in this one.
+    pub fn of(&self, state: &str) -> i64 {
+        self.0.get(state).copied().unwrap_or(0)
+    }
+
+    /// All together.
+    pub fn sum(&self) -> i64 {
+        self.0.values().sum()
+    }
+
+    /// The states in which any stand, and how many.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.0.iter().map(|(state, n)| (state.as_str(), *n))
+    }
+
+    fn add(&mut self, state: &str, n: i64) {
+        if n > 0 {
+            *self.0.entry(state.to_owned()).or_default() += n;
+        }
+    }
+}
 
 /// One trust, or what no trust could be found for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,19 +94,9 @@ pub struct Status {
 }
 
 impl TrustStatus {
-    /// How many instances stand in a state.
-    pub fn in_state(&self, state: &str) -> i64 {
-        self.instances.get(state).copied().unwrap_or(0)
-    }
-
-    /// All states together.
-    pub fn sum(&self) -> i64 {
-        self.instances.values().sum()
-    }
-
     /// Whether every expected instance is in exactly one state.
     pub fn reconciles(&self) -> bool {
-        self.sum() == self.expected
+        self.instances.sum() == self.expected
     }
 }
 
@@ -129,13 +143,13 @@ pub async fn of_project(hub: &Hub, served: &Served) -> Result<ProjectStatus, Hub
     }
     for InstanceCount { trust, state, reason, n, .. } in hub.store.instance_counts(project).await? {
         let trust = by_trust.of(trust.as_deref());
-        add(&mut trust.instances, &state, n);
+        trust.instances.add(&state, n);
         note(trust, "instance", &state, reason.as_deref(), n);
     }
     for Count { trust, state, reason, n } in hub.store.announced_counts(project).await? {
         let trust = by_trust.of(Some(&trust));
         let state = state_of_announced(&state);
-        add(&mut trust.instances, state, n);
+        trust.instances.add(state, n);
         note(trust, "instance", state, reason.as_deref(), n);
     }
     for (trust, expected) in hub.store.expected_counts(project).await? {
@@ -162,7 +176,7 @@ impl ByTrust {
 
     fn count(&mut self, what: &'static str, count: &Count, states: fn(&mut TrustStatus) -> &mut States) {
         let trust = self.of(Some(&count.trust));
-        add(states(trust), &count.state, count.n);
+        states(trust).add(&count.state, count.n);
         note(trust, what, &count.state, count.reason.as_deref(), count.n);
     }
 }
@@ -174,12 +188,6 @@ fn state_of_announced(study: &str) -> &'static str {
         "held" => "held",
         "excluded" => "rejected",
         _ => "missing",
-    }
-}
-
-fn add(states: &mut States, state: &str, n: i64) {
-    if n > 0 {
-        *states.entry(state.to_owned()).or_default() += n;
     }
 }
 

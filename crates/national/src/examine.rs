@@ -7,7 +7,7 @@ use crate::header;
 use crate::layout::RecordKind;
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, Limits};
-use dicom::private::{self, Blocks};
+use dicom::private::Blocks;
 use dicom::tag::{is_private, tags};
 use residue::{Form, Patterns, SearchError, Searcher};
 use std::io;
@@ -147,14 +147,8 @@ fn image_facts(
 fn private_element(set: &Dataset) -> Option<String> {
     let blocks = Blocks::of(set);
     set.iter().find_map(|element: &Element| {
-        let tag = element.tag;
-        if is_private(tag) {
-            let is_safe = match blocks.creator(tag) {
-                Some(creator) => private::safe(creator, tag).is_some_and(|safe| safe.allows(element)),
-                // A creator is one only of what stands in its block.
-                None => set.iter().any(|other| private::creator_of(other.tag) == Some(tag)),
-            };
-            return (!is_safe).then(|| tag.to_string());
+        if is_private(element.tag) {
+            return (!blocks.is_safe(element)).then(|| element.tag.to_string());
         }
         let inside = element.items().iter().find_map(private_element)?;
         Some(format!("{} > {inside}", element.tag))

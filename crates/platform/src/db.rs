@@ -60,12 +60,14 @@ impl Dialect {
     }
 
     /// The text with this dialect's words put in. SQLite numbers its parameters when they are written `?1`; `$1` it would
-    /// take for a name.
+    /// take for a name. A limit that is a bare parameter it would prepare anew for each value.
     fn speak(self, text: &str) -> Cow<'_, str> {
         let words = if text.contains('{') { self.words() } else { &[] };
         let text = words.iter().fold(Cow::Borrowed(text), |sql, (word, own)| sql.replace(word, own).into());
         match self {
-            Self::Sqlite if text.contains('$') => text.replace('$', "?").into(),
+            Self::Sqlite if text.contains('$') => {
+                text.replace("LIMIT $", "LIMIT 0 + $").replace('$', "?").into()
+            }
             _ => text,
         }
     }

@@ -169,10 +169,9 @@ pub async fn claim(
         if wanted == 0 {
             break;
         }
-        // A bare parameter as the limit would have SQLite prepare the statement anew each time.
         let query = sql("/* claim jobs */ WITH due AS MATERIALIZED (
                 SELECT id FROM jobs WHERE state = 'open' AND kind = $1 AND host = $2 AND due_us <= $3
-                ORDER BY due_us LIMIT CAST($4 AS BIGINT) {for update skip locked})
+                ORDER BY due_us LIMIT $4 {for update skip locked})
             UPDATE jobs SET lease_token = $5, due_us = $6, attempts = attempts + 1
             WHERE id IN (SELECT id FROM due)
             RETURNING id, kind, idempotency_key, payload, attempts");

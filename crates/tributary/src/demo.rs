@@ -125,7 +125,7 @@ pub async fn collect(
             let mut line = String::new();
             for state in hub::status::INSTANCE_STATES {
                 let trusts = status.projects.iter().flat_map(|project| &project.trusts);
-                let n: i64 = trusts.map(|trust| trust.in_state(state)).sum();
+                let n: i64 = trusts.map(|trust| trust.instances.of(state)).sum();
                 if n > 0 {
                     line += &format!("{state} {n}  ");
                 }

@@ -137,7 +137,7 @@ async fn came_otherwise(hub: &Hub, region: &Region) -> Vec<String> {
             "{}: expected {}, in all states {}",
             trust.trust,
             trust.expected,
-            trust.sum()
+            trust.instances.sum()
         ));
     }
     differences

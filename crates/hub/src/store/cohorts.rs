@@ -110,7 +110,7 @@ impl Study {
         self.state == "excluded" && self.reason.is_some()
     }
 
-    fn read(row: &Row) -> std::result::Result<Self, DbError> {
+    pub(super) fn read(row: &Row) -> std::result::Result<Self, DbError> {
         Ok(Self {
             id: row.get("id")?,
             cohort_row: row.get("cohort_row")?,

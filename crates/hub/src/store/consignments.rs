@@ -276,7 +276,7 @@ impl Store {
             "/* store: cleared */ SELECT * FROM item WHERE project = $1 AND state = 'cleared' AND NOT EXISTS (
                SELECT 1 FROM listed l CROSS JOIN consignment c
                WHERE l.name = item.name AND c.id = l.consignment AND c.project = $1 AND c.date = $2)
-             ORDER BY kind, name, id LIMIT CAST($3 AS BIGINT)",
+             ORDER BY kind, name, id LIMIT $3",
         );
         let query = query.bind(project).bind(date).bind(limit);
         query.all(&mut self.db.read().await?, Item::read).await

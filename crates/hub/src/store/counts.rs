@@ -1,6 +1,6 @@
 //! Reconciliation and decisions: how many stand where, and what people decided.
 
-use super::{Result, Store, new_id};
+use super::{Result, Store, Study, new_id};
 use platform::clock::Timestamp;
 use platform::db::{DbError, Row, Tx, sql};
 
@@ -30,25 +30,6 @@ pub struct Count {
     pub reason: Option<String>,
     /// How many.
     pub n: i64,
-}
-
-/// How many instances of a study stand in a state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StudyCount {
-    /// The study's handle.
-    pub study: String,
-    /// Source.
-    pub source: String,
-    /// Trust.
-    pub trust: String,
-    /// The study's own state.
-    pub state: String,
-    /// Its reason code, where the state has one.
-    pub reason: Option<String>,
-    /// Instances, as the archive says.
-    pub expected: Option<i64>,
-    /// The instances' state, and how many; `None`: none is known.
-    pub instances: Option<(String, i64)>,
 }
 
 impl InstanceCount {
@@ -134,26 +115,17 @@ impl Store {
         .await
     }
 
-    /// The instances of every study by state, study after study.
-    pub async fn counts_by_study(&self, project: &str) -> Result<Vec<StudyCount>> {
+    /// Every study, with the states of its instances and how many stand in each, one after the other; `None`: no instance of it
+    /// is known.
+    pub async fn counts_by_study(&self, project: &str) -> Result<Vec<(Study, Option<(String, i64)>)>> {
         self.all(
-            "/* store: counts by study */ SELECT s.id, s.source, s.trust, s.state, s.reason, s.expected,
-                 i.state AS stands, COUNT(i.id) AS n
+            "/* store: counts by study */ SELECT s.*, i.state AS stands, COUNT(i.id) AS n
              FROM study s LEFT JOIN instance i ON i.study = s.id WHERE s.project = $1
-             GROUP BY s.id, s.source, s.trust, s.state, s.reason, s.expected, i.state
-             ORDER BY s.source, s.trust, s.id, i.state",
+             GROUP BY s.id, i.state ORDER BY s.source, s.trust, s.id, i.state",
             &[project],
             |row| {
-                let (state, n) = (row.get::<Option<String>>("stands")?, row.get("n")?);
-                Ok(StudyCount {
-                    study: row.get("id")?,
-                    source: row.get("source")?,
-                    trust: row.get("trust")?,
-                    state: row.get("state")?,
-                    reason: row.get("reason")?,
-                    expected: row.get("expected")?,
-                    instances: state.map(|state| (state, n)),
-                })
+                let state = row.get::<Option<String>>("stands")?;
+                Ok((Study::read(row)?, state.map(|state| Ok((state, row.get("n")?))).transpose()?))
             },
         )
         .await

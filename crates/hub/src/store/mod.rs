@@ -11,7 +11,7 @@ mod states;
 
 pub use cohorts::{CohortRow, NewSheet, NewStudy, Study};
 pub use consignments::{Clinical, Consignment, Item};
-pub use counts::{Count, Decided, Decision, InstanceCount, StudyCount};
+pub use counts::{Count, Decided, Decision, InstanceCount};
 pub use instances::{Arrival, Arrived, Belongs, Instance, Outgoing, Spooled};
 pub use states::MOVES;
 

@@ -8,7 +8,7 @@ use crate::objections::{check_taken, objections_taken};
 use crate::pipeline::nightly::night;
 use crate::pipeline::review;
 use crate::service::Service;
-use crate::status::{by_source, by_study};
+use crate::status::{States, by_source, by_study};
 use crate::store::{Instance as Row, Spooled, Study};
 use deid::identity::NhsNumber;
 use platform::clock::{ManualClock, Timestamp};
@@ -422,24 +422,25 @@ async fn every_instance_is_accounted_for_by_study_and_by_source() {
         assert_eq!((studies.len(), sources.len()), (1, 1));
         (studies.remove(0), sources.remove(0))
     };
-    let states = |all: &[(&str, i64)]| all.iter().map(|(state, n)| ((*state).to_owned(), *n)).collect();
+    let states = |all: &States| all.iter().map(|(state, n)| format!("{n} {state}")).collect::<Vec<_>>();
     let (study, source) = stands().await;
-    assert_eq!((study.source.as_str(), study.trust.as_str(), study.expected), ("royal", "RX1", Some(2)));
-    assert_eq!(study.instances, states(&[("cleared", 2)]));
-    assert_eq!(source.instances, states(&[("cleared", 2), ("held", 1)]));
+    let of = &study.study;
+    assert_eq!((of.source.as_str(), of.trust.as_str(), of.expected), ("royal", "RX1", Some(2)));
+    assert_eq!(states(&study.instances), ["2 cleared"]);
+    assert_eq!(states(&source.instances), ["2 cleared", "1 held"]);
     // The archive says that there are five: until it lists them, three are missing, or stand as their study does.
     for (state, announced) in [("short", "missing"), ("held", "held"), ("excluded", "rejected")] {
         let mut tx = hub.store.write().await.unwrap();
-        hub.store.study_expects(&mut tx, &study.study, 5).await.unwrap();
-        hub.store.study_is(&mut tx, &study.study, state, Some("why"), hub.clock.now()).await.unwrap();
+        hub.store.study_expects(&mut tx, &of.id, 5).await.unwrap();
+        hub.store.study_is(&mut tx, &of.id, state, Some("why"), hub.clock.now()).await.unwrap();
         tx.commit().await.unwrap();
         let (study, source) = stands().await;
         assert_eq!(
-            (study.state.as_str(), study.reason.as_deref(), study.is_done()),
+            (study.study.state.as_str(), study.study.reason.as_deref(), study.is_done()),
             (state, Some("why"), false)
         );
-        assert_eq!((study.announced, study.sum(), source.sum()), (3, 5, 6));
-        assert_eq!((study.instances["cleared"], study.in_state(announced)), (2, 3));
+        assert_eq!((study.announced, study.instances.sum(), source.instances.sum()), (3, 5, 6));
+        assert_eq!((study.instances.of("cleared"), study.instances.of(announced)), (2, 3));
     }
 }
 

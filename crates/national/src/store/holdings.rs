@@ -113,7 +113,7 @@ impl Store {
     pub async fn next_slice(&self, consignment: &str, items_max: u32) -> Result<Vec<Item>, DbError> {
         sql("/* next slice */ SELECT * FROM items WHERE consignment = $1 AND state = 'pending'
             AND rank = (SELECT MIN(rank) FROM items WHERE consignment = $1 AND state = 'pending')
-            ORDER BY n LIMIT CAST($2 AS BIGINT)")
+            ORDER BY n LIMIT $2")
         .bind(consignment)
         .bind(items_max)
         .all(&mut self.db.read().await?, read_item)
@@ -155,7 +155,7 @@ impl Store {
         items_max: u32,
     ) -> Result<Vec<Item>, DbError> {
         sql("/* held items */ SELECT * FROM items WHERE consignment = $1 AND state = 'held' AND n >= $2
-            ORDER BY n LIMIT CAST($3 AS BIGINT)")
+            ORDER BY n LIMIT $3")
         .bind(consignment)
         .bind(from)
         .bind(items_max)

@@ -273,3 +273,18 @@ async fn a_callers_panic_is_its_own_failure() {
         assert_eq!(count(&test.db).await, 3);
     }
 }
+
+#[test]
+fn sqlite_prepares_a_statement_with_a_limit_once() {
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    connection
+        .execute_batch("CREATE TABLE t (id BIGINT PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3)")
+        .unwrap();
+    let text = Dialect::Sqlite.speak("SELECT id FROM t WHERE id > $1 ORDER BY id LIMIT $2");
+    let mut statement = connection.prepare(&text).unwrap();
+    for limit in [1_i64, 2, 3] {
+        let rows = statement.query_map([0, limit], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(rows.count(), usize::try_from(limit).unwrap());
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use dicom::tag::tags;
 use hub::context::{Hub, Served};
 use hub::linkage::TokenKind;
-use hub::status::{INSTANCE_STATES, TrustStatus};
+use hub::status::{INSTANCE_STATES, StudyStatus, TrustStatus};
 use hub::store::{Instance, Study};
 use national::house::House;
 use sim::pacs::{Archive, Operation};
@@ -80,7 +80,7 @@ pub(super) async fn reckon(
                 trust.ods,
                 of.planned,
                 of.status.expected,
-                of.status.sum()
+                of.status.instances.sum()
             ));
         }
         report.trusts.push(of);
@@ -88,16 +88,16 @@ pub(super) async fn reckon(
     for source in hub::status::by_source(hub, served).await? {
         let of = |p: &&Planted| region.sources[p.source].name == source.source && wanted(&p.fate).is_some();
         let planned = region.instances.iter().filter(of).count();
-        if usize::try_from(source.sum()).ok() != Some(planned) {
-            let sum = source.sum();
+        let sum = source.instances.sum();
+        if usize::try_from(sum).ok() != Some(planned) {
             report.differences.push(format!("{}: planned {planned}, sum of all states {sum}", source.source));
         }
     }
-    for study in hub::status::by_study(hub, served).await? {
-        let missing = study.in_state("missing");
+    for StudyStatus { study, instances, .. } in hub::status::by_study(hub, served).await? {
+        let missing = instances.of("missing");
         if missing > 0 {
-            let of = format!("study {} of {}", study.study, study.source);
-            report.differences.push(format!("{of}: {missing} of {} did not come", study.sum()));
+            let of = format!("study {} of {}", study.id, study.source);
+            report.differences.push(format!("{of}: {missing} of {} did not come", instances.sum()));
         }
     }
     for stray in
@@ -106,8 +106,8 @@ pub(super) async fn reckon(
         report.differences.push(format!("{}: {} instances of no trust", stray.trust, stray.expected));
     }
     let total = |of: &dyn Fn(&TrustStatus) -> i64| report.trusts.iter().map(|trust| of(&trust.status)).sum();
-    report.acknowledged = total(&|status| status.in_state("acknowledged"));
-    report.clinical = total(&|status| status.clinical.get("acknowledged").copied().unwrap_or(0));
+    report.acknowledged = total(&|status| status.instances.of("acknowledged"));
+    report.clinical = total(&|status| status.clinical.of("acknowledged"));
     instances(hub, region, &known, &mut report);
     studies(hub, region, &known, &mut report);
     withheld(region, archives, &mut report);

@@ -174,7 +174,7 @@ impl Report {
     fn trust_table(&self) -> Table {
         let shown: Vec<&str> = INSTANCE_STATES
             .into_iter()
-            .filter(|state| self.trusts.iter().any(|trust| trust.status.in_state(state) > 0))
+            .filter(|state| self.trusts.iter().any(|trust| trust.status.instances.of(state) > 0))
             .collect();
         let mut headings = vec!["trust", "name", "left alone", "expected", "="];
         headings.extend(&shown);
@@ -191,7 +191,7 @@ impl Report {
             number(sum(&|trust| trust.status.expected)),
             "=".into(),
         ];
-        all.extend(shown.iter().map(|state| number(sum(&|trust| trust.status.in_state(state)))));
+        all.extend(shown.iter().map(|state| number(sum(&|trust| trust.status.instances.of(state)))));
         all.extend(
             ["held", "cleared", "acknowledged"].map(|state| number(sum(&|trust| records(trust, state)))),
         );
@@ -209,12 +209,12 @@ fn cells(trust: &TrustReport, shown: &[&str]) -> Vec<String> {
         number(status.expected),
         if status.reconciles() && status.expected == trust.planned { "=" } else { "≠" }.into(),
     ];
-    cells.extend(shown.iter().map(|state| number(status.in_state(state))));
+    cells.extend(shown.iter().map(|state| number(status.instances.of(state))));
     cells.extend(["held", "cleared", "acknowledged"].map(|state| number(records(trust, state))));
     cells
 }
 
 /// How many clinical records stand in a state.
 fn records(trust: &TrustReport, state: &str) -> i64 {
-    trust.status.clinical.get(state).copied().unwrap_or(0)
+    trust.status.clinical.of(state)
 }

@@ -307,7 +307,7 @@ impl Place {
         self.check_accepted().await;
         for project in hub::status::status(&self.hub).await.unwrap().projects {
             assert!(project.trusts.iter().all(|trust| trust.reconciles()), "{:#?}", project.trusts);
-            assert_eq!(project.trusts.iter().map(|trust| trust.in_state("missing")).sum::<i64>(), 0);
+            assert_eq!(project.trusts.iter().map(|trust| trust.instances.of("missing")).sum::<i64>(), 0);
         }
         let mut sequences =
             numbers(&texts(db, sql("SELECT CAST(sequence AS TEXT) AS line FROM consignment")).await);

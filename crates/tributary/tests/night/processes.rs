@@ -166,7 +166,7 @@ async fn wait_for(hub: &Hub, acknowledged: i64) {
     loop {
         let status = hub::status::status(hub).await.unwrap();
         let trusts = || status.projects.iter().flat_map(|project| &project.trusts);
-        let n: i64 = trusts().map(|trust| trust.in_state("acknowledged")).sum();
+        let n: i64 = trusts().map(|trust| trust.instances.of("acknowledged")).sum();
         if n == acknowledged {
             return;
         }

@@ -45,15 +45,13 @@ pub(crate) struct Subject {
 pub(super) async fn run(hub: &Hub, args: &Args) -> Result<ExitCode> {
     let status = hub::status::status(hub).await?;
     for project in &status.projects {
-        if args.project.as_ref().is_some_and(|wanted| *wanted != project.project) {
-            continue;
-        }
+        let wanted = args.project.as_ref().is_none_or(|wanted| *wanted == project.project);
+        let Some(served) = hub.served(&project.project).filter(|_| wanted) else { continue };
         println!("project {}", project.project);
-        let served = hub.served(&project.project);
-        match (args.by, served) {
-            (By::Source, Some(served)) => print_sources(&by_source(hub, served).await?),
-            (By::Study, Some(served)) => print_studies(&by_study(hub, served).await?, args.all),
-            (By::Trust, _) | (_, None) => print_project(project),
+        match args.by {
+            By::Source => print_sources(&by_source(hub, served).await?),
+            By::Study => print_studies(&by_study(hub, served).await?, args.all),
+            By::Trust => print_project(project),
         }
     }
     print_jobs(&status);
@@ -62,16 +60,21 @@ pub(super) async fn run(hub: &Hub, args: &Args) -> Result<ExitCode> {
 }
 
 /// The states in which any of these stand.
-fn shown<T>(all: &[T], in_state: impl Fn(&T, &str) -> i64) -> Vec<&'static str> {
-    INSTANCE_STATES.into_iter().filter(|state| all.iter().any(|one| in_state(one, state) > 0)).collect()
+fn shown<'a>(all: impl Iterator<Item = &'a States> + Clone) -> Vec<&'static str> {
+    INSTANCE_STATES.into_iter().filter(|state| all.clone().any(|states| states.of(state) > 0)).collect()
+}
+
+/// How many stand in each of these.
+fn counts(states: &States, shown: &[&str]) -> impl Iterator<Item = String> {
+    shown.iter().map(|state| number(states.of(state)))
 }
 
 fn print_sources(sources: &[SourceStatus]) {
-    let shown = shown(sources, SourceStatus::in_state);
+    let shown = shown(sources.iter().map(|source| &source.instances));
     let mut table = Table::new(&[&["source", "studies", "instances"], &shown[..]].concat());
     for source in sources {
-        let mut cells = vec![source.source.clone(), of(&source.studies), number(source.sum())];
-        cells.extend(shown.iter().map(|state| number(source.in_state(state))));
+        let mut cells = vec![source.source.clone(), of(&source.studies), number(source.instances.sum())];
+        cells.extend(counts(&source.instances, &shown));
         table.row(cells);
     }
     println!("{table}");
@@ -87,19 +90,19 @@ fn print_studies(studies: &[StudyStatus], all: bool) {
     if open.is_empty() {
         return println!();
     }
-    let shown = shown(&open, |study, state| study.in_state(state));
+    let shown = shown(open.iter().map(|study| &study.instances));
     let mut table =
         Table::new(&[&["source", "trust", "study", "stands", "reason", "expected"], &shown[..]].concat());
-    for study in open {
+    for StudyStatus { study, instances, .. } in open {
         let mut cells = vec![
             study.source.clone(),
             study.trust.clone(),
-            study.study.clone(),
+            study.id.clone(),
             study.state.clone(),
             study.reason.clone().unwrap_or_default(),
             study.expected.map_or_else(|| "not said".to_owned(), number),
         ];
-        cells.extend(shown.iter().map(|state| number(study.in_state(state))));
+        cells.extend(counts(instances, &shown));
         table.row(cells);
     }
     println!("{table}");
@@ -110,19 +113,19 @@ fn equal(reconciles: bool) -> String {
 }
 
 fn print_project(project: &ProjectStatus) {
-    let shown = shown(&project.trusts, TrustStatus::in_state);
+    let shown = shown(project.trusts.iter().map(|trust| &trust.instances));
     let headings = ["trust", "rows", "studies", "clinical", "expected", "="];
     let mut table = Table::new(&[&headings, &shown[..]].concat());
     for trust in &project.trusts {
         let mut cells = vec![
             trust.trust.clone(),
-            number(trust.rows.values().sum()),
-            number(trust.studies.values().sum()),
+            number(trust.rows.sum()),
+            number(trust.studies.sum()),
             of(&trust.clinical),
             number(trust.expected),
             equal(trust.reconciles()),
         ];
-        cells.extend(shown.iter().map(|state| number(trust.in_state(state))));
+        cells.extend(counts(&trust.instances, &shown));
         table.row(cells);
     }
     println!("{table}");
@@ -141,11 +144,8 @@ fn print_project(project: &ProjectStatus) {
 }
 
 fn of(states: &States) -> String {
-    match states.len() {
-        0 => number(0),
-        1 => states.iter().map(|(state, n)| format!("{n} {state}")).collect(),
-        _ => states.iter().map(|(state, n)| format!("{n} {state}")).collect::<Vec<_>>().join(", "),
-    }
+    let told: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    if told.is_empty() { number(0) } else { told.join(", ") }
 }
 
 fn print_jobs(status: &Status) {
