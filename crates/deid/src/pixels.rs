@@ -2,6 +2,8 @@
 //!
 //! It judges what the object says of itself. What is not plainly a primary image of a listed kind is held.
 
+pub mod region;
+
 use crate::profile::ForProcessing;
 use dicom::dataset::Dataset;
 use dicom::tag::{self, Tag, tags};
