@@ -5,6 +5,8 @@ pub mod custody;
 pub mod state;
 pub mod identity;
 pub mod dates;
+#[allow(dead_code, reason = "used by tags")]
+mod text;
 mod values;
 pub mod profile;
 pub mod pseudonym;

@@ -1,0 +1,199 @@
+//! Free text: what is useful stays, what identifies goes (PS3.15 E.3.3, E.3.4, E.3.5).
+//!
+//! Three rules in this order: every identifier that is known goes, in all its spellings; what looks like an identifier of
+//! anybody goes; of the rest a word stays only if it stands in the vocabulary (`profiles/vocabulary.txt`) or was approved.
+
+mod dates;
+mod known;
+mod passage;
+mod patterns;
+mod people;
+mod vocabulary;
+
+use known::Known;
+use passage::{Fate, Passage};
+use residue::{Needle, NeedleKind};
+use std::collections::BTreeSet;
+use vocabulary::Vocabulary;
+
+/// What an identifier is; this decides its spellings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdentifierKind {
+    /// PN with its groups (PS3.5 §6.2.1), `Family, Given`, or words.
+    Name,
+    /// An NHS number or another number.
+    Number,
+    /// `YYYYMMDD`, `YYYY-MM-DD` or `DD/MM/YYYY`.
+    Date,
+    /// An address: its lines apart from each other.
+    Address,
+    /// An institution, a department, a station, an application entity.
+    Organisation,
+    /// A UID.
+    Uid,
+    /// An accession number, a local identifier, anything else.
+    Other,
+}
+
+/// What identifies the person, as the linkage or the object has it.
+#[derive(Clone)]
+pub(crate) struct Identifier {
+    pub(crate) kind: IdentifierKind,
+    pub(crate) text: String,
+}
+
+impl From<&Needle> for Identifier {
+    fn from(needle: &Needle) -> Self {
+        let kind = match needle.kind {
+            NeedleKind::Name => IdentifierKind::Name,
+            NeedleKind::Number => IdentifierKind::Number,
+            NeedleKind::Date => IdentifierKind::Date,
+            NeedleKind::Address => IdentifierKind::Address,
+            NeedleKind::Uid => IdentifierKind::Uid,
+            NeedleKind::Other => IdentifierKind::Other,
+        };
+        Self { kind, text: needle.text.clone() }
+    }
+}
+
+/// Shows the kind only.
+impl std::fmt::Debug for Identifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identifier({:?})", self.kind)
+    }
+}
+
+/// What becomes of dates in text. A date of birth that is known goes in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DatesInText {
+    /// They go.
+    Remove,
+    /// They are moved by so many days, in the same notation. Those without a year go.
+    Shift(i32),
+    /// They stay.
+    Keep,
+}
+
+/// Text that was cleaned.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Cleaned {
+    /// What is left; empty where nothing is.
+    pub(crate) text: String,
+    /// How many runs of words went.
+    pub(crate) removed: usize,
+}
+
+/// A longer text goes as a whole.
+const TEXT_BYTES_MAX: usize = 32 << 20;
+/// Text is looked at in stretches of about this length, so memory is bounded.
+const PASSAGE_BYTES: usize = 256 << 10;
+/// Each round removes something; text that does not settle goes as a whole.
+const ROUNDS_MAX: usize = 32;
+
+/// Cleans the texts of one person, or of one object.
+pub(crate) struct TextCleaner<'a> {
+    known: Known,
+    dates: DatesInText,
+    vocabulary: Vocabulary<'a>,
+}
+
+impl<'a> TextCleaner<'a> {
+    /// `allowed`: further words, in small letters, that a reviewer has approved.
+    pub(crate) fn new(identifiers: &[Identifier], dates: DatesInText, allowed: &'a BTreeSet<String>) -> Self {
+        Self { known: Known::of(identifiers), dates, vocabulary: Vocabulary { allowed } }
+    }
+
+    /// What may stay of the text. It is never longer; what may stay as a whole is unchanged.
+    pub(crate) fn clean(&self, text: &str) -> Cleaned {
+        let mut cleaned = Cleaned { text: text.to_owned(), removed: 0 };
+        if text.len() > TEXT_BYTES_MAX {
+            return Cleaned { text: String::new(), removed: 1 };
+        }
+        // Dates are moved when all else is gone: a number that is shaped like a date must not escape by moving.
+        let resting = if self.dates == DatesInText::Remove { DatesInText::Remove } else { DatesInText::Keep };
+        self.settle(&mut cleaned, resting);
+        if matches!(self.dates, DatesInText::Shift(_)) && self.round(&mut cleaned, self.dates) {
+            self.settle(&mut cleaned, resting);
+        }
+        cleaned
+    }
+
+    /// Rounds until nothing goes any more: what goes can bring together what did not belong together.
+    fn settle(&self, cleaned: &mut Cleaned, dates: DatesInText) {
+        for _ in 0..ROUNDS_MAX {
+            if !self.round(cleaned, dates) {
+                return;
+            }
+        }
+        cleaned.text.clear();
+    }
+
+    /// One round over the whole text; whether anything changed.
+    fn round(&self, cleaned: &mut Cleaned, dates: DatesInText) -> bool {
+        let mut changed = false;
+        let mut out = String::new();
+        let mut rest = cleaned.text.as_str();
+        while !rest.is_empty() {
+            let (stretch, after) = rest.split_at(stretch_len(rest));
+            rest = after;
+            let passage = self.judged(stretch, dates);
+            if passage.changed() {
+                changed = true;
+                cleaned.removed += passage.write(&mut out);
+            } else {
+                out.push_str(stretch);
+            }
+        }
+        if changed {
+            cleaned.text = out;
+        }
+        changed
+    }
+
+    /// The stretch with a decision on each of its words.
+    fn judged<'t>(&self, text: &'t str, dates: DatesInText) -> Passage<'t> {
+        let mut passage = Passage::of(text);
+        let found = dates::find(&passage).into_iter().map(|date| {
+            let fate = match dates {
+                _ if self.known.is_known_day(&date) => Fate::Gone,
+                DatesInText::Remove => Fate::Gone,
+                DatesInText::Keep => Fate::Date,
+                DatesInText::Shift(days) => date.moved(&passage, days).map_or(Fate::Gone, Fate::Moved),
+            };
+            dates::Found { pieces: date.pieces, fate }
+        });
+        let found = found.collect();
+        passage.mark_dates(found);
+        self.known.remove_from(&mut passage);
+        patterns::remove(&mut passage, &self.vocabulary);
+        people::remove_announced(&mut passage, &self.vocabulary);
+        for word in 0..passage.words.len() {
+            if passage.words[word].fate == Fate::Open && !self.vocabulary.admits(&passage, word) {
+                passage.remove(word..word + 1);
+            }
+        }
+        people::remove_beside_unknown(&mut passage, &self.known);
+        people::remove_left_over(&mut passage);
+        passage
+    }
+}
+
+/// Shows nothing of the person.
+impl std::fmt::Debug for TextCleaner<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TextCleaner(…)")
+    }
+}
+
+/// The whole of a text, or about as much of a long one as ends with a line or a word.
+fn stretch_len(text: &str) -> usize {
+    if text.len() <= PASSAGE_BYTES {
+        return text.len();
+    }
+    let limit = (0..=PASSAGE_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let head = &text[..limit];
+    head.rfind('\n').or_else(|| head.rfind(char::is_whitespace)).map_or(limit, |at| at + 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! Names that nobody told of: after titles and after who did what, and words that are names as well beside words that are unknown.
+
+use super::known::Known;
+use super::passage::{Fate, Passage};
+use super::vocabulary::{AlsoName, Vocabulary, also_name};
+
+/// Titles before a name.
+const TITLES: &[&str] = &[
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "mx",
+    "dr",
+    "doctor",
+    "prof",
+    "professor",
+    "sir",
+    "dame",
+    "lady",
+    "lord",
+    "rev",
+    "revd",
+    "sister",
+    "nurse",
+    "matron",
+    "master",
+];
+/// What an image may show in capitals: `MR HEAD`, `DR CHEST`, `MS PROTOCOL`.
+const TITLES_OR_CODES: &[&str] = &["MR", "DR", "MS"];
+/// Words after which a name follows, if a colon does.
+const NAME_LABELS: &[&str] = &[
+    "name",
+    "surname",
+    "forename",
+    "forenames",
+    "patient",
+    "consultant",
+    "referrer",
+    "radiographer",
+    "radiologist",
+    "sonographer",
+    "operator",
+    "physician",
+    "clinician",
+    "registrar",
+    "gp",
+    "by",
+    "doctor",
+    "requester",
+    "referring",
+    "reporter",
+    "typist",
+    "technologist",
+    "technician",
+    "performer",
+    "author",
+    "signed",
+    "clinic",
+];
+/// What is done by somebody.
+const DEEDS: &[&str] = &[
+    "referred",
+    "reported",
+    "requested",
+    "verified",
+    "performed",
+    "dictated",
+    "typed",
+    "signed",
+    "authorised",
+    "authorized",
+    "seen",
+    "reviewed",
+    "scanned",
+    "checked",
+    "approved",
+    "discussed",
+    "examined",
+    "ordered",
+    "read",
+    "validated",
+    "transcribed",
+    "entered",
+    "operated",
+    "consented",
+    "justified",
+    "vetted",
+    "protocolled",
+];
+/// Small words that are left over where what they led to is gone.
+const CONNECTORS: &[&str] = &[
+    "for", "by", "with", "of", "to", "at", "from", "in", "on", "and", "the", "per", "re", "via", "as", "a",
+    "an", "is", "was", "no", "dated", "since", "s", "c/o", "his", "her", "dear", "this", "under", "named",
+    "called",
+];
+const NAME_WORDS_MAX: usize = 4;
+
+/// Names after titles, labels and deeds.
+pub(super) fn remove_announced(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
+    for word in 0..passage.words.len() {
+        if passage.words[word].fate != Fate::Open {
+            continue;
+        }
+        if TITLES.contains(&passage.word_key(word)) {
+            let code = !passage.gap_before(word + 1).starts_with('.')
+                && TITLES_OR_CODES.contains(&passage.word(word));
+            if let Some(end) = name_end(passage, vocabulary, word + 1, code || !passage.mixed) {
+                passage.remove(word + usize::from(code && !passage.mixed)..end);
+            }
+        } else if let Some(first) = after_label(passage, word)
+            && let Some(end) = name_end(passage, vocabulary, first, true)
+        {
+            passage.remove(word..end);
+        }
+    }
+}
+
+/// The word after `reported by`, `Name:`, `discussed with`.
+fn after_label(passage: &Passage<'_>, word: usize) -> Option<usize> {
+    let key = passage.word_key(word);
+    let next = passage.word_key(word + 1);
+    let near =
+        |word| passage.gap_before(word).chars().count() <= 3 && !passage.gap_before(word).contains('.');
+    if DEEDS.contains(&key) && matches!(next, "by" | "with" | "for") && near(word + 1) && near(word + 2) {
+        return Some(word + 2);
+    }
+    let colon = passage.gap_before(word + 1).trim_start().starts_with(':');
+    (NAME_LABELS.contains(&key) && colon && near(word + 1)).then_some(word + 1)
+}
+
+/// Where the name that may begin here ends; `None` if no name does.
+fn name_end(
+    passage: &Passage<'_>,
+    vocabulary: &Vocabulary<'_>,
+    first: usize,
+    doubtful: bool,
+) -> Option<usize> {
+    let mut found = false;
+    let mut end = first;
+    while end < passage.words.len() && end < first + NAME_WORDS_MAX {
+        let (gap, key, text) = (passage.gap_before(end), passage.word_key(end), passage.word(end));
+        if gap.chars().count() > 3
+            || (end > first && gap.contains(['.', ';', ':']) && passage.word(end - 1).len() > 1)
+        {
+            break;
+        }
+        if text.bytes().any(|byte| byte.is_ascii_digit()) {
+            break;
+        }
+        let title = TITLES.contains(&key);
+        let initial = text.len() == 1 && (text.starts_with(char::is_uppercase) || !passage.mixed);
+        let unknown = passage.is_gone(end) || !vocabulary.admits(passage, end);
+        let capital =
+            passage.mixed && text.starts_with(char::is_uppercase) && text.chars().any(char::is_lowercase);
+        let also = also_name(key);
+        let name = unknown || (also == Some(AlsoName::Often) && !starts_collocation(passage, end));
+        let first_name = !found && !initial && ((capital && !doubtful) || (also.is_some() && !doubtful));
+        if !(title || initial || name || first_name || (found && capital && also.is_some())) {
+            break;
+        }
+        found |= name || first_name;
+        end += 1;
+    }
+    found.then_some(end)
+}
+
+/// `white matter`, `long axis`: words that are no names here.
+fn starts_collocation(passage: &Passage<'_>, word: usize) -> bool {
+    matches!(
+        (passage.word_key(word), passage.word_key(word + 1)),
+        ("white" | "gray" | "grey", "matter")
+            | ("long" | "short", "axis" | "bone" | "bones")
+            | ("white", "cell" | "blood")
+    )
+}
+
+/// Words that are names as well, and initials, beside words that went.
+pub(super) fn remove_beside_unknown(passage: &mut Passage<'_>, known: &Known) {
+    for word in 0..passage.words.len() {
+        if word > 0 && passage.is_gone(word - 1) && goes_along(passage, known, word, word - 1) {
+            passage.remove(word..word + 1);
+        }
+    }
+    for word in (0..passage.words.len()).rev() {
+        if passage.is_gone(word + 1) && goes_along(passage, known, word, word + 1) {
+            passage.remove(word..word + 1);
+        }
+    }
+}
+
+fn goes_along(passage: &Passage<'_>, known: &Known, word: usize, gone: usize) -> bool {
+    if passage.words[word].fate != Fate::Open {
+        return false;
+    }
+    let gap = passage.gap_before(word.max(gone));
+    let (key, text) = (passage.word_key(word), passage.word(word));
+    let near = gap.chars().count() <= 3 && !gap.contains(['\n', ';', ':']);
+    let glued = !gap.contains(char::is_whitespace);
+    let gone_is_word = passage.word(gone).chars().any(char::is_alphabetic);
+    if !near {
+        return false;
+    }
+    if key == "s" && matches!(gap, "'" | "’") && gone < word {
+        return true;
+    }
+    if glued && text.bytes().filter(u8::is_ascii_digit).count() >= 3 && matches!(gap, "-" | "/" | "." | "_") {
+        return true;
+    }
+    let sentence = gap.contains('.') && gone > word && text.len() > 1;
+    if sentence || !gone_is_word && !glued {
+        return false;
+    }
+    if text.len() == 1 {
+        let letter = text.starts_with(|c: char| c.is_ascii_uppercase());
+        let side = matches!(key, "l" | "r");
+        return known.has_initial(key) || (letter && (!side || gap.starts_with('.')));
+    }
+    also_name(key) == Some(AlsoName::Often)
+        && !starts_collocation(passage, word)
+        && (!passage.mixed || text.starts_with(char::is_uppercase))
+}
+
+/// What led to something that is gone, and what leads on from it at the start of a line.
+pub(super) fn remove_left_over(passage: &mut Passage<'_>) {
+    for word in (0..passage.words.len()).rev() {
+        if passage.is_gone(word) || !passage.is_gone(word + 1) || passage.words[word].fate != Fate::Open {
+            continue;
+        }
+        let gap = passage.gap_before(word + 1);
+        let mut end = word + 1;
+        while passage.is_gone(end) {
+            end += 1;
+        }
+        let closes =
+            end == passage.words.len() || passage.gap_before(end).contains(['\n', '.', ';', ',', ')']);
+        let connects = CONNECTORS.contains(&passage.word_key(word)) && !gap.contains(['.', '\n', ')']);
+        let labels = gap.trim_start().starts_with(':');
+        if closes && (connects || labels) {
+            passage.remove(word..word + 1);
+        }
+    }
+    for word in 1..passage.words.len() {
+        let starts = (0..word).rev().take_while(|before| passage.is_gone(*before)).last();
+        let at_start = starts.is_some_and(|first| first == 0 || passage.gap_before(first).contains('\n'));
+        let connects = matches!(passage.word_key(word), "for" | "and" | "by" | "with" | "of" | "to" | "s");
+        if at_start
+            && connects
+            && !passage.gap_before(word).contains('\n')
+            && passage.words[word].fate == Fate::Open
+        {
+            passage.remove(word..word + 1);
+        }
+    }
+}
