@@ -118,14 +118,16 @@ static WALL: LazyLock<Wall> = LazyLock::new(|| {
 pub(crate) fn deid(data: &[u8]) -> bool {
     let wall = &*WALL;
     let limits = Limits { header_bytes_max: 1 << 20, inflated_bytes_max: 4 << 20, ..Limits::default() };
+    let known = [Needle::new(NeedleKind::Name, NAME)];
     let Ok(instance) = Instance::open(Box::new(Cursor::new(data.to_vec())), &limits) else { return false };
-    let Ok(cleaned) = instance.clean_tags(&wall.profile, &wall.subject, &wall.engine) else { return false };
+    let Ok(cleaned) = instance.clean_tags(&wall.profile, &wall.subject, &wall.engine, &known) else {
+        return false;
+    };
     let PixelVerdict::Clear(judged) = cleaned.clean_pixels(&wall.policy, Review::Released) else {
         return false;
     };
     let mut out = Cursor::new(Vec::new());
-    let known = [Needle::new(NeedleKind::Name, NAME)];
-    if judged.verify_and_write(&mut out, &known, &wall.verifier, &wall.signer, 0).is_err() {
+    if judged.verify_and_write(&mut out, &wall.verifier, &wall.signer, 0).is_err() {
         return false;
     }
     let mut object = open(out.get_ref()).expect("what came through can be read");

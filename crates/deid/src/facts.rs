@@ -1,8 +1,10 @@
 //! What an object says of itself, read once at the door: what the hub decides by, and the identifiers to search for afterwards.
 
 use crate::custody::Sensitive;
+use crate::dates;
 use crate::identity::{InvalidNhsNumber, NhsNumber, is_placeholder};
-use crate::profile::Profile;
+use crate::profile::{Profile, ProfileOption};
+use crate::text::{Identifier, IdentifierKind};
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::NoteKind;
 use dicom::tag::{Tag, VR, tags};
@@ -33,6 +35,8 @@ pub struct Facts {
     pub series_uid: Sensitive<String>,
     /// Study Date (0008,0020), as it stands there.
     pub study_date: Option<Sensitive<String>>,
+    /// The person's age in whole years when the study was made: Patient's Age (0010,1010), else from the dates of birth and study.
+    pub(crate) age_years: Option<u16>,
     /// Who it says it is about.
     pub patient: Patient,
     /// Where it says it was made.
@@ -148,6 +152,7 @@ impl Facts {
             study_uid: uid(tags::STUDY_INSTANCE_UID),
             series_uid: uid(tags::SERIES_INSTANCE_UID),
             study_date: text(tags::STUDY_DATE).map(Sensitive::new),
+            age_years: age_years(set),
             patient: Patient::of(set),
             origin: Origin {
                 institution_name: text(tags::INSTITUTION_NAME).map(Sensitive::new),
@@ -165,10 +170,63 @@ impl Facts {
     }
 }
 
+/// The age that the object tells.
+fn age_years(dataset: &Dataset) -> Option<u16> {
+    let told = dataset.text(tags::PATIENT_AGE).and_then(crate::values::age);
+    if let Some((number, unit)) = told {
+        return Some(if unit == 'Y' { number } else { 0 });
+    }
+    let day = |tag| dates::parse_da(dataset.text(tag)?).map(|day| day.days_since_1970());
+    let days = day(tags::STUDY_DATE)?.checked_sub(day(tags::PATIENT_BIRTH_DATE)?)?;
+    // A Gregorian year has 365.2425 days; a day too old on a birthday is nobody's loss.
+    u16::try_from(i64::from(days) * 10_000 / 3_652_425).ok()
+}
+
 /// Shows the kind of object only.
 impl std::fmt::Debug for Facts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Facts({})", self.modality.unwrap_or("no modality"))
+    }
+}
+
+/// Whom and what else an object names: every other person, and the places that the profile does not keep. Text is cleaned of them.
+///
+/// What stands there for nobody, or is too short to be told from any word, is left out.
+pub(crate) fn mentions(dataset: &Dataset, profile: &Profile, into: &mut Vec<Identifier>) {
+    for element in dataset {
+        if let Some(kind) = mention_kind(element, profile) {
+            for value in element.texts().filter(|value| value.chars().count() > 2 && !is_placeholder(value)) {
+                if into.len() >= NEEDLES_MAX {
+                    return;
+                }
+                if !into.iter().any(|known| known.text == value) {
+                    into.push(Identifier { kind, text: value.to_owned() });
+                }
+            }
+        }
+        element.items().iter().for_each(|item| mentions(item, profile, into));
+    }
+}
+
+fn mention_kind(element: &Element, profile: &Profile) -> Option<IdentifierKind> {
+    let keeps = |option| profile.has(option);
+    match element.tag {
+        _ if element.vr == VR::PN => Some(IdentifierKind::Name),
+        tags::INSTITUTION_NAME
+        | tags::INSTITUTION_ADDRESS
+        | tags::INSTITUTIONAL_DEPARTMENT_NAME
+        | tags::REQUESTING_SERVICE
+        | tags::ISSUER_OF_PATIENT_ID => {
+            (!keeps(ProfileOption::RetainInstitutionIdentity)).then_some(IdentifierKind::Organisation)
+        }
+        tags::STATION_NAME => {
+            (!keeps(ProfileOption::RetainDeviceIdentity)).then_some(IdentifierKind::Organisation)
+        }
+        tags::CURRENT_PATIENT_LOCATION | tags::PATIENT_INSTITUTION_RESIDENCE => {
+            Some(IdentifierKind::Organisation)
+        }
+        tags::REFERRING_PHYSICIAN_TELEPHONE_NUMBERS => Some(IdentifierKind::Number),
+        _ => None,
     }
 }
 
@@ -205,10 +263,28 @@ fn collect_needles(dataset: &Dataset, into: &mut Vec<Needle>) {
                 }
             }
         }
+        if element.vr == VR::PN && needle_kind(element.tag).is_none() {
+            let others = element.texts().filter_map(distinctive_name).filter(|_| into.len() <= NEEDLES_MAX);
+            for needle in others.collect::<Vec<_>>() {
+                if !into.contains(&needle) {
+                    into.push(needle);
+                }
+            }
+        }
         for item in element.items() {
             collect_needles(item, into);
         }
     }
+}
+
+/// What to search for of the name of somebody else: physicians, operators. Their names are often initials or a room, which
+/// stand in every header; a part of a name counts if it has four letters and is no word of descriptions.
+fn distinctive_name(name: &str) -> Option<Needle> {
+    let is_distinctive = |part: &&str| {
+        part.chars().filter(|c| c.is_alphabetic()).count() >= 4 && !crate::text::is_everyday_word(part)
+    };
+    let parts: Vec<&str> = name.split(['^', '=', ' ', ',', '.']).filter(is_distinctive).collect();
+    (!parts.is_empty() && !is_placeholder(name)).then(|| Needle::new(NeedleKind::Name, parts.join("^")))
 }
 
 fn needle_kind(tag: Tag) -> Option<NeedleKind> {

@@ -9,6 +9,7 @@ use crate::profile::{Profile, is_well_known};
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::state::{Deidentified, Identifiable, PixelsCleaned, State, TagsCleaned};
 use crate::tags::Cleaner;
+use crate::text::Identifier;
 use crate::verify::{self, Promises, Residue, Tee, VERIFIER, Verifier};
 use dicom::dataset::Dataset;
 use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
@@ -54,6 +55,12 @@ pub enum Rejection {
     /// Its transfer syntax is none of the standard's (PS3.6 Annex A): nobody knows what its bytes say, and the UID itself may identify.
     #[error("the transfer syntax is none of the standard's")]
     TransferSyntax,
+    /// The project asks for people of an age, and this person is younger.
+    #[error("the person is younger than the project allows")]
+    TooYoung,
+    /// The project asks for people of an age, and the object tells none.
+    #[error("the project asks for people of an age; the object tells none")]
+    AgeUnknown,
     /// More identifiers than one person has.
     #[error("the object holds more than {} identifiers of its patient", facts::NEEDLES_MAX)]
     TooManyIdentifiers,
@@ -66,6 +73,8 @@ impl Rejection {
             Self::Unreadable(error) => error.code(),
             Self::Incomplete(_) => "incomplete",
             Self::TransferSyntax => "transfer-syntax-unknown",
+            Self::TooYoung => "age-too-young",
+            Self::AgeUnknown => "age-unknown",
             Self::TooManyIdentifiers => "too-many-identifiers",
         }
     }
@@ -110,11 +119,15 @@ impl Instance<Identifiable> {
     }
 
     /// Cleans every element under the profile; what follows the pixel data goes altogether.
+    ///
+    /// `known` is what the caller knows of the person beside what the object says itself: text is cleaned of it, and what goes out
+    /// is searched for it.
     pub fn clean_tags(
         mut self,
         profile: &Arc<Profile>,
         subject: &Subject,
         pseudonymiser: &Pseudonymiser,
+        known: &[Needle],
     ) -> Result<Instance<TagsCleaned>, Rejection> {
         if !is_well_known(self.object.written_transfer_syntax()) {
             return Err(Rejection::TransferSyntax);
@@ -129,7 +142,21 @@ impl Instance<Identifiable> {
                 return Err(Rejection::Incomplete(name));
             }
         }
-        let mut cleaner = Cleaner::new(profile, pseudonymiser, subject);
+        if let Some(min_years) = profile.ages().min_years {
+            match self.facts.age_years {
+                None => return Err(Rejection::AgeUnknown),
+                Some(years) if years < min_years => return Err(Rejection::TooYoung),
+                Some(_) => {}
+            }
+        }
+        let fresh: Vec<Needle> =
+            known.iter().filter(|known| !self.needles.contains(known)).cloned().collect();
+        self.needles.extend(fresh);
+        let mut identifiers: Vec<Identifier> = self.needles.iter().map(Identifier::from).collect();
+        for dataset in [&self.object.dataset, &self.object.trailing] {
+            facts::mentions(dataset, profile, &mut identifiers);
+        }
+        let mut cleaner = Cleaner::new(profile, pseudonymiser, subject, &identifiers);
         self.object.dataset = cleaner.clean(std::mem::take(&mut self.object.dataset));
         let replaced = cleaner.into_uids();
         self.object.trailing = Dataset::new();
@@ -153,12 +180,10 @@ impl Instance<TagsCleaned> {
 impl Instance<PixelsCleaned> {
     /// Accounts for every byte of the pixel data, writes the object, reads it back, searches it, and clears it.
     ///
-    /// `known` is what the caller knows of the person beside what the object said itself. The bytes are hashed while they
-    /// are written. On an error, what `out` holds may identify: the caller destroys it.
+    /// The bytes are hashed while they are written. On an error, what `out` holds may identify: the caller destroys it.
     pub fn verify_and_write<W: Read + Write + Seek>(
         mut self,
         out: &mut W,
-        known: &[Needle],
         verifier: &Verifier,
         signer: &Signer,
         at_us: i64,
@@ -180,7 +205,6 @@ impl Instance<PixelsCleaned> {
         };
         promises.check(&outgoing)?;
         let mut needles = std::mem::take(&mut self.needles);
-        needles.extend(known.iter().filter(|needle| !needles.contains(needle)).cloned().collect::<Vec<_>>());
         needles.retain(|needle| needle.text != pseudonym.as_str());
         verify::without_chance_dates(&mut needles, &outgoing);
         if !cleaning.profile.maps_uids() {

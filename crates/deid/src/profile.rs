@@ -3,16 +3,19 @@
 //! The table and this project's additions are data files under `profiles/`, compiled in and read once. What the table does
 //! not list is decided by its value representation, strictly: see `tags`.
 
+mod codes;
 mod data;
 mod explain;
 mod settings;
 mod types;
 
 pub use explain::{Done, Explanation};
-pub use settings::{AgePolicy, ForProcessing, Override, OverrideAction, ProfileError, Settings};
+pub(crate) use settings::Ages;
+pub use settings::{AgePolicy, Allowed, ForProcessing, Override, OverrideAction, ProfileError, Settings};
 
-pub(crate) use data::Code;
+pub(crate) use codes::CodeForm;
 use data::Row;
+pub(crate) use data::{code as listed_code, code_form};
 #[cfg(test)]
 pub(crate) use data::{compound_rows, sop_classes, types as type_rows};
 use dicom::tag::{self, Tag, VR};
@@ -63,15 +66,15 @@ impl ProfileOption {
             "Clean Recognizable Visual Features Option",
             false,
         ),
-        (O::CleanGraphics, "clean-graphics", "113103", "Clean Graphics Option", false),
+        (O::CleanGraphics, "clean-graphics", "113103", "Clean Graphics Option", true),
         (
             O::CleanStructuredContent,
             "clean-structured-content",
             "113104",
             "Clean Structured Content Option",
-            false,
+            true,
         ),
-        (O::CleanDescriptors, "clean-descriptors", "113105", "Clean Descriptors Option", false),
+        (O::CleanDescriptors, "clean-descriptors", "113105", "Clean Descriptors Option", true),
         (
             O::RetainLongitudinalFullDates,
             "retain-longitudinal-full-dates",
@@ -159,8 +162,14 @@ pub(crate) enum Action {
     Uid,
     /// C under modified dates: moved by the offset of the patient.
     Shift,
-    /// Kept if its value is a listed term.
+    /// Kept if its value is a listed term, or holds nothing but allowed words.
     Terms,
+    /// C: text is cleaned, word by word; a sequence is cleaned.
+    Clean,
+    /// Kept, whatever its words; cleaned only where something stands in it that is known of the person.
+    Technical,
+    /// A keyed stand-in for each value.
+    Pseudonym,
     /// The Type that the attribute has in its object decides; see [`Rule::in_object`].
     ByType(Compound),
 }
@@ -190,7 +199,8 @@ pub struct Profile {
     options: BTreeSet<ProfileOption>,
     rules: HashMap<Tag, Rule>,
     patterns: Vec<(data::Pattern, Rule)>,
-    ages: AgePolicy,
+    ages: Ages,
+    words: BTreeSet<String>,
     /// What the project treats otherwise, and its reasons.
     overrides: Vec<(Tag, String)>,
 }
@@ -216,7 +226,8 @@ impl Profile {
             rules: HashMap::new(),
             patterns: Vec::new(),
             options,
-            ages: settings.ages,
+            ages: settings.ages()?,
+            words: settings.words()?,
             overrides: Vec::new(),
         };
         for row in data::table() {
@@ -224,7 +235,8 @@ impl Profile {
             profile.set(row.pattern, rule);
         }
         for data::Addition { pattern, action, .. } in data::additions() {
-            let fallback = if *action == Action::Terms { Action::Empty } else { Action::Remove };
+            let is_needed = matches!(action, Action::Terms | Action::Technical);
+            let fallback = if is_needed { Action::Empty } else { Action::Remove };
             profile.set(*pattern, Rule { action: *action, fallback });
         }
         for change in &settings.overrides {
@@ -273,8 +285,18 @@ impl Profile {
     }
 
     /// What happens to ages.
-    pub(crate) fn ages(&self) -> AgePolicy {
+    pub(crate) fn ages(&self) -> Ages {
         self.ages
+    }
+
+    /// The words that the project's reviewer allows in text, beside the vocabulary.
+    pub(crate) fn allowed_words(&self) -> &BTreeSet<String> {
+        &self.words
+    }
+
+    /// Whether this option is among the profile's.
+    pub(crate) fn has(&self, option: ProfileOption) -> bool {
+        self.options.contains(&option)
     }
 
     /// What the table, the additions or the overrides say of this attribute; `None` where they do not list it.
@@ -290,13 +312,18 @@ impl Profile {
         let action = match vr {
             VR::SQ | VR::AS | VR::IS | VR::DS => Action::Keep,
             VR::US | VR::SS | VR::UL | VR::SL | VR::UV | VR::SV | VR::FL | VR::FD | VR::AT => Action::Keep,
-            VR::UI => Action::Uid,
+            VR::UI if self.maps_uids() => Action::Uid,
+            VR::UI => Action::Keep,
             VR::CS => Action::Terms,
             VR::DA | VR::DT | VR::TM => match self.dates() {
                 Dates::Remove => Action::Remove,
                 Dates::Shift => Action::Shift,
                 Dates::Keep => Action::Keep,
             },
+            // The standard keeps what its table does not list; text could say anything all the same.
+            VR::LO | VR::SH | VR::ST | VR::LT | VR::UC | VR::UT => Action::Clean,
+            // Numbers, if they do not spell text throughout.
+            VR::OF | VR::OD | VR::OL | VR::OV => Action::Keep,
             _ => Action::Remove,
         };
         // A coded string without a listed term is emptied: that is never less valid than its absence (PS3.5 §7.4).
@@ -317,11 +344,6 @@ impl Profile {
         data::term(tag, VR::CS, value)
     }
 
-    /// The meaning of a listed code (scheme, value).
-    pub(crate) fn code_meaning(&self, scheme: &str, value: &str) -> Option<Code> {
-        data::code(scheme, value)
-    }
-
     fn set(&mut self, pattern: data::Pattern, rule: Rule) {
         match pattern.tag() {
             Some(tag) => {
@@ -333,16 +355,19 @@ impl Profile {
 
     /// The action for a row of the table under this profile's options.
     ///
-    /// The option for dates goes before every other. An option that would have us clean text (C) is not carried out yet:
-    /// the Basic Profile's action stands.
+    /// The option for dates goes before every other, and one that keeps before one that cleans.
     fn resolve(&self, row: &Row) -> Rule {
         let fallback = basic(row.basic);
         let rule = |action| Rule { action, fallback };
         if self.dates() == Dates::Shift && row.modified_dates == "C" {
             return rule(Action::Shift);
         }
-        let kept = self.codes_of(row).any(|(_, code)| code == "K");
-        rule(if kept { Action::Keep } else { fallback })
+        let says = |wanted| self.codes_of(row).any(|(_, code)| code == wanted);
+        rule(match () {
+            () if says("K") => Action::Keep,
+            () if says("C") => Action::Clean,
+            () => fallback,
+        })
     }
 
     /// What the options of this profile say in a row of the table.
@@ -354,6 +379,9 @@ impl Profile {
             (O::RetainPatientCharacteristics, row.patient),
             (O::RetainLongitudinalFullDates, row.full_dates),
             (O::RetainLongitudinalModifiedDates, row.modified_dates),
+            (O::CleanDescriptors, row.descriptors),
+            (O::CleanStructuredContent, row.structured),
+            (O::CleanGraphics, row.graphics),
         ];
         codes.into_iter().filter(|(option, code)| !code.is_empty() && self.options.contains(option))
     }
@@ -434,7 +462,7 @@ mod tests {
         assert_eq!(nccid.rule(tags::DEVICE_SERIAL_NUMBER).unwrap().action, Action::Keep);
         assert_eq!(nccid.rule(tags::PATIENT_AGE).unwrap().action, Action::Keep);
         assert_eq!(nccid.rule(tags::PATIENT_BIRTH_DATE).unwrap().action, Action::Empty);
-        assert_eq!(nccid.rule(tags::STATION_AE_TITLE).unwrap().action, Action::Remove);
+        assert_eq!(nccid.rule(tags::STATION_AE_TITLE).unwrap().action, Action::Clean);
     }
 
     #[test]
@@ -444,9 +472,8 @@ mod tests {
 
     #[test]
     fn options_that_are_not_carried_out_yet_are_refused() {
-        for name in ["clean-descriptors", "clean-pixel-data", "clean-structured-content", "clean-graphics"] {
-            assert!(matches!(ProfileOption::parse(name), Err(ProfileError::NotYetSupported(_))));
-        }
+        let name = "clean-recognizable-visual-features";
+        assert!(matches!(ProfileOption::parse(name), Err(ProfileError::NotYetSupported(_))));
         assert!(matches!(ProfileOption::parse("keep-everything"), Err(ProfileError::UnknownOption(_))));
         let two = ["retain-longitudinal-modified-dates", "retain-longitudinal-full-dates"];
         let settings = Settings::basic("test").with_options(&two);

@@ -5,26 +5,47 @@
 
 use crate::dates;
 use crate::identity::NhsNumber;
-use crate::profile::{Action, AgePolicy, Code, Dates, Profile, Rule, Types, attribute_name, is_well_known};
+use crate::profile::{
+    Action, AgePolicy, Dates, Profile, ProfileOption, Rule, Types, attribute_name, is_well_known,
+};
 use crate::pseudonym::{Pseudonymiser, Subject};
+use crate::text::{DatesInText, Identifier, TextCleaner};
 use crate::values;
 use dicom::dataset::{Dataset, Element, Value};
 use dicom::private::{self, Blocks};
 use dicom::tag::{self, Tag, VR, tags};
 use std::collections::BTreeMap;
 
+mod codes;
+
 /// One data set being cleaned: the profile, the person, and the UIDs replaced so far.
 pub(crate) struct Cleaner<'a> {
     profile: &'a Profile,
     pseudonymiser: &'a Pseudonymiser,
     subject: &'a Subject,
+    text: TextCleaner<'a>,
     types: Types,
+    /// Within a sequence for which something else is to stand in (D): text that nothing lists is replaced there, too.
+    standing_in: bool,
     uids: BTreeMap<String, String>,
 }
 
 impl<'a> Cleaner<'a> {
-    pub(crate) fn new(profile: &'a Profile, pseudonymiser: &'a Pseudonymiser, subject: &'a Subject) -> Self {
-        Self { profile, pseudonymiser, subject, types: Types::of(None), uids: BTreeMap::new() }
+    /// `identifiers`: what text may not say, beside what looks like an identifier of anybody.
+    pub(crate) fn new(
+        profile: &'a Profile,
+        pseudonymiser: &'a Pseudonymiser,
+        subject: &'a Subject,
+        identifiers: &[Identifier],
+    ) -> Self {
+        let dates = match profile.dates() {
+            Dates::Remove => DatesInText::Remove,
+            Dates::Shift => DatesInText::Shift(*subject.offset_days.inside()),
+            Dates::Keep => DatesInText::Keep,
+        };
+        let text = TextCleaner::new(identifiers, dates, profile.allowed_words());
+        let (types, uids) = (Types::of(None), BTreeMap::new());
+        Self { profile, pseudonymiser, subject, text, types, standing_in: false, uids }
     }
 
     /// The data set of an instance, cleaned, with the declarations that are true of it now.
@@ -43,7 +64,7 @@ impl<'a> Cleaner<'a> {
 
     /// One level: the data set itself, or an item of this sequence.
     fn level(&mut self, dataset: Dataset, sequence: Option<Tag>) -> Dataset {
-        let code = self.listed_code(&dataset);
+        let code = codes::of(&dataset, &self.text, sequence);
         let blocks = if self.profile.keeps_safe_private() { Blocks::of(&dataset) } else { Blocks::default() };
         let mut cleaned = dataset.map_elements(|element| {
             if tag::is_private(element.tag) {
@@ -53,17 +74,10 @@ impl<'a> Cleaner<'a> {
             }
         });
         reserve(&mut cleaned, &blocks);
-        if let Some((scheme, value, meaning)) = code {
-            cleaned.put_text(tags::CODE_VALUE, VR::SH, value);
-            cleaned.put_text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
-            cleaned.put_text(tags::CODE_MEANING, VR::LO, meaning);
+        if let Some(code) = code {
+            code.put(&mut cleaned);
         }
         cleaned
-    }
-
-    /// The code of this item if it is a listed one; its meaning is then ours (PS3.3 §8).
-    fn listed_code(&self, item: &Dataset) -> Option<Code> {
-        self.profile.code_meaning(item.text(tags::CODING_SCHEME_DESIGNATOR)?, item.text(tags::CODE_VALUE)?)
     }
 
     fn element(&mut self, element: Element, sequence: Option<Tag>) -> Option<Element> {
@@ -72,11 +86,25 @@ impl<'a> Cleaner<'a> {
         if tag.0 <= 0x0002 || tag.1 == 0 {
             return None;
         }
+        // Codes are judged as a whole, with their schemes.
+        if sequence.is_some() && codes::is_part(tag) {
+            return None;
+        }
         let vr = tag::entry(tag)?.vr;
-        let rule = self.profile.rule(tag).unwrap_or_else(|| self.profile.unlisted(vr));
-        let rule = rule.in_object(self.types, sequence, tag);
+        let rule = match self.profile.rule(tag) {
+            Some(rule) => rule.in_object(self.types, sequence, tag),
+            None => self.unlisted(vr),
+        };
         let (vr, value) = read_as(vr, element);
         self.apply(rule.action, rule, tag, vr, value, sequence.is_none())
+    }
+
+    fn unlisted(&self, vr: VR) -> Rule {
+        let rule = self.profile.unlisted(vr);
+        if self.standing_in && rule.action == Action::Clean {
+            return Rule { action: Action::Dummy, ..rule };
+        }
+        rule
     }
 
     /// A private element that is known to be safe: its value, if that is valid for the VR and VM of the list, or a mapped UID
@@ -89,7 +117,7 @@ impl<'a> Cleaner<'a> {
         let kept = match vr {
             // The list says what these are for; no terms are defined.
             VR::CS => values::is_valid(vr, &bytes).then(|| Element::bytes_of(tag, vr, bytes)),
-            VR::UI => self.value(Action::Uid, tag, vr, bytes),
+            VR::UI => self.value(self.profile.unlisted(vr).action, tag, vr, bytes),
             _ => self.value(Action::Keep, tag, vr, bytes),
         };
         kept.filter(|element| safe.allows(element))
@@ -117,7 +145,14 @@ impl<'a> Cleaner<'a> {
             Action::Empty => Some(empty(tag, vr)),
             Action::Dummy | Action::ByType(_) => self.dummy(tag, vr, value),
             Action::KeepAtTop if !top => None,
-            Action::Keep | Action::KeepAtTop | Action::Uid | Action::Shift | Action::Terms => {
+            Action::Keep
+            | Action::KeepAtTop
+            | Action::Uid
+            | Action::Shift
+            | Action::Terms
+            | Action::Clean
+            | Action::Technical
+            | Action::Pseudonym => {
                 let kept = match value {
                     Some(Value::Items(items)) => self.items(tag, items),
                     Some(Value::Bytes(bytes)) => self.value(action, tag, vr, bytes),
@@ -142,7 +177,12 @@ impl<'a> Cleaner<'a> {
     fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: Vec<u8>) -> Option<Element> {
         let bytes = match (action, vr) {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
-            (Action::Terms, _) | (Action::Keep, VR::CS) => self.terms(tag, vr, &bytes)?,
+            (Action::Terms, _) | (Action::Keep | Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
+            (Action::Clean, VR::AE) => self.words(vr, &bytes)?,
+            (Action::Clean, _) if tag::is_charset_text(vr) && vr != VR::PN => self.words(vr, &bytes)?,
+            (Action::Clean, _) => return None,
+            (Action::Technical, _) if self.names_somebody(&bytes) => self.words(vr, &bytes)?,
+            (Action::Pseudonym, _) => self.stand_ins(vr, &bytes)?,
             (Action::Shift, VR::DA | VR::DT) => self.shifted(vr, &bytes),
             (Action::Shift, VR::SH | VR::LO) => utc_offset(tag, &bytes)?,
             (Action::Shift, VR::TM) => only_valid(vr, &bytes),
@@ -150,7 +190,7 @@ impl<'a> Cleaner<'a> {
             (_, VR::DA | VR::DT | VR::TM) => only_valid(vr, &bytes),
             (_, VR::SH) if tag == tags::TIMEZONE_OFFSET_FROM_UTC => utc_offset(tag, &bytes)?,
             (_, VR::AS) => self.ages(&bytes)?,
-            (_, VR::DS | VR::IS) if values_of(&bytes).any(is_nhs_number) => return None,
+            (_, VR::DS | VR::IS) if values_of(&bytes).any(|value| self.is_identifier(value)) => return None,
             _ if values::is_valid(vr, &bytes) => bytes,
             _ => return None,
         };
@@ -167,7 +207,10 @@ impl<'a> Cleaner<'a> {
                 if attribute_name(tag).ends_with("CodeSequence") {
                     return Some(Element::items_of(tag, vec![dummy_code()]));
                 }
-                self.items(tag, items)
+                let outside = std::mem::replace(&mut self.standing_in, true);
+                let items = self.items(tag, items);
+                self.standing_in = outside;
+                items
             }
             (VR::SQ, _) => None,
             (VR::UI, Some(Value::Bytes(bytes))) => {
@@ -178,45 +221,84 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Each UID mapped, unless it is the standard's own or the profile keeps UIDs.
+    /// Each UID mapped, unless it is the standard's own or is kept.
     fn uid_values(&mut self, action: Action, bytes: &[u8]) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(bytes).ok()?;
         if action == Action::Keep {
             return values::is_valid(VR::UI, bytes).then(|| bytes.to_vec());
         }
         let values = text.split('\\').map(|value| value.trim_matches(['\0', ' ']));
-        let mapped: Option<Vec<String>> = values.map(|uid| self.uid(uid)).collect();
-        Some(mapped?.join("\\").into_bytes())
+        Some(values.map(|uid| self.uid(uid)).collect::<Vec<_>>().join("\\").into_bytes())
     }
 
-    /// The UID that goes out for this one; `None` where it may not be kept and is none.
-    fn uid(&mut self, uid: &str) -> Option<String> {
+    /// The UID that goes out for this one.
+    fn uid(&mut self, uid: &str) -> String {
         if uid.is_empty() || is_well_known(uid) {
-            return Some(uid.to_owned());
-        }
-        if !self.profile.maps_uids() {
-            return dicom::uid::Uid::parse(uid).is_ok().then(|| uid.to_owned());
+            return uid.to_owned();
         }
         // What is not quite a UID is mapped too: references to it then still agree.
         let mapped = self.pseudonymiser.uid(uid);
         self.uids.insert(uid.to_owned(), mapped.clone());
-        Some(mapped)
+        mapped
     }
 
-    /// The values up to the first that is not a listed term; `None` if that leaves nothing of something.
+    /// Text without what identifies, each value for itself; `None` if that leaves nothing of something.
+    fn words(&self, vr: VR, bytes: &[u8]) -> Option<Vec<u8>> {
+        let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\0', ' ']);
+        let cleaned = if tag::is_multi_valued_text(vr) {
+            let values = text.split('\\').map(|value| self.text.clean(value.trim_matches(' ')).text);
+            values.collect::<Vec<_>>().join("\\")
+        } else {
+            self.text.clean(text).text
+        };
+        let is_left = text.is_empty() || cleaned.chars().any(|c| c != '\\');
+        (is_left && values::is_valid(vr, cleaned.as_bytes())).then(|| cleaned.into_bytes())
+    }
+
+    /// A keyed stand-in for each value; nothing stands in for nothing.
+    fn stand_ins(&self, vr: VR, bytes: &[u8]) -> Option<Vec<u8>> {
+        let text = std::str::from_utf8(bytes).ok()?.trim_matches(['\0', ' ']);
+        let of = |value: &str| {
+            let plain = value.trim();
+            if plain.is_empty() { String::new() } else { self.pseudonymiser.stand_in(plain) }
+        };
+        let values: Vec<String> =
+            if tag::is_multi_valued_text(vr) { text.split('\\').map(of).collect() } else { vec![of(text)] };
+        Some(values.join("\\").into_bytes())
+    }
+
+    /// Whether something that is known of the person, or of others whom the object names, stands in the text.
+    fn names_somebody(&self, bytes: &[u8]) -> bool {
+        std::str::from_utf8(bytes).is_ok_and(|text| self.text.is_known(text))
+    }
+
+    /// A number that identifies: an NHS number of anybody, or one that is this person's.
+    fn is_identifier(&self, value: &str) -> bool {
+        let value = value.trim_matches([' ', '\0']);
+        let is_long = value.len() > 4 && value.bytes().all(|b| b.is_ascii_digit());
+        is_nhs_number(value) || (is_long && self.text.is_known(value))
+    }
+
+    /// The values up to the first that is neither a listed term nor made of allowed words; `None` if that leaves nothing of something.
     fn terms(&self, tag: Tag, vr: VR, bytes: &[u8]) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\0', ' ']);
         let given: Vec<&str> = text.split('\\').map(|value| value.trim_matches(' ')).collect();
-        let kept: Vec<&str> = given
-            .iter()
-            .map_while(|value| if value.is_empty() { Some("") } else { self.profile.term(tag, vr, value) })
-            .collect();
+        let kept: Vec<&str> = given.iter().map_while(|value| self.term(tag, vr, value)).collect();
         let whole = kept.len() == given.len();
         // Row and column stand or fall together (PS3.3 C.7.6.1.1.1).
         if kept.is_empty() || (!whole && tag == tags::PATIENT_ORIENTATION) {
             return None;
         }
         Some(kept.join("\\").into_bytes())
+    }
+
+    /// A value that may stand: a listed term as the list spells it, or one in which there is nothing to clean.
+    fn term<'v>(&self, tag: Tag, vr: VR, value: &'v str) -> Option<&'v str> {
+        if value.is_empty() {
+            return Some("");
+        }
+        let is_clean = || values::is_valid(vr, value.as_bytes()) && self.text.clean(value).text == value;
+        self.profile.term(tag, vr, value).or_else(|| is_clean().then_some(value))
     }
 
     fn shifted(&self, vr: VR, bytes: &[u8]) -> Vec<u8> {
@@ -227,8 +309,12 @@ impl<'a> Cleaner<'a> {
 
     fn ages(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let is_valid = values::is_valid(VR::AS, bytes);
-        let capped = |value: &str| match (self.profile.ages(), values::age(value)) {
-            (AgePolicy::CapAt90, Some((years, 'Y'))) if years > 90 => "090Y".to_owned(),
+        let ages = self.profile.ages();
+        let capped = |value: &str| match values::age(value) {
+            Some((years, 'Y')) => {
+                let years = if ages.policy == AgePolicy::CapAt90 { years.min(90) } else { years };
+                format!("{:03}Y", years - years % ages.band_years)
+            }
             _ => value.to_owned(),
         };
         is_valid.then(|| each_value(bytes, capped))
@@ -240,7 +326,8 @@ impl<'a> Cleaner<'a> {
         dataset.put_text(tags::PATIENT_NAME, VR::PN, pseudonym);
         dataset.put_text(tags::PATIENT_ID, VR::LO, pseudonym);
         dataset.put_text(tags::PATIENT_IDENTITY_REMOVED, VR::CS, "YES");
-        let options = self.profile.options();
+        // What is done to the pixels says so itself, once it is done.
+        let options = self.profile.options().filter(|option| *option != ProfileOption::CleanPixelData);
         let mut method = vec![format!("{} Basic Profile", self.profile.edition())];
         let mut codes = vec![code_item("DCM", "113100", "Basic Application Confidentiality Profile")];
         for option in options {
@@ -333,7 +420,8 @@ fn utc_offset(tag: Tag, bytes: &[u8]) -> Option<Vec<u8>> {
         .then(|| text.as_bytes().to_vec())
 }
 
-fn code_item(scheme: &str, value: &str, meaning: &str) -> Dataset {
+/// An item of a code sequence.
+pub(crate) fn code_item(scheme: &str, value: &str, meaning: &str) -> Dataset {
     let mut item = Dataset::new();
     item.put_text(tags::CODE_VALUE, VR::SH, value);
     item.put_text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme);
@@ -343,8 +431,12 @@ fn code_item(scheme: &str, value: &str, meaning: &str) -> Dataset {
 
 /// A code that says nothing, for a code sequence that may not be empty.
 fn dummy_code() -> Dataset {
-    code_item("99TRIBUTARY", "REMOVED", "Removed")
+    let mut item = Dataset::new();
+    codes::Coded::removed().put(&mut item);
+    item
 }
 
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;

@@ -118,6 +118,13 @@ impl<'a> TextCleaner<'a> {
         cleaned
     }
 
+    /// Whether something that is known of the person stands in the text.
+    pub(crate) fn is_known(&self, text: &str) -> bool {
+        let mut passage = Passage::of(text);
+        self.known.remove_from(&mut passage);
+        passage.changed()
+    }
+
     /// Rounds until nothing goes any more: what goes can bring together what did not belong together.
     fn settle(&self, cleaned: &mut Cleaned, dates: DatesInText) {
         for _ in 0..ROUNDS_MAX {
@@ -176,6 +183,11 @@ impl<'a> TextCleaner<'a> {
         people::remove_left_over(&mut passage);
         passage
     }
+}
+
+/// Whether a word stands in the compiled-in vocabulary.
+pub(crate) fn is_everyday_word(word: &str) -> bool {
+    Vocabulary { allowed: &BTreeSet::new() }.has(&word.to_lowercase())
 }
 
 /// Shows nothing of the person.

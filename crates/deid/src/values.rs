@@ -32,7 +32,7 @@ fn spells_text(vr: VR, bytes: &[u8]) -> bool {
     let printable_min = match vr {
         VR::US | VR::SS | VR::UL | VR::SL | VR::UV | VR::SV | VR::AT => 4,
         // The two top bytes of most floating-point numbers are printable, so a short run says little.
-        VR::FL | VR::FD => 12,
+        VR::FL | VR::FD | VR::OF | VR::OD | VR::OL => 12,
         _ => return false,
     };
     let bytes = bytes.trim_ascii_end();

@@ -1,6 +1,7 @@
 //! The data files of `profiles/`, compiled in and read once.
 
 use super::Action;
+use super::codes::CodeForm;
 use dicom::tag::{self, Tag, VR};
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -16,6 +17,7 @@ const SOP_CLASSES: &str = include_str!("../../../../profiles/sop-classes-2024e.c
 const ADDITIONS: &str = include_str!("../../../../profiles/additions.csv");
 const TERMS: &str = include_str!("../../../../profiles/terms.csv");
 const CODES: &str = include_str!("../../../../profiles/codes.csv");
+const SCHEMES: &str = include_str!("../../../../profiles/coding-schemes.csv");
 const UIDS: &str = include_str!("../../../../profiles/well-known-uids.txt");
 
 /// A coding scheme, a code value, a code meaning (PS3.3 §8).
@@ -84,7 +86,7 @@ fn number(tag: Tag) -> u32 {
     (u32::from(tag.0) << 16) | u32::from(tag.1)
 }
 
-/// A row of Table E.1-1: the actions of the Basic Profile and of the options that this version carries out.
+/// A row of Table E.1-1: the actions of the Basic Profile and of each option but Retain Safe Private, which has a table of its own.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) pattern: Pattern,
@@ -96,6 +98,9 @@ pub(crate) struct Row {
     pub(crate) patient: &'static str,
     pub(crate) full_dates: &'static str,
     pub(crate) modified_dates: &'static str,
+    pub(crate) descriptors: &'static str,
+    pub(crate) structured: &'static str,
+    pub(crate) graphics: &'static str,
 }
 
 /// The files hold no quotes but around names, so a record is read where it lies.
@@ -143,7 +148,9 @@ fn row(cells: &[&'static str]) -> Option<Row> {
         patient,
         full_dates,
         modified_dates,
-        ..,
+        descriptors,
+        structured,
+        graphics,
     ] = cells
     else {
         return None;
@@ -158,6 +165,9 @@ fn row(cells: &[&'static str]) -> Option<Row> {
         patient,
         full_dates,
         modified_dates,
+        descriptors,
+        structured,
+        graphics,
     })
 }
 
@@ -187,6 +197,7 @@ pub(crate) fn additions() -> &'static [Addition] {
                 "K" => Action::KeepAtTop,
                 "L" => Action::Keep,
                 "T" => Action::Terms,
+                "M" => Action::Technical,
                 "Z" => Action::Empty,
                 _ => Action::Remove,
             };
@@ -232,6 +243,16 @@ pub(crate) fn code(scheme: &str, value: &str) -> Option<Code> {
     CODES_BY_VALUE.iter().find(|code| code.0 == scheme && code.1 == value).copied()
 }
 
+/// The form that the codes of a public scheme have; `None` for a scheme that is not listed.
+pub(crate) fn code_form(scheme: &str) -> Option<CodeForm> {
+    static FORMS: LazyLock<HashMap<&'static str, CodeForm>> = LazyLock::new(|| {
+        records(SCHEMES)
+            .filter_map(|cells| Some((*cells.first()?, CodeForm::parse(cells.get(1)?)?)))
+            .collect()
+    });
+    FORMS.get(scheme).copied()
+}
+
 /// The attributes for which the table leaves a choice, with their codes.
 #[cfg(test)]
 pub(crate) fn compound_rows() -> impl Iterator<Item = (Tag, &'static str)> {
@@ -252,11 +273,14 @@ mod tests {
         assert_eq!(lines(TABLE), table().len());
         assert_eq!(lines(ADDITIONS), additions().len());
         for (file, cells) in
-            [(TABLE, 14), (ADDITIONS, 4), (TERMS, 2), (CODES, 3), (TYPES, 4), (SOP_CLASSES, 2)]
+            [(TABLE, 14), (ADDITIONS, 4), (TERMS, 2), (CODES, 3), (TYPES, 4), (SOP_CLASSES, 2), (SCHEMES, 2)]
         {
             for record in records(file) {
                 assert_eq!(record.len(), cells, "{record:?}");
             }
+        }
+        for record in records(SCHEMES) {
+            assert!(code_form(record[0]).is_some(), "{}", record[0]);
         }
         for record in records(TERMS) {
             assert!(record[0] == "*" || tag::by_keyword(record[0]).is_some(), "{}", record[0]);

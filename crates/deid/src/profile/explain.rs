@@ -135,18 +135,20 @@ impl Profile {
             Action::Empty => "emptied",
             Action::Dummy | Action::ByType(_) if vr == VR::SQ => "cleaned inside, or a stand-in code",
             Action::Dummy | Action::ByType(_) => "a stand-in",
-            Action::Keep | Action::Uid | Action::Shift if vr == VR::SQ => "cleaned inside",
+            Action::Keep | Action::Uid | Action::Shift | Action::Clean if vr == VR::SQ => "cleaned inside",
             Action::Keep if matches!(vr, VR::DA | VR::DT | VR::TM) => "kept as far as it is valid",
-            Action::Keep if vr == VR::CS => "kept if it is a listed term",
-            Action::Keep if vr == VR::AS && self.ages == AgePolicy::CapAt90 => "kept, up to 90 years",
+            Action::Keep | Action::Clean if vr == VR::CS => "kept if it is a listed term or of allowed words",
+            Action::Keep if vr == VR::AS && self.ages.policy == AgePolicy::CapAt90 => "kept, up to 90 years",
             Action::Keep => "kept if it is valid",
             Action::KeepAtTop => "kept in the data set itself, removed from items",
-            Action::Uid if self.maps_uids() => "mapped, unless the standard itself defines the UID",
-            Action::Uid => "kept if it is a UID",
+            Action::Uid => "mapped, unless the standard itself defines the UID",
             Action::Shift if vr == VR::TM => "kept as far as it is valid",
             Action::Shift if matches!(vr, VR::DA | VR::DT) => "moved by the person's offset",
             Action::Shift => "kept if it is an offset from UTC, else removed",
-            Action::Terms => "kept if it is a listed term, else emptied",
+            Action::Terms => "kept if it is a listed term or of allowed words, else emptied",
+            Action::Clean => "cleaned, word by word",
+            Action::Technical => "kept, unless something known of the person stands in it",
+            Action::Pseudonym => "a keyed stand-in",
         }
     }
 }
@@ -161,9 +163,10 @@ fn of_the_engine(tag: Tag) -> Option<(&'static str, &'static str)> {
         | tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED => {
             ("every object says what was done", "written anew at the top level")
         }
-        tags::CODE_VALUE | tags::CODING_SCHEME_DESIGNATOR | tags::CODE_MEANING => {
-            ("a code that is listed tells nothing else", "written from the list, else removed")
-        }
+        tags::CODE_VALUE | tags::CODING_SCHEME_DESIGNATOR | tags::CODE_MEANING => (
+            "codes are judged with their scheme",
+            "kept if the scheme is known and the code has its form, else a stand-in",
+        ),
         _ if tag.0 <= 0x0002 || tag.1 == 0 => {
             ("file meta information is written anew, and no group length or command goes out", "removed")
         }
@@ -218,7 +221,7 @@ mod tests {
         assert_eq!(told("StationName"), of("the project: holds the ward", "removed"));
         assert_eq!(told("PatientName").1, "the pseudonym");
         assert_eq!(told("PatientIdentityRemoved").1, "written anew at the top level");
-        assert_eq!(told("CodeMeaning").1, "written from the list, else removed");
+        assert!(told("CodeMeaning").1.starts_with("kept if the scheme is known"));
         assert_eq!(told("TimezoneOffsetFromUTC").1, "kept if it is an offset from UTC, else removed");
         assert_eq!(told("MediaStorageSOPInstanceUID").1, "removed");
         assert_eq!(told("PixelData").0, "added to the table: the image; judged by the pixel policy");

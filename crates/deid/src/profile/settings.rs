@@ -3,6 +3,7 @@
 use super::{Action, data};
 use dicom::tag::{self, Tag};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// What a project says of de-identification.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,9 +20,18 @@ pub struct Settings {
     /// What happens to ages.
     #[serde(default)]
     pub ages: AgePolicy,
+    /// Ages in years are rounded down to multiples of this, so that no age stands for few people; 1 to 10.
+    #[serde(default)]
+    pub age_band_years: Option<u16>,
+    /// Objects of people younger than this are held.
+    #[serde(default)]
+    pub age_min_years: Option<u16>,
     /// What happens to FOR PROCESSING images.
     #[serde(default)]
     pub for_processing: ForProcessing,
+    /// Words that text may keep, beside the vocabulary of the program.
+    #[serde(default, rename = "allow")]
+    pub allowed: Vec<Allowed>,
     /// Attributes that the project treats otherwise than the table.
     #[serde(default, rename = "override")]
     pub overrides: Vec<Override>,
@@ -36,6 +46,24 @@ pub enum AgePolicy {
     Keep,
     /// Ages of 90 years and more become 90 years.
     CapAt90,
+}
+
+/// What a profile does to ages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ages {
+    pub(crate) policy: AgePolicy,
+    pub(crate) band_years: u16,
+    pub(crate) min_years: Option<u16>,
+}
+
+/// Words that text may keep, and why: for the person who reviews the project.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowed {
+    /// The words, letter case aside.
+    pub words: Vec<String>,
+    /// Whose words they are, and who approved them.
+    pub reason: String,
 }
 
 /// What happens to images that are not yet made for a person to look at (PS3.3 C.8.11.1, Presentation Intent Type).
@@ -73,6 +101,11 @@ pub enum OverrideAction {
     Dummy,
     /// Kept, if valid for its VR (K).
     Keep,
+    /// Cleaned, word by word (C).
+    Clean,
+    /// A keyed stand-in: the same for the same value, letter case and spaces aside, and telling nothing else. For institutions and
+    /// operators, whose differences matter to research.
+    Pseudonym,
 }
 
 impl From<OverrideAction> for Action {
@@ -82,6 +115,8 @@ impl From<OverrideAction> for Action {
             OverrideAction::Empty => Self::Empty,
             OverrideAction::Dummy => Self::Dummy,
             OverrideAction::Keep => Self::Keep,
+            OverrideAction::Clean => Self::Clean,
+            OverrideAction::Pseudonym => Self::Pseudonym,
         }
     }
 }
@@ -110,9 +145,18 @@ pub enum ProfileError {
     /// Neither a keyword nor a tag.
     #[error("{0}: no such attribute; give its keyword (PS3.6), as StudyDate, or its tag, as 0008,0020")]
     NoSuchAttribute(String),
-    /// An override without a reason.
+    /// An override, or a list of words, without a reason.
     #[error("override of {0}: the reason is missing")]
     NoReason(String),
+    /// A pseudonym stands in for text that has room for it.
+    #[error("override of {0}: a pseudonym needs an attribute of VR PN, LO, SH, ST, LT, UC or UT")]
+    NoRoomForPseudonym(String),
+    /// What is no word, or words without a reason.
+    #[error("allow: {0}")]
+    Words(&'static str),
+    /// Not 1 to 10.
+    #[error("age_band_years: {0} is not between 1 and 10")]
+    AgeBand(u16),
 }
 
 impl Settings {
@@ -123,6 +167,9 @@ impl Settings {
             edition: data::EDITION.to_owned(),
             options: Vec::new(),
             ages: AgePolicy::Keep,
+            age_band_years: None,
+            age_min_years: None,
+            allowed: Vec::new(),
             for_processing: ForProcessing::Reject,
             overrides: Vec::new(),
         }
@@ -132,6 +179,30 @@ impl Settings {
     pub fn with_options<S: AsRef<str>>(mut self, options: &[S]) -> Self {
         self.options = options.iter().map(|name| name.as_ref().to_owned()).collect();
         self
+    }
+
+    pub(super) fn ages(&self) -> Result<Ages, ProfileError> {
+        let band_years = self.age_band_years.unwrap_or(1);
+        if !(1..=10).contains(&band_years) {
+            return Err(ProfileError::AgeBand(band_years));
+        }
+        Ok(Ages { policy: self.ages, band_years, min_years: self.age_min_years })
+    }
+
+    pub(super) fn words(&self) -> Result<BTreeSet<String>, ProfileError> {
+        let mut words = BTreeSet::new();
+        for allowed in &self.allowed {
+            if allowed.reason.trim().is_empty() {
+                return Err(ProfileError::Words("the reason is missing"));
+            }
+            for word in &allowed.words {
+                if word.is_empty() || word.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                    return Err(ProfileError::Words("give single words, without spaces"));
+                }
+                words.insert(word.to_lowercase());
+            }
+        }
+        Ok(words)
     }
 
     /// The settings of a section `[deidentification]`.

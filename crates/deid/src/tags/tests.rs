@@ -12,11 +12,14 @@ fn clean_with(options: &[&str], dataset: Dataset) -> Dataset {
     clean_under(&Profile::new(&Settings::basic("test").with_options(options)).unwrap(), dataset)
 }
 
-fn clean_under(profile: &Profile, dataset: Dataset) -> Dataset {
+pub(super) fn clean_under(profile: &Profile, dataset: Dataset) -> Dataset {
     let engine = Pseudonymiser::new(&ProjectKey::new([1; 32]), "Test").unwrap();
     let pseudonym = submission::pseudonym::Pseudonym::parse("TestAAAAAAAAAAAAAAAAAAAA").unwrap();
     let subject = Subject { pseudonym, offset_days: Sensitive::new(-1) };
-    Cleaner::new(profile, &engine, &subject).clean(dataset)
+    let mut identifiers: Vec<Identifier> =
+        crate::facts::needles([&dataset]).unwrap().iter().map(Identifier::from).collect();
+    crate::facts::mentions(&dataset, profile, &mut identifiers);
+    Cleaner::new(profile, &engine, &subject, &identifiers).clean(dataset)
 }
 
 fn clean(elements: impl IntoIterator<Item = Element>) -> Dataset {
@@ -116,12 +119,14 @@ fn coded_strings_keep_listed_terms_only() {
     }
     // The check digit is wrong: a number like any other.
     assert!(clean([text(tags::WINDOW_CENTER, VR::DS, "9990000019")]).get(tags::WINDOW_CENTER).is_some());
-    assert!(
-        clean([text(tags::MANUFACTURER, VR::LO, "SENTINEL ANNA")])
-            .get(tags::MANUFACTURER)
-            .unwrap()
-            .is_empty()
-    );
+    // A maker may have any name but the patient's.
+    let named = |maker: &str| {
+        let name = text(tags::PATIENT_NAME, VR::PN, "WIBBLETHORPE^ANNA");
+        clean([text(tags::MANUFACTURER, VR::LO, maker), name]).text(tags::MANUFACTURER).map(str::to_owned)
+    };
+    assert_eq!(named("Zweck & Söhne").as_deref(), Some("Zweck & Söhne"));
+    assert_eq!(named("SIEMENS for Wibblethorpe").as_deref(), Some("SIEMENS"));
+    assert_eq!(named("Wibblethorpe"), None);
 }
 
 #[test]
@@ -187,7 +192,7 @@ fn pixel_data_inside_an_item_goes_and_lookup_tables_stay() {
 }
 
 #[test]
-fn listed_codes_keep_our_meaning_and_others_go() {
+fn listed_codes_keep_our_meaning_and_what_is_no_code_of_its_scheme_is_replaced() {
     let code = |value: &str| -> Dataset {
         [
             text(tags::CODE_VALUE, VR::SH, value),
@@ -199,11 +204,11 @@ fn listed_codes_keep_our_meaning_and_others_go() {
     };
     let out = clean([
         Element::items_of(tags::ANATOMIC_REGION_SEQUENCE, vec![code("T-D3000")]),
-        Element::items_of(tags::VIEW_CODE_SEQUENCE, vec![code("SENTINEL")]),
-        Element::items_of(tags::INSTITUTION_CODE_SEQUENCE, vec![code("SENTINEL")]),
+        Element::items_of(tags::VIEW_CODE_SEQUENCE, vec![code("WALLASEY")]),
+        Element::items_of(tags::INSTITUTION_CODE_SEQUENCE, vec![code("WALLASEY")]),
     ]);
     assert_eq!(out.items(tags::ANATOMIC_REGION_SEQUENCE)[0].text(tags::CODE_MEANING), Some("Chest"));
-    assert!(out.get(tags::VIEW_CODE_SEQUENCE).is_none());
+    assert_eq!(out.items(tags::VIEW_CODE_SEQUENCE)[0].text(tags::CODE_VALUE), Some("REMOVED"));
     assert_eq!(out.items(tags::INSTITUTION_CODE_SEQUENCE)[0].text(tags::CODE_VALUE), Some("REMOVED"));
 }
 

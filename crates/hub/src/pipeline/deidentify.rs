@@ -326,7 +326,7 @@ fn clean(
     in_memory: Option<usize>,
 ) -> Result<Result<(Cleared, Written), Stopped>, HubError> {
     let Some(served) = hub.served(project) else { return Ok(Err(("held", "not-configured".into()))) };
-    let cleaned = match instance.clean_tags(&served.profile, subject, &served.engine) {
+    let cleaned = match instance.clean_tags(&served.profile, subject, &served.engine, known) {
         Ok(cleaned) => cleaned,
         Err(rejection) => return Ok(Err(("quarantined", rejection.code().to_owned()))),
     };
@@ -338,12 +338,12 @@ fn clean(
     let at_us = hub.clock.now().as_micros();
     let (result, written) = if let Some(bytes) = in_memory {
         let mut out = Cursor::new(Vec::with_capacity(bytes));
-        let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
+        let result = judged.verify_and_write(&mut out, &hub.verifier, &hub.signer, at_us);
         (result, Written::Memory(out.into_inner()))
     } else {
         let file = tempfile::tempfile_in(&hub.config.spool_dir).map_err(SpoolError::Disk)?;
         let mut out = SealedTemporary::new(file).map_err(|error| SpoolError::Disk(error.into()))?;
-        let result = judged.verify_and_write(&mut out, known, &hub.verifier, &hub.signer, at_us);
+        let result = judged.verify_and_write(&mut out, &hub.verifier, &hub.signer, at_us);
         out.seek(SeekFrom::Start(0)).map_err(SpoolError::Disk)?;
         (result, Written::File(Box::new(out)))
     };

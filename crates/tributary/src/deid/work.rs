@@ -157,7 +157,7 @@ impl<'a> Work<'a> {
         let person = person(&opened.facts().patient, &opened.facts().origin, self.custody).map_err(held)?;
         let subject = self.pseudonymiser.subject(&person).context("pseudonym")?;
         let cleaned = opened
-            .clean_tags(&self.profile, &subject, &self.pseudonymiser)
+            .clean_tags(&self.profile, &subject, &self.pseudonymiser, &[])
             .map_err(|rejection| held(rejection.code()))?;
         let judged = match cleaned.clean_pixels(&self.pixels, Review::Pending) {
             PixelVerdict::Clear(instance) => instance,
@@ -175,7 +175,7 @@ impl<'a> Work<'a> {
             .with_context(|| format!("file {}", part.display()))?;
         let at_us = SystemClock.now().as_micros();
         let (clean, clearance) =
-            judged.verify_and_write(&mut out, &[], verifier, &self.signer, at_us).map_err(stop)?;
+            judged.verify_and_write(&mut out, verifier, &self.signer, at_us).map_err(stop)?;
         let outcome = self.put(part, clean.uids(), &clearance)?;
         let mut mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
         mapping.extend(clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())));

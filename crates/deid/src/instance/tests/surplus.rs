@@ -212,11 +212,12 @@ fn fewer_frames_or_bytes_than_declared_are_held_and_a_persons_release_does_not_h
         let mut file = Vec::new();
         object.write(&mut file).unwrap();
         let policy = PixelPolicy::new(ForProcessing::Reject);
-        let PixelVerdict::Clear(judged) = bench.clean(file).clean_pixels(&policy, Review::Released) else {
+        let PixelVerdict::Clear(judged) = bench.clean(file, &[]).clean_pixels(&policy, Review::Released)
+        else {
             panic!("the policy has no doubt")
         };
         let mut out = Cursor::new(Vec::new());
-        let error = judged.verify_and_write(&mut out, &[], &bench.verifier, &bench.signer, 42).unwrap_err();
+        let error = judged.verify_and_write(&mut out, &bench.verifier, &bench.signer, 42).unwrap_err();
         assert_eq!(error.code(), "pixel-length", "{kind:?}");
     }
 }

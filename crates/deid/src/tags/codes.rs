@@ -1,0 +1,102 @@
+//! Codes (PS3.3 §8): a coded entry tells what is researched, and is a place where text hides.
+//!
+//! A code of a public scheme stays if it has the form of that scheme; one of a local scheme if there is nothing to clean in
+//! it. Its meaning is text, unless the list of this program gives it. A code that may not stay is replaced, so that the
+//! sequence that needs one is still valid.
+
+use crate::profile::{self, CodeForm};
+use crate::text::TextCleaner;
+use dicom::dataset::Dataset;
+use dicom::tag::{Tag, VR, tags};
+
+/// A code as it goes out.
+pub(super) struct Coded {
+    scheme: String,
+    value: String,
+    /// Code Value, Long Code Value or URN Code Value (PS3.3 Table 8.8-1).
+    place: (Tag, VR),
+    version: Option<String>,
+    meaning: String,
+}
+
+/// Where a code value stands: up to 16 characters, longer, or as a URN or URL.
+const PLACES: [(Tag, VR); 3] =
+    [(tags::CODE_VALUE, VR::SH), (tags::LONG_CODE_VALUE, VR::UC), (tags::URN_CODE_VALUE, VR::UR)];
+
+/// The longest code value that is looked at: no scheme has longer ones.
+const VALUE_CHARS_MAX: usize = 64;
+
+/// Whether this attribute is a part of a code: judged here, together with the others.
+pub(super) fn is_part(tag: Tag) -> bool {
+    PLACES.iter().any(|(place, _)| *place == tag)
+        || matches!(tag, tags::CODING_SCHEME_DESIGNATOR | tags::CODING_SCHEME_VERSION | tags::CODE_MEANING)
+}
+
+/// The code of an item, as it may go out; `None` where the item holds none.
+pub(super) fn of(item: &Dataset, text: &TextCleaner<'_>, sequence: Option<Tag>) -> Option<Coded> {
+    sequence?;
+    if !item.iter().any(|element| is_part(element.tag)) {
+        return None;
+    }
+    Some(kept(item, text).unwrap_or_else(Coded::removed))
+}
+
+fn kept(item: &Dataset, text: &TextCleaner<'_>) -> Option<Coded> {
+    let (place, value) = PLACES.iter().find_map(|place| Some((*place, item.text(place.0)?)))?;
+    let scheme = item.text(tags::CODING_SCHEME_DESIGNATOR).unwrap_or_default();
+    if let Some((scheme, value, meaning)) = profile::listed_code(scheme, value) {
+        return Some(Coded::new(scheme, value, place, meaning));
+    }
+    let is_clean = |part: &str| !part.is_empty() && text.clean(part).text == part;
+    if value.chars().count() > VALUE_CHARS_MAX || text.is_known(value) {
+        return None;
+    }
+    let (may_stay, scheme) = match profile::code_form(scheme) {
+        Some(form) => (form.fits(value) || is_clean(value), scheme),
+        // A hospital's own scheme may bear its name.
+        None => (place.1 != VR::UR && is_clean(value), if is_clean(scheme) { scheme } else { LOCAL }),
+    };
+    if !may_stay {
+        return None;
+    }
+    let meaning = text.clean(item.text(tags::CODE_MEANING).unwrap_or_default()).text;
+    let meaning = if meaning.is_empty() { REMOVED } else { &meaning };
+    let mut coded = Coded::new(scheme, value, place, meaning);
+    coded.version = item
+        .text(tags::CODING_SCHEME_VERSION)
+        .filter(|version| {
+            version.chars().count() <= 16 && (CodeForm::Digits.fits(version) || is_clean(version))
+        })
+        .map(str::to_owned);
+    Some(coded)
+}
+
+/// The scheme of codes that are local to nobody says where.
+const LOCAL: &str = "99LOCAL";
+/// The meaning of a code whose meaning may not stay.
+const REMOVED: &str = "Removed";
+
+impl Coded {
+    fn new(scheme: &str, value: &str, place: (Tag, VR), meaning: &str) -> Self {
+        let [scheme, value, meaning] = [scheme, value, meaning].map(str::to_owned);
+        Self { scheme, value, place, version: None, meaning }
+    }
+
+    /// A code that says nothing.
+    pub(super) fn removed() -> Self {
+        Self::new("99TRIBUTARY", "REMOVED", PLACES[0], REMOVED)
+    }
+
+    /// Puts the code into an item.
+    pub(super) fn put(&self, item: &mut Dataset) {
+        let (tag, vr) = self.place;
+        item.put_text(tag, vr, &self.value);
+        if vr != VR::UR || !self.scheme.is_empty() {
+            item.put_text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, &self.scheme);
+        }
+        if let Some(version) = &self.version {
+            item.put_text(tags::CODING_SCHEME_VERSION, VR::SH, version);
+        }
+        item.put_text(tags::CODE_MEANING, VR::LO, &self.meaning);
+    }
+}
