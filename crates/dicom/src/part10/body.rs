@@ -29,6 +29,27 @@ impl Object {
         Ok(Some(PixelReader { source: &mut *self.body, left: span.len, word, ready: Vec::new(), taken: 0 }))
     }
 
+    /// Reads a part of native pixel data, in little endian: so many bytes from this byte of the value on.
+    pub fn read_native(&mut self, from: u64, len: usize) -> io::Result<Vec<u8>> {
+        let Some((pixels, Layout::Native { len: whole })) =
+            self.pixels.as_ref().map(|pixels| (pixels, &pixels.layout))
+        else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        let end = from.checked_add(len as u64).filter(|end| end <= whole);
+        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
+        // Whole words are swapped, wherever the part begins.
+        let word = u64::from(pixels.swap_bytes);
+        let (first, last) = (from - from % word, end.next_multiple_of(word).min(*whole));
+        let swap = pixels.swap_bytes;
+        let span = Span { offset: pixels.start + first, len: last - first };
+        let mut bytes = self.read_span(span)?;
+        swap_words(&mut bytes, swap);
+        bytes.truncate(usize::try_from(end - first).unwrap_or(usize::MAX));
+        bytes.drain(..usize::try_from(from - first).unwrap_or(0));
+        Ok(bytes)
+    }
+
     /// Reads a run of the source, such as one fragment of encapsulated pixel data.
     pub fn read_span(&mut self, span: Span) -> io::Result<Vec<u8>> {
         self.body.seek(SeekFrom::Start(span.offset))?;

@@ -14,6 +14,7 @@ use crate::dataset::Dataset;
 use crate::tag::{Tag, tags};
 use crate::uid::transfer_syntax as ts;
 use std::io::{Read, SeekFrom};
+use std::ops::Range;
 use stream::Stream;
 
 /// Extended Offset Table (PS3.3 §C.7.6.3.1.8).
@@ -26,8 +27,10 @@ type Result<T> = std::result::Result<T, PixelError>;
 impl Object {
     /// Follows the pixel data from its first byte to its last. Comments of encoders that do no more than name their
     /// maker stay; other comments are written as blanks of the same length from now on, which no decoder notices.
-    pub fn account_for_pixels(&mut self) -> Result<()> {
-        let Some(pixels) = &mut self.pixels else { return Ok(()) };
+    ///
+    /// Tells which fragments make up each compressed frame; nothing where pixel data is native or there is none.
+    pub fn account_for_pixels(&mut self) -> Result<Vec<Range<usize>>> {
+        let Some(pixels) = &mut self.pixels else { return Ok(Vec::new()) };
         let source = &mut *self.body;
         match &pixels.layout {
             Layout::Native { len } => {
@@ -37,7 +40,8 @@ impl Object {
                 {
                     return Err(PixelError::Surplus { at: pixels.at });
                 }
-                native(&self.dataset, source, Span { offset: pixels.start, len: *len })
+                native(&self.dataset, source, Span { offset: pixels.start, len: *len })?;
+                Ok(Vec::new())
             }
             Layout::Encapsulated { offset_table, fragments } => {
                 let is_rle = self.meta.transfer_syntax == ts::RLE_LOSSLESS;
@@ -45,7 +49,7 @@ impl Object {
                 basic_offsets(source, *offset_table, &frames.spans)?;
                 extended_offsets(&self.dataset, &frames.spans, pixels.at)?;
                 pixels.blank = frames.comments;
-                Ok(())
+                Ok(frames.spans.into_iter().map(|frame| frame.fragments).collect())
             }
         }
     }
@@ -111,6 +115,8 @@ struct FrameSpan {
     offset: u64,
     /// The bytes of its fragments.
     len: u64,
+    /// Their numbers.
+    fragments: Range<usize>,
 }
 
 fn follow(dataset: &Dataset, is_rle: bool, mut stream: Stream<'_>) -> Result<Frames> {
@@ -135,7 +141,8 @@ fn follow(dataset: &Dataset, is_rle: bool, mut stream: Stream<'_>) -> Result<Fra
             }
         }
         stream.end_frame()?;
-        frames.spans.push(FrameSpan { offset, len: stream.bytes_since(first) });
+        let fragments = first..stream.fragment();
+        frames.spans.push(FrameSpan { offset, len: stream.bytes_since(first), fragments });
     }
     if frames.spans.len() == declared { Ok(frames) } else { Err(PixelError::Length) }
 }

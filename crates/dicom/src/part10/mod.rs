@@ -134,9 +134,14 @@ impl Object {
     }
 
     /// Gives it native Pixel Data (7FE0,0010), little endian.
-    pub fn with_native_pixels(mut self, vr: VR, bytes: Vec<u8>) -> Self {
-        let tag = Tag(0x7FE0, 0x0010);
+    pub fn with_native_pixels(self, vr: VR, bytes: Vec<u8>) -> Self {
         let len = bytes.len() as u64;
+        self.with_native_source(vr, Box::new(Cursor::new(bytes)), len)
+    }
+
+    /// Gives it native Pixel Data (7FE0,0010), little endian: so many bytes from the beginning of this source.
+    pub fn with_native_source(mut self, vr: VR, source: Box<dyn Source>, len: u64) -> Self {
+        let tag = Tag(0x7FE0, 0x0010);
         self.pixels = Some(Pixels {
             tag,
             vr,
@@ -146,7 +151,7 @@ impl Object {
             swap_bytes: 1,
             blank: Vec::new(),
         });
-        self.body = Box::new(Cursor::new(bytes));
+        self.body = source;
         self
     }
 
