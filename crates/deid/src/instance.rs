@@ -4,16 +4,20 @@
 
 use crate::custody::Custody;
 use crate::facts::{self, Facts};
-use crate::pixels::{Declared, Judgement, PixelPolicy, PixelReason, Review};
-use crate::profile::{Profile, is_well_known};
+use crate::pixels::region::Region;
+use crate::pixels::{
+    self, Asked, Declared, Extent, Held, Inspection, Judgement, Picture, PixelPolicy, PixelReason, Review,
+    Task,
+};
+use crate::profile::{Profile, ProfileOption, is_well_known};
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::state::{Deidentified, Identifiable, PixelsCleaned, State, TagsCleaned};
-use crate::tags::Cleaner;
+use crate::tags::{Cleaner, undeclare};
 use crate::text::Identifier;
 use crate::verify::{self, Promises, Residue, Tee, VERIFIER, Verifier};
 use dicom::dataset::Dataset;
 use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
-use dicom::tag::tags;
+use dicom::tag::{VR, tags};
 use residue::{Form, Needle};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +37,7 @@ pub struct Instance<S: State> {
     needles: Vec<Needle>,
     limits: Limits,
     cleaning: Option<Cleaning>,
+    inspection: Inspection,
     state: PhantomData<S>,
 }
 
@@ -87,7 +92,12 @@ pub enum PixelVerdict {
     /// The pixels pass.
     Clear(Instance<PixelsCleaned>),
     /// A person has to look.
-    Review(Vec<PixelReason>),
+    Review {
+        /// Why.
+        reasons: Vec<PixelReason>,
+        /// What was found and could be blanked, in some frame or in all.
+        boxes: Vec<Region>,
+    },
     /// The image is outside the project.
     Reject(Vec<PixelReason>),
 }
@@ -102,7 +112,8 @@ impl Instance<Identifiable> {
         let needles = facts::needles([&object.dataset, &object.trailing]);
         let needles = needles.ok_or(Rejection::TooManyIdentifiers)?;
         let limits = limits.clone();
-        Ok(Self { object, facts, declared, needles, limits, cleaning: None, state: PhantomData })
+        let inspection = Inspection::of(Extent::Declared);
+        Ok(Self { object, facts, declared, needles, limits, cleaning: None, inspection, state: PhantomData })
     }
 
     /// What the object says of itself.
@@ -116,6 +127,16 @@ impl Instance<Identifiable> {
             Some(Layout::Native { len }) => *len,
             Some(Layout::Encapsulated { .. }) | None => 0,
         }
+    }
+
+    /// How many frames it says that it has.
+    pub fn frames(&self) -> u32 {
+        pixels::count(&self.object.dataset, self.object.pixels.is_some())
+    }
+
+    /// A frame for a reviewer to look at, counted from 0.
+    pub fn picture(&mut self, frame: u32) -> Result<Picture, PixelReason> {
+        pixels::picture(&mut self.object, frame)
     }
 
     /// Cleans every element under the profile; what follows the pixel data goes altogether.
@@ -167,13 +188,67 @@ impl Instance<Identifiable> {
 }
 
 impl Instance<TagsCleaned> {
-    /// Judges the pixels by what the object declared before it was cleaned.
+    /// Judges the pixels by what the object declared before it was cleaned. Under Clean Pixel Data they are read for text,
+    /// which is blanked.
     pub fn clean_pixels(self, policy: &PixelPolicy, review: Review) -> PixelVerdict {
-        match policy.judge(&self.declared) {
-            Judgement::Reject(reasons) => PixelVerdict::Reject(reasons),
-            Judgement::Doubt(reasons) if review == Review::Pending => PixelVerdict::Review(reasons),
-            Judgement::Doubt(_) | Judgement::Pass => PixelVerdict::Clear(self.into_state()),
+        let asked = self.cleaning.as_ref().map(|cleaning| Asked::of(&cleaning.profile)).unwrap_or_default();
+        let uid = self.object.dataset.text(tags::SOP_INSTANCE_UID).unwrap_or_default();
+        let judgement = policy.judge(&self.declared, asked, uid);
+        let is_pending = review == Review::Pending;
+        let task = match judgement {
+            Judgement::Reject(reasons) => return PixelVerdict::Reject(reasons),
+            Judgement::Withhold(reasons) => return PixelVerdict::Review { reasons, boxes: Vec::new() },
+            Judgement::Doubt(reasons, _) if is_pending => {
+                return PixelVerdict::Review { reasons, boxes: Vec::new() };
+            }
+            Judgement::Pass(extent) => return self.inspected(Inspection::of(extent), review),
+            Judgement::Doubt(_, None) => return self.inspected(Inspection::of(Extent::Declared), review),
+            Judgement::Doubt(_, Some(task)) | Judgement::Read(task) => task,
+        };
+        self.worked_on(task, review)
+    }
+
+    /// A person's regions count wherever there are pixels, and whatever the policy says.
+    fn inspected(mut self, inspection: Inspection, review: Review) -> PixelVerdict {
+        match review {
+            Review::Masked(masks) if !masks.is_empty() && self.object.pixels.is_some() => {
+                let task = Task { masks: Vec::new(), is_declared: false, is_read: false };
+                self.worked_on(task, Review::Masked(masks))
+            }
+            _ => {
+                self.inspection = inspection;
+                PixelVerdict::Clear(self.declared_as_done())
+            }
         }
+    }
+
+    fn worked_on(mut self, mut task: Task, review: Review) -> PixelVerdict {
+        task.is_read &= review == Review::Pending;
+        if let Review::Masked(regions) = review {
+            task.masks.extend(regions);
+        }
+        match pixels::clean(self.object, &task) {
+            Ok((object, inspection)) => {
+                self.object = object;
+                self.inspection = inspection;
+                PixelVerdict::Clear(self.declared_as_done())
+            }
+            Err(Held { reasons, boxes }) => PixelVerdict::Review { reasons, boxes },
+        }
+    }
+
+    /// Declares Clean Pixel Data where it was carried out, and nowhere else (PS3.15 E.3.1, CID 7050).
+    fn declared_as_done(mut self) -> Instance<PixelsCleaned> {
+        let is_asked = self.cleaning.as_ref().is_some_and(|cleaning| {
+            cleaning.profile.options().any(|option| option == ProfileOption::CleanPixelData)
+        });
+        let dataset = &mut self.object.dataset;
+        if is_asked && self.inspection.extent.is_clean() {
+            dataset.put_text(tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
+        } else if is_asked {
+            undeclare(dataset, ProfileOption::CleanPixelData);
+        }
+        self.into_state()
     }
 }
 
@@ -229,6 +304,11 @@ impl Instance<PixelsCleaned> {
 }
 
 impl Instance<Deidentified> {
+    /// What was done to its pixels.
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+
     /// The outgoing Study, Series and SOP Instance UID: the levels under which the object is kept.
     pub fn uids(&self) -> [&str; 3] {
         [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID]
@@ -251,8 +331,8 @@ impl Instance<Deidentified> {
 
 impl<S: State> Instance<S> {
     fn into_state<T: State>(self) -> Instance<T> {
-        let Self { object, facts, declared, needles, limits, cleaning, state: _ } = self;
-        Instance { object, facts, declared, needles, limits, cleaning, state: PhantomData }
+        let Self { object, facts, declared, needles, limits, cleaning, inspection, state: _ } = self;
+        Instance { object, facts, declared, needles, limits, cleaning, inspection, state: PhantomData }
     }
 }
 

@@ -11,7 +11,10 @@ mod types;
 
 pub use explain::{Done, Explanation};
 pub(crate) use settings::Ages;
-pub use settings::{AgePolicy, Allowed, ForProcessing, Override, OverrideAction, ProfileError, Settings};
+pub use settings::{
+    AgePolicy, Allowed, DeviceRegions, ForProcessing, InspectPrimary, Override, OverrideAction, PixelSettings,
+    ProfileError, Settings,
+};
 
 pub(crate) use codes::CodeForm;
 use data::Row;
@@ -58,7 +61,7 @@ use ProfileOption as O;
 impl ProfileOption {
     /// Every option: name, code and meaning of CID 7050 (PS3.16), and whether this version carries it out.
     const ALL: [(Self, &'static str, &'static str, &'static str, bool); 12] = [
-        (O::CleanPixelData, "clean-pixel-data", "113101", "Clean Pixel Data Option", false),
+        (O::CleanPixelData, "clean-pixel-data", "113101", "Clean Pixel Data Option", true),
         (
             O::CleanRecognizableVisualFeatures,
             "clean-recognizable-visual-features",

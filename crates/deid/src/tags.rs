@@ -326,8 +326,7 @@ impl<'a> Cleaner<'a> {
         dataset.put_text(tags::PATIENT_NAME, VR::PN, pseudonym);
         dataset.put_text(tags::PATIENT_ID, VR::LO, pseudonym);
         dataset.put_text(tags::PATIENT_IDENTITY_REMOVED, VR::CS, "YES");
-        // What is done to the pixels says so itself, once it is done.
-        let options = self.profile.options().filter(|option| *option != ProfileOption::CleanPixelData);
+        let options = self.profile.options();
         let mut method = vec![format!("{} Basic Profile", self.profile.edition())];
         let mut codes = vec![code_item("DCM", "113100", "Basic Application Confidentiality Profile")];
         for option in options {
@@ -347,6 +346,20 @@ impl<'a> Cleaner<'a> {
         };
         dataset.put_text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, VR::CS, modified);
     }
+}
+
+/// Takes back the declaration of an option that there was nothing to carry out on (CID 7050).
+pub(crate) fn undeclare(dataset: &mut Dataset, option: ProfileOption) {
+    let (code, meaning) = option.code();
+    let method = meaning.trim_end_matches(" Option");
+    let methods: Vec<&str> =
+        dataset.texts(tags::DEIDENTIFICATION_METHOD).filter(|declared| *declared != method).collect();
+    let methods = methods.join("\\");
+    let is_other = |item: &&Dataset| item.text(tags::CODE_VALUE) != Some(code);
+    let codes =
+        dataset.items(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE).iter().filter(is_other).cloned().collect();
+    dataset.put_text(tags::DEIDENTIFICATION_METHOD, VR::LO, &methods);
+    dataset.put(Element::items_of(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE, codes));
 }
 
 /// Names the creators of the private elements that are left, and no others.

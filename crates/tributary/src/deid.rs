@@ -4,6 +4,7 @@ mod places;
 mod work;
 
 use ::deid::custody::Custody;
+use ::deid::pixels::PixelPolicy;
 use ::deid::profile::{Profile, Settings};
 use ::deid::pseudonym::{ProjectKey, Pseudonymiser};
 use anyhow::{Context, Result, bail};
@@ -92,7 +93,8 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
         .with_context(|| format!("pseudonym prefix {prefix:?}"))?;
     let workers =
         args.workers.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
-    let work = Work::new(&places, custody, profile, pseudonymiser, settings.for_processing)?;
+    let pixels = PixelPolicy::new(settings.for_processing).with(&settings.pixels);
+    let work = Work::new(&places, custody, profile, pseudonymiser, pixels)?;
     let outcomes = work.all(&files, workers.max(1))?;
     places.write_mapping(&work.into_mapping())?;
     places.write_held(outcomes.iter().filter_map(|(path, outcome)| Some((*path, outcome.held_code()?))))?;

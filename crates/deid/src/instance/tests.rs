@@ -1,5 +1,6 @@
 //! Whole instances through the wall, from bytes to cleared bytes.
 
+mod pixels;
 mod surplus;
 
 use super::*;
@@ -196,7 +197,9 @@ fn a_suspicious_image_waits_for_a_person_and_goes_on_when_released() {
     set.put_text(tags::BURNED_IN_ANNOTATION, VR::CS, "YES");
     let policy = PixelPolicy::new(ForProcessing::Reject);
     let pending = bench.clean(explicit(set.clone()), &[]).clean_pixels(&policy, Review::Pending);
-    assert!(matches!(pending, PixelVerdict::Review(reasons) if reasons == [PixelReason::BurnedInAnnotation]));
+    assert!(
+        matches!(pending, PixelVerdict::Review { reasons, .. } if reasons == [PixelReason::BurnedInAnnotation])
+    );
     let released = bench.clean(explicit(set.clone()), &[]).clean_pixels(&policy, Review::Released);
     assert!(matches!(released, PixelVerdict::Clear(_)));
     set.put_text(tags::PRESENTATION_INTENT_TYPE, VR::CS, "FOR PROCESSING");

@@ -1,16 +1,19 @@
-//! The pixel policy: which images go out without a person looking at them (PS3.15 E.3.1; profiles/pixels.toml).
+//! The pixel policy: which images go out without a person looking at them, and which are read for text (PS3.15 E.3.1;
+//! profiles/pixels.toml).
 //!
-//! It judges what the object says of itself. What is not plainly a primary image of a listed kind is held.
+//! It judges what the object says of itself. Without the option, what is not plainly a primary image of a listed kind is held.
 
-pub mod region;
-
-use crate::profile::ForProcessing;
+use super::clean::{Extent, Task, regions_without};
+use super::region::Region;
+use crate::profile::{DeviceRegions, ForProcessing, InspectPrimary, PixelSettings, Profile, ProfileOption};
 use dicom::dataset::Dataset;
 use dicom::tag::{self, Tag, tags};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use submission::digest::Digest;
 
-const POLICY: &str = include_str!("../../../profiles/pixels.toml");
+const POLICY: &str = include_str!("../../../../profiles/pixels.toml");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +21,22 @@ struct PolicyFile {
     class: Vec<Class>,
     suspicious: Suspicious,
     processing: Processing,
+    /// SOP classes by UID, each with its name.
+    picture: BTreeMap<String, String>,
+    values: BTreeMap<String, String>,
+    document: BTreeMap<String, String>,
+    without_pixels: Vec<WithoutPixels>,
+    #[serde(default)]
+    device: Vec<DeviceRegions>,
+}
+
+/// SOP classes that have no pixel data.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithoutPixels {
+    /// The option that cleans what they have instead.
+    cleaned_by: Option<String>,
+    classes: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +83,22 @@ pub enum PixelReason {
     Graphics,
     /// Presentation Intent Type (0008,0068) or the SOP class says FOR PROCESSING.
     ForProcessing,
+    /// The object is a document or a model in a wrapping.
+    Document,
+    /// Nothing here decodes its frames, or they are not what the header says.
+    Undecodable,
+    /// A frame, or all of them once decoded, are larger than is looked at.
+    TooLarge,
+    /// Its pixel data could not be read from where it lies.
+    Unreadable,
+    /// Its pixel data is not what it should be from its first byte to its last: the code of [`dicom::part10::PixelError`].
+    Unaccounted(&'static str),
+    /// Burned In Annotation says that there is something, and nothing was found.
+    DeclaredNotFound,
+    /// Most of it would have to be blanked.
+    MostlyText,
+    /// Text is still found after it was blanked several times.
+    TextRemains,
 }
 
 impl PixelReason {
@@ -80,17 +115,27 @@ impl PixelReason {
             Self::Overlays => "pixels-overlays",
             Self::Graphics => "pixels-graphics",
             Self::ForProcessing => "pixels-for-processing",
+            Self::Document => "encapsulated-document",
+            Self::Undecodable => "pixels-undecodable",
+            Self::TooLarge => "pixels-too-large",
+            Self::Unreadable => "pixels-unreadable",
+            Self::Unaccounted(code) => code,
+            Self::DeclaredNotFound => "pixels-declared-not-found",
+            Self::MostlyText => "pixels-mostly-text",
+            Self::TextRemains => "pixels-text-remains",
         }
     }
 }
 
 /// What a person has said of an image that the policy holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Review {
     /// Nobody has looked.
     Pending,
     /// A person has looked and found nothing that identifies: doubts about pixels are settled, rejections are not.
     Released,
+    /// A person has looked and found nothing that identifies outside these regions, which are blanked in every frame.
+    Masked(Vec<Region>),
 }
 
 /// What the object declared of its pixels before its elements were cleaned away.
@@ -105,6 +150,12 @@ pub(crate) struct Declared {
     overlays: bool,
     graphics: bool,
     has_pixels: bool,
+    manufacturer: String,
+    model: String,
+    rows: u32,
+    columns: u32,
+    /// Where an ultrasound picture shows its patient (PS3.3 §C.8.5.5).
+    ultrasound: Vec<Region>,
 }
 
 impl Declared {
@@ -118,6 +169,11 @@ impl Declared {
             burned_in: declared(dataset, tags::BURNED_IN_ANNOTATION),
             intent: declared(dataset, tags::PRESENTATION_INTENT_TYPE),
             has_pixels,
+            manufacturer: declared(dataset, tags::MANUFACTURER).unwrap_or_default(),
+            model: declared(dataset, tags::MANUFACTURER_MODEL_NAME).unwrap_or_default(),
+            rows: number(dataset, tags::ROWS).unwrap_or(0),
+            columns: number(dataset, tags::COLUMNS).unwrap_or(0),
+            ultrasound: ultrasound_regions(dataset),
             ..Self::default()
         };
         declared.note(dataset);
@@ -146,59 +202,193 @@ fn declared(dataset: &Dataset, tag: Tag) -> Option<String> {
     Some(text.trim_matches([' ', '\0']).to_uppercase())
 }
 
-/// Which images pass unseen.
-pub struct PixelPolicy {
-    for_processing: ForProcessing,
+fn number(dataset: &Dataset, tag: Tag) -> Option<u32> {
+    dataset.integer(tag).and_then(|value| u32::try_from(value).ok())
 }
 
-/// A judgement: nothing, doubts that a person may settle, or reasons why it is outside the project.
+/// The regions of Sequence of Ultrasound Regions (0018,6011) that lie in the frame. Both corners belong to a region.
+fn ultrasound_regions(dataset: &Dataset) -> Vec<Region> {
+    let size = number(dataset, tags::COLUMNS).zip(number(dataset, tags::ROWS)).unwrap_or_default();
+    let region = |item: &Dataset| {
+        let (left, top) =
+            (number(item, tags::REGION_LOCATION_MIN_X0)?, number(item, tags::REGION_LOCATION_MIN_Y0)?);
+        let (right, bottom) =
+            (number(item, tags::REGION_LOCATION_MAX_X1)?, number(item, tags::REGION_LOCATION_MAX_Y1)?);
+        let (right, bottom) = (right.saturating_add(1).min(size.0), bottom.saturating_add(1).min(size.1));
+        let (width, height) = (right.checked_sub(left)?, bottom.checked_sub(top)?);
+        (width > 0 && height > 0).then_some(Region { left, top, width, height })
+    };
+    dataset.items(tags::SEQUENCE_OF_ULTRASOUND_REGIONS).iter().take(REGIONS_MAX).filter_map(region).collect()
+}
+
+/// More ultrasound regions than any screen has.
+const REGIONS_MAX: usize = 64;
+
+/// Which options that concern pixels a profile carries out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked {
+    pixels: bool,
+    graphics: bool,
+    content: bool,
+}
+
+impl Asked {
+    /// By this profile.
+    pub(crate) fn of(profile: &Profile) -> Self {
+        let has = |option| profile.options().any(|own| own == option);
+        Self {
+            pixels: has(ProfileOption::CleanPixelData),
+            graphics: has(ProfileOption::CleanGraphics),
+            content: has(ProfileOption::CleanStructuredContent),
+        }
+    }
+
+    /// Whether what an object without pixels has instead is cleaned.
+    fn cleans(self, without: &WithoutPixels) -> bool {
+        match without.cleaned_by.as_deref() {
+            None => self.pixels,
+            Some(name) if name == ProfileOption::CleanGraphics.name() => self.graphics,
+            Some(name) => self.content && name == ProfileOption::CleanStructuredContent.name(),
+        }
+    }
+}
+
+/// Which images pass unseen, and which are read.
+pub struct PixelPolicy {
+    for_processing: ForProcessing,
+    settings: PixelSettings,
+}
+
+/// A judgement.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    Pass,
-    Doubt(Vec<PixelReason>),
+    /// Its pixels are not looked at.
+    Pass(Extent),
+    /// Doubts that a person may settle; then this is left to be done, if anything is.
+    Doubt(Vec<PixelReason>, Option<Task>),
+    /// Held, whatever a person says.
+    Withhold(Vec<PixelReason>),
+    /// Outside the project.
     Reject(Vec<PixelReason>),
+    /// Frames are read.
+    Read(Task),
 }
 
 impl PixelPolicy {
     /// The compiled-in policy, and what the project says of FOR PROCESSING images.
     pub fn new(for_processing: ForProcessing) -> Self {
-        Self { for_processing }
+        Self { for_processing, settings: PixelSettings::default() }
     }
 
-    pub(crate) fn judge(&self, declared: &Declared) -> Judgement {
-        use PixelReason as R;
-        let file = policy();
-        let mut doubts = Vec::new();
-        let mut doubt = |is: bool, reason| {
-            if is {
-                doubts.push(reason);
-            }
-        };
-        let class = file.class.iter().find(|class| class.uid == declared.sop_class);
-        let processing = declared.intent.as_deref().is_some_and(|intent| intent == "FOR PROCESSING")
-            || file.processing.classes.contains(&declared.sop_class);
-        if processing && self.for_processing == ForProcessing::Reject {
-            return Judgement::Reject(vec![R::ForProcessing]);
-        }
-        let listed_word = |value: &String| file.suspicious.image_type.contains(value);
-        doubt(processing, R::ForProcessing);
-        doubt(class.is_none() && !processing, R::ClassNotListed);
-        doubt(!declared.has_pixels, R::NoPixelData);
-        doubt(
-            class.is_some_and(|class| !class.modalities.contains(&declared.modality)),
-            R::ModalityDisagrees,
-        );
-        match declared.image_type.get(1).map(String::as_str) {
-            _ if declared.image_type.iter().any(listed_word) => doubt(true, R::NotPrimary),
-            Some("PRIMARY") => {}
-            _ => doubt(true, R::ImageTypeUnclear),
-        }
-        doubt(declared.burned_in.as_deref().is_some_and(|value| value != "NO"), R::BurnedInAnnotation);
-        doubt(declared.converted, R::Converted);
-        doubt(declared.overlays, R::Overlays);
-        doubt(declared.graphics, R::Graphics);
-        if doubts.is_empty() { Judgement::Pass } else { Judgement::Doubt(doubts) }
+    /// This policy, and what the project says of pixels.
+    pub fn with(mut self, settings: &PixelSettings) -> Self {
+        self.settings = settings.clone();
+        self
     }
+
+    /// Judges an object that goes out under this SOP Instance UID.
+    pub(crate) fn judge(&self, declared: &Declared, asked: Asked, uid: &str) -> Judgement {
+        let file = policy();
+        let class = declared.sop_class.as_str();
+        let processing = declared.intent.as_deref().is_some_and(|intent| intent == "FOR PROCESSING")
+            || file.processing.classes.iter().any(|listed| listed == class);
+        if processing && self.for_processing == ForProcessing::Reject {
+            return Judgement::Reject(vec![PixelReason::ForProcessing]);
+        }
+        let doubts = doubts(declared, processing);
+        let without = file.without_pixels.iter().find(|without| without.classes.contains_key(class));
+        if without.is_some_and(|without| !declared.has_pixels && asked.cleans(without)) {
+            return Judgement::Pass(Extent::NoPixels);
+        }
+        if !asked.pixels {
+            return if doubts.is_empty() {
+                Judgement::Pass(Extent::Declared)
+            } else {
+                Judgement::Doubt(doubts, None)
+            };
+        }
+        let task = self.task(declared);
+        let is_primary = file.class.iter().any(|primary| primary.uid == class);
+        let is_picture = is_primary || file.picture.contains_key(class) || processing;
+        if file.document.contains_key(class) {
+            Judgement::Withhold(vec![PixelReason::Document])
+        } else if file.values.contains_key(class) {
+            Judgement::Pass(Extent::Values)
+        } else if !declared.has_pixels {
+            // A person cannot release what has nothing to look at; where it is no picture, the class is the reason.
+            let reasons = if is_picture { vec![PixelReason::NoPixelData] } else { doubts };
+            Judgement::Doubt(reasons, None)
+        } else if !is_picture {
+            Judgement::Doubt(vec![PixelReason::ClassNotListed], Some(task))
+        } else if processing {
+            Judgement::Doubt(vec![PixelReason::ForProcessing], Some(task))
+        } else if is_primary && doubts.is_empty() && self.leaves_out(declared, uid) {
+            Judgement::Pass(Extent::LeftOut)
+        } else {
+            Judgement::Read(task)
+        }
+    }
+
+    /// Whether the project's sample of primary CT and MR images leaves this one out.
+    fn leaves_out(&self, declared: &Declared, uid: &str) -> bool {
+        let InspectPrimary::Every(every) = self.settings.inspect_primary else { return false };
+        let [a, b, c, d, ..] = *Digest::of(uid.as_bytes()).as_bytes();
+        matches!(declared.modality.as_str(), "CT" | "MR") && u32::from_be_bytes([a, b, c, d]) % every != 0
+    }
+
+    fn task(&self, declared: &Declared) -> Task {
+        let mut masks = Vec::new();
+        if !declared.ultrasound.is_empty() {
+            masks = regions_without(declared.columns, declared.rows, &declared.ultrasound);
+        }
+        let devices = policy().device.iter().chain(&self.settings.devices);
+        for device in devices.filter(|device| is_of(declared, device)) {
+            masks.extend(device.boxes.iter().map(|&[left, top, width, height]| Region {
+                left,
+                top,
+                width,
+                height,
+            }));
+        }
+        let is_declared = declared.burned_in.as_deref().is_some_and(|value| value != "NO");
+        Task { masks, is_declared, is_read: true }
+    }
+}
+
+/// Whether an object comes from this kind of device in this format.
+fn is_of(declared: &Declared, device: &DeviceRegions) -> bool {
+    let same = |given: &str, declared: &str| given.trim().to_uppercase() == declared;
+    same(&device.manufacturer, &declared.manufacturer)
+        && same(&device.model, &declared.model)
+        && (device.rows, device.columns) == (declared.rows, declared.columns)
+}
+
+/// Why an image does not pass by what it declares alone.
+fn doubts(declared: &Declared, processing: bool) -> Vec<PixelReason> {
+    use PixelReason as R;
+    let file = policy();
+    let mut doubts = Vec::new();
+    let mut doubt = |is: bool, reason| {
+        if is {
+            doubts.push(reason);
+        }
+    };
+    let class = file.class.iter().find(|class| class.uid == declared.sop_class);
+    let listed_word = |value: &String| file.suspicious.image_type.contains(value);
+    doubt(processing, R::ForProcessing);
+    doubt(class.is_none() && !processing, R::ClassNotListed);
+    doubt(!declared.has_pixels, R::NoPixelData);
+    doubt(class.is_some_and(|class| !class.modalities.contains(&declared.modality)), R::ModalityDisagrees);
+    match declared.image_type.get(1).map(String::as_str) {
+        _ if declared.image_type.iter().any(listed_word) => doubt(true, R::NotPrimary),
+        Some("PRIMARY") => {}
+        _ => doubt(true, R::ImageTypeUnclear),
+    }
+    doubt(declared.burned_in.as_deref().is_some_and(|value| value != "NO"), R::BurnedInAnnotation);
+    doubt(declared.converted, R::Converted);
+    doubt(declared.overlays, R::Overlays);
+    doubt(declared.graphics, R::Graphics);
+    doubts
 }
 
 fn policy() -> &'static PolicyFile {
@@ -208,6 +398,11 @@ fn policy() -> &'static PolicyFile {
             class: Vec::new(),
             suspicious: Suspicious { image_type: Vec::new() },
             processing: Processing { classes: Vec::new() },
+            picture: BTreeMap::new(),
+            values: BTreeMap::new(),
+            document: BTreeMap::new(),
+            without_pixels: Vec::new(),
+            device: Vec::new(),
         })
     });
     &FILE
@@ -227,7 +422,11 @@ mod tests {
         for (tag, value) in more {
             set.put_text(*tag, VR::CS, value);
         }
-        PixelPolicy::new(ForProcessing::Reject).judge(&Declared::of(&set, class, true))
+        PixelPolicy::new(ForProcessing::Reject).judge(
+            &Declared::of(&set, class, true),
+            Asked::default(),
+            "1.2",
+        )
     }
 
     #[test]
@@ -239,10 +438,13 @@ mod tests {
             (sop_class::DX_FOR_PRESENTATION, "DX", "DERIVED\\PRIMARY"),
             (sop_class::MR_IMAGE, "MR", "ORIGINAL\\PRIMARY\\M\\ND"),
         ] {
-            assert_eq!(judge(class, modality, image_type, &[]), Judgement::Pass);
+            assert_eq!(judge(class, modality, image_type, &[]), Judgement::Pass(Extent::Declared));
         }
         let no = [(tags::BURNED_IN_ANNOTATION, "NO")];
-        assert_eq!(judge(sop_class::CT_IMAGE, "CT", "ORIGINAL\\PRIMARY", &no), Judgement::Pass);
+        assert_eq!(
+            judge(sop_class::CT_IMAGE, "CT", "ORIGINAL\\PRIMARY", &no),
+            Judgement::Pass(Extent::Declared)
+        );
     }
 
     #[test]
@@ -261,37 +463,41 @@ mod tests {
             (judge(sop_class::CT_IMAGE, "OT", primary, &[]), R::ModalityDisagrees),
             (judge(sop_class::SECONDARY_CAPTURE, "OT", primary, &[]), R::ClassNotListed),
         ] {
-            assert_eq!(judgement, Judgement::Doubt(vec![reason]));
+            assert_eq!(judgement, Judgement::Doubt(vec![reason], None));
         }
     }
 
     #[test]
     fn a_declaration_counts_whatever_its_vr() {
         for (tag, value, expected) in [
-            (tags::BURNED_IN_ANNOTATION, "yes ", Judgement::Doubt(vec![PixelReason::BurnedInAnnotation])),
+            (
+                tags::BURNED_IN_ANNOTATION,
+                "yes ",
+                Judgement::Doubt(vec![PixelReason::BurnedInAnnotation], None),
+            ),
             (
                 tags::BURNED_IN_ANNOTATION,
                 "\u{1}\u{2}",
-                Judgement::Doubt(vec![PixelReason::BurnedInAnnotation]),
+                Judgement::Doubt(vec![PixelReason::BurnedInAnnotation], None),
             ),
-            (tags::BURNED_IN_ANNOTATION, "NO", Judgement::Pass),
+            (tags::BURNED_IN_ANNOTATION, "NO", Judgement::Pass(Extent::Declared)),
             (
                 tags::PRESENTATION_INTENT_TYPE,
                 "FOR PROCESSING",
                 Judgement::Reject(vec![PixelReason::ForProcessing]),
             ),
-            (tags::IMAGE_TYPE, "ORIGINAL\\SECONDARY", Judgement::Doubt(vec![PixelReason::NotPrimary])),
+            (tags::IMAGE_TYPE, "ORIGINAL\\SECONDARY", Judgement::Doubt(vec![PixelReason::NotPrimary], None)),
         ] {
             for vr in [VR::UN, VR::LO, VR::OB] {
                 let mut set = Dataset::new();
                 set.put_text(tags::MODALITY, VR::CS, "CT");
                 set.put_text(tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY");
                 set.put(Element::bytes_of(tag, vr, value));
-                let judged = PixelPolicy::new(ForProcessing::Reject).judge(&Declared::of(
-                    &set,
-                    sop_class::CT_IMAGE,
-                    true,
-                ));
+                let judged = PixelPolicy::new(ForProcessing::Reject).judge(
+                    &Declared::of(&set, sop_class::CT_IMAGE, true),
+                    Asked::default(),
+                    "1.2",
+                );
                 assert_eq!(judged, expected, "{tag} {vr:?}");
             }
         }

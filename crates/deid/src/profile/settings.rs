@@ -4,6 +4,7 @@ use super::{Action, data};
 use dicom::tag::{self, Tag};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 /// What a project says of de-identification.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Settings {
     /// Words that text may keep, beside the vocabulary of the program.
     #[serde(default, rename = "allow")]
     pub allowed: Vec<Allowed>,
+    /// What the project says of pixels, where it asks for Clean Pixel Data.
+    #[serde(default)]
+    pub pixels: PixelSettings,
     /// Attributes that the project treats otherwise than the table.
     #[serde(default, rename = "override")]
     pub overrides: Vec<Override>,
@@ -75,6 +79,47 @@ pub enum ForProcessing {
     Reject,
     /// Held for a person to decide.
     Hold,
+}
+
+/// What a project says of pixels (PS3.15 E.3.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PixelSettings {
+    /// Which primary CT and MR images that declare nothing suspicious are read for text.
+    #[serde(default)]
+    pub inspect_primary: InspectPrimary,
+    /// Where devices write, beside those of profiles/pixels.toml.
+    #[serde(default, rename = "device")]
+    pub devices: Vec<DeviceRegions>,
+}
+
+/// Which primary CT and MR images are read for text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InspectPrimary {
+    /// All of them.
+    #[default]
+    All,
+    /// One of so many, chosen by the UID that it goes out under.
+    Every(NonZeroU32),
+}
+
+/// Where a kind of device writes into its pictures of one format.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceRegions {
+    /// Manufacturer (0008,0070), whatever its case.
+    pub manufacturer: String,
+    /// Manufacturer's Model Name (0008,1090), whatever its case.
+    pub model: String,
+    /// Rows (0028,0010).
+    pub rows: u32,
+    /// Columns (0028,0011).
+    pub columns: u32,
+    /// Left, top, width, height of each region to blank, in pixels.
+    pub boxes: Vec<[u32; 4]>,
+    /// Why: for the person who reviews the project.
+    pub reason: String,
 }
 
 /// One attribute that the project treats otherwise than the table, and why.
@@ -171,6 +216,7 @@ impl Settings {
             age_min_years: None,
             allowed: Vec::new(),
             for_processing: ForProcessing::Reject,
+            pixels: PixelSettings::default(),
             overrides: Vec::new(),
         }
     }

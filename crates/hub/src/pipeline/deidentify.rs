@@ -332,7 +332,7 @@ fn clean(
     };
     let judged = match cleaned.clean_pixels(&served.pixels, review) {
         PixelVerdict::Clear(judged) => judged,
-        PixelVerdict::Review(reasons) => return Ok(Err(("held", codes(&reasons)))),
+        PixelVerdict::Review { reasons, .. } => return Ok(Err(("held", codes(&reasons)))),
         PixelVerdict::Reject(reasons) => return Ok(Err(("rejected", codes(&reasons)))),
     };
     let at_us = hub.clock.now().as_micros();

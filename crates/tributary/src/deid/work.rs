@@ -6,7 +6,7 @@ use ::deid::facts::{NoNhsNumber, Patient};
 use ::deid::identity::{PersonKey, is_placeholder};
 use ::deid::instance::{Instance, PixelVerdict};
 use ::deid::pixels::{PixelPolicy, Review};
-use ::deid::profile::{ForProcessing, Profile};
+use ::deid::profile::Profile;
 use ::deid::pseudonym::Pseudonymiser;
 use ::deid::verify::{Residue, Verifier};
 use anyhow::{Context, Result, anyhow};
@@ -80,7 +80,7 @@ impl<'a> Work<'a> {
         custody: &'a Custody,
         profile: Arc<Profile>,
         pseudonymiser: Pseudonymiser,
-        for_processing: ForProcessing,
+        pixels: PixelPolicy,
     ) -> Result<Self> {
         // Nobody asks for the clearances of a folder; the key that signs them lives as long as the run.
         let signer = Signer::from_seed(&platform::keys::random()?).context("signing key")?;
@@ -89,7 +89,7 @@ impl<'a> Work<'a> {
             custody,
             profile,
             pseudonymiser,
-            pixels: PixelPolicy::new(for_processing),
+            pixels,
             keys: PinnedKeys::new([signer.public_key()]),
             signer,
             limits: Limits::default(),
@@ -161,7 +161,7 @@ impl<'a> Work<'a> {
             .map_err(|rejection| held(rejection.code()))?;
         let judged = match cleaned.clean_pixels(&self.pixels, Review::Pending) {
             PixelVerdict::Clear(instance) => instance,
-            PixelVerdict::Review(reasons) | PixelVerdict::Reject(reasons) => {
+            PixelVerdict::Review { reasons, .. } | PixelVerdict::Reject(reasons) => {
                 let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
                 return Err(Stop::Held(codes.join(";")));
             }

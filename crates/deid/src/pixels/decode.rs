@@ -1,0 +1,210 @@
+//! Frames as they are before compression, one at a time, whatever the transfer syntax (PS3.5 §8.2, Annex A, Annex G).
+
+mod jpeg;
+mod jpeg2000;
+mod jpegls;
+mod rle;
+
+use super::frame::Frame;
+use super::policy::PixelReason;
+use super::shape::{FRAME_BYTES_MAX, Shape, low_bits};
+use dicom::part10::{Layout, Object, PixelError, is_pixel_data};
+use dicom::tag::{Tag, tags};
+use dicom::uid::transfer_syntax as ts;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Pixel Data; its floating-point forms are no pictures.
+const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+
+/// How frames are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Native,
+    Rle,
+    /// Which of its processes, the stream says.
+    Jpeg,
+    JpegLs,
+    Jpeg2000,
+}
+
+impl Coding {
+    fn of(transfer_syntax: &str) -> Option<Self> {
+        match transfer_syntax {
+            ts::RLE_LOSSLESS => Some(Self::Rle),
+            "1.2.840.10008.1.2.4.80" | "1.2.840.10008.1.2.4.81" => Some(Self::JpegLs),
+            "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => Some(Self::Jpeg2000),
+            "1.2.840.10008.1.2.4.50"
+            | "1.2.840.10008.1.2.4.51"
+            | "1.2.840.10008.1.2.4.57"
+            | "1.2.840.10008.1.2.4.70" => Some(Self::Jpeg),
+            _ => None,
+        }
+    }
+}
+
+/// What a stream holds: samples by pixel, each in the lowest bits of its cell.
+struct Decoded {
+    width: usize,
+    height: usize,
+    components: usize,
+    /// Bits of a sample.
+    precision: u32,
+    samples: Samples,
+    /// Whether colours were turned to RGB on the way.
+    to_rgb: bool,
+}
+
+enum Samples {
+    Bytes(Vec<u8>),
+    Words(Vec<u16>),
+    /// Cells as wide as the header says, little endian.
+    Cells(Vec<u8>),
+}
+
+/// Decodes the frames of one object.
+pub(crate) struct Decoder {
+    coding: Coding,
+    /// As the header describes it.
+    header: Shape,
+    /// As frames come out.
+    shape: Shape,
+    fragments: Vec<Range<usize>>,
+    /// The frame that came out last.
+    last: Option<(u32, Frame)>,
+}
+
+impl Decoder {
+    /// Follows the pixel data and, where it is compressed, decodes the first frame, which settles the shape of all.
+    pub(crate) fn open(object: &mut Object) -> Result<Self, PixelReason> {
+        let Some(pixels) = &object.pixels else { return Err(PixelReason::NoPixelData) };
+        if pixels.tag != PIXEL_DATA || !is_pixel_data(pixels.tag) {
+            return Err(PixelReason::Undecodable);
+        }
+        let is_native = matches!(pixels.layout, Layout::Native { .. });
+        let header = Shape::of(&object.dataset)?;
+        let fragments = object.account_for_pixels().map_err(unaccounted)?;
+        let coding = if is_native { Some(Coding::Native) } else { Coding::of(&object.meta.transfer_syntax) };
+        let coding = coding.ok_or(PixelReason::Undecodable)?;
+        if !is_native && header.allocated == 1 {
+            return Err(PixelReason::Undecodable);
+        }
+        let shape = if is_native { header.clone() } else { header.decoded(false).bounded()? };
+        let mut decoder = Self { coding, header, shape, fragments, last: None };
+        decoder.frame(object, 0)?;
+        if decoder.shape.value_bytes().is_none() {
+            return Err(PixelReason::TooLarge);
+        }
+        Ok(decoder)
+    }
+
+    /// The shape of the frames as they come out.
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Whether frames come out as they lie there.
+    pub(crate) fn is_native(&self) -> bool {
+        self.coding == Coding::Native
+    }
+
+    /// A frame, counted from 0.
+    pub(crate) fn frame(&mut self, object: &mut Object, number: u32) -> Result<&Frame, PixelReason> {
+        if self.last.as_ref().is_none_or(|(last, _)| *last != number) {
+            let frame = self.decode(object, number)?;
+            self.last = Some((number, frame));
+        }
+        self.last.as_ref().map(|(_, frame)| frame).ok_or(PixelReason::Undecodable)
+    }
+
+    fn decode(&mut self, object: &mut Object, number: u32) -> Result<Frame, PixelReason> {
+        if self.coding == Coding::Native {
+            let len = self.shape.frame_bytes();
+            let bytes = object.read_native(u64::from(number) * len as u64, len);
+            return Frame::new(bytes.map_err(|_| PixelReason::Unreadable)?, &self.shape)
+                .ok_or(PixelReason::Undecodable);
+        }
+        let stream = self.stream(object, number)?;
+        let (coding, header) = (self.coding, &self.header);
+        // Decoders of others may panic on what no encoder writes. A frame that cannot be decoded is held, and the next object
+        // has nothing to do with it: what the decoder leaves behind is dropped with it.
+        let decoded = catch_unwind(AssertUnwindSafe(|| match coding {
+            Coding::Native => None,
+            Coding::Rle => rle::decode(&stream, header),
+            Coding::Jpeg => jpeg::decode(&stream, header),
+            Coding::JpegLs => jpegls::decode(&stream, header),
+            Coding::Jpeg2000 => jpeg2000::decode(&stream, header),
+        }));
+        let decoded = decoded.ok().flatten().ok_or(PixelReason::Undecodable)?;
+        let shape = self.header.decoded(decoded.to_rgb);
+        if self.last.is_some() && shape != self.shape {
+            return Err(PixelReason::Undecodable);
+        }
+        self.shape = shape;
+        decoded.into_frame(&self.shape).ok_or(PixelReason::Undecodable)
+    }
+
+    /// The bytes of a compressed frame.
+    fn stream(&self, object: &mut Object, number: u32) -> Result<Vec<u8>, PixelReason> {
+        let Some(Layout::Encapsulated { fragments, .. }) =
+            object.pixels.as_ref().map(|pixels| &pixels.layout)
+        else {
+            return Err(PixelReason::Undecodable);
+        };
+        let range = usize::try_from(number).ok().and_then(|number| self.fragments.get(number));
+        let spans = range.and_then(|range| fragments.get(range.clone())).unwrap_or_default().to_vec();
+        if spans.iter().map(|span| span.len).sum::<u64>() > FRAME_BYTES_MAX {
+            return Err(PixelReason::TooLarge);
+        }
+        let mut stream = Vec::new();
+        for span in spans {
+            stream.append(&mut object.read_span(span).map_err(|_| PixelReason::Unreadable)?);
+        }
+        Ok(stream)
+    }
+}
+
+fn unaccounted(error: PixelError) -> PixelReason {
+    match error {
+        PixelError::Io(_) => PixelReason::Unreadable,
+        error => PixelReason::Unaccounted(error.code()),
+    }
+}
+
+impl Decoded {
+    /// The frame in cells as wide as the header says, signs extended; `None` if it is not the picture that the header describes.
+    fn into_frame(self, shape: &Shape) -> Option<Frame> {
+        let agrees = self.width == shape.width
+            && self.height == shape.height
+            && self.components == shape.samples
+            && self.precision <= shape.allocated
+            && self.precision > 0;
+        if !agrees {
+            return None;
+        }
+        let sign =
+            if shape.signed && self.precision < shape.allocated { 1_u32 << (self.precision - 1) } else { 0 };
+        let above = low_bits(shape.allocated) & !low_bits(self.precision);
+        let extended = |cell: u32| if cell & sign == 0 { cell } else { cell | above };
+        let width = usize::try_from(shape.allocated / 8).ok()?;
+        let put = |bytes: &mut Vec<u8>, cell: u32| {
+            bytes.extend_from_slice(&extended(cell).to_le_bytes()[..width]);
+        };
+        let mut bytes = Vec::with_capacity(shape.frame_bytes());
+        match self.samples {
+            Samples::Cells(samples) => bytes = samples,
+            Samples::Bytes(samples) if width == 1 && sign == 0 => bytes = samples,
+            Samples::Bytes(samples) => samples.iter().for_each(|&cell| put(&mut bytes, u32::from(cell))),
+            Samples::Words(samples) => samples.iter().for_each(|&cell| put(&mut bytes, u32::from(cell))),
+        }
+        Frame::new(bytes, shape)
+    }
+}
+
+/// What the transfer syntax says of loss (PS3.3 §C.7.6.1.1.5): whether what was decoded may differ from what was once seen.
+pub(crate) fn is_lossy(transfer_syntax: &str) -> bool {
+    matches!(transfer_syntax, "1.2.840.10008.1.2.4.50" | "1.2.840.10008.1.2.4.51" | "1.2.840.10008.1.2.4.81")
+}
+
+/// Whether a header says that its pixels were once compressed with loss.
+pub(crate) const LOSSY: Tag = tags::LOSSY_IMAGE_COMPRESSION;
