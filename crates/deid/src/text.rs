@@ -173,6 +173,7 @@ impl<'a> TextCleaner<'a> {
         passage.mark_dates(found);
         self.known.remove_from(&mut passage);
         patterns::remove(&mut passage, &self.vocabulary);
+        people::remove_spaced_letters(&mut passage);
         people::remove_announced(&mut passage, &self.vocabulary);
         for word in 0..passage.words.len() {
             if passage.words[word].fate == Fate::Open && !self.vocabulary.admits(&passage, word) {

@@ -307,11 +307,10 @@ impl Reader<'_, '_> {
 
     /// The year, if one follows; without one, only what no ordinary word looks like.
     fn after_day_and_month(mut self, name: usize, day: u8, month: u8, marked: bool) -> Option<Written> {
-        if is_loose(self.gap(name)) {
-            if let Some(year) = self.year(name + 1).or_else(|| self.short_year(name + 1)) {
-                self.fields.push((name + 1, Field::Year));
-                return self.end(name + 2, Some(Day::new(year, month, day)?), true);
-            }
+        let year = self.year(name + 1).or_else(|| self.short_year(name + 1));
+        if let Some(year) = year.filter(|_| is_loose(self.gap(name))) {
+            self.fields.push((name + 1, Field::Year));
+            return self.end(name + 2, Some(Day::new(year, month, day)?), true);
         }
         (marked || self.names_a_month(name)).then(|| self.end(name + 1, None, true))?
     }

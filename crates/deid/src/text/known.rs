@@ -6,9 +6,9 @@ use super::{Identifier, IdentifierKind};
 use std::collections::HashSet;
 use submission::names::Day;
 
-/// Fewer digits stand in any text by chance.
+/// Fewer digits of an identifier, zeros and letters before them aside, stand in any text by chance.
 const DIGITS_MIN: usize = 4;
-/// As do fewer letters and digits, other than those of a name.
+/// As do fewer letters and digits of the name of an organisation.
 const CHARS_MIN: usize = 3;
 /// As do fewer characters of two words of an address.
 const PAIR_CHARS_MIN: usize = 5;
@@ -207,10 +207,8 @@ impl Known {
                 if bare.len() >= DIGITS_MIN {
                     self.add(bare.to_owned());
                 }
-                if key.len() >= DIGITS_MIN {
-                    self.add(key);
-                }
-            } else if key.chars().count() >= CHARS_MIN {
+                self.add(key);
+            } else {
                 let digits = key.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0');
                 if digits.len() >= DIGITS_MIN {
                     self.add(digits.to_owned());

@@ -33,14 +33,17 @@ pub(super) struct Word {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) pieces: Range<usize>,
+    pub(super) is_date: bool,
     pub(super) fate: Fate,
 }
 
 /// A stretch of text.
 pub(super) struct Passage<'t> {
     pub(super) text: &'t str,
-    /// Whether there are small letters: a capital says nothing where all are capitals.
+    /// Whether there are capitals and small letters: where all are the same, a capital says nothing.
     pub(super) mixed: bool,
+    /// Whether Every Word Begins With A Capital.
+    pub(super) titled: bool,
     pub(super) pieces: Vec<Piece>,
     pub(super) words: Vec<Word>,
     keys: String,
@@ -50,7 +53,8 @@ impl<'t> Passage<'t> {
     pub(super) fn of(text: &'t str) -> Self {
         let mut passage = Self {
             text,
-            mixed: text.chars().any(char::is_lowercase),
+            mixed: text.contains(char::is_lowercase) && text.contains(char::is_uppercase),
+            titled: false,
             pieces: Vec::new(),
             words: Vec::new(),
             keys: String::with_capacity(text.len()),
@@ -71,6 +75,8 @@ impl<'t> Passage<'t> {
         if let Some(start) = run_start {
             passage.add_run(start, text.len());
         }
+        let small = |word: &Word| text[word.start..].starts_with(char::is_lowercase);
+        passage.titled = passage.mixed && !passage.words.iter().any(small);
         passage
     }
 
@@ -85,7 +91,13 @@ impl<'t> Passage<'t> {
                 from = at;
             }
         }
-        self.words.push(Word { start, end, pieces: first..self.pieces.len(), fate: Fate::Open });
+        self.words.push(Word {
+            start,
+            end,
+            pieces: first..self.pieces.len(),
+            is_date: false,
+            fate: Fate::Open,
+        });
     }
 
     fn add_piece(&mut self, start: usize, end: usize) {
@@ -113,7 +125,8 @@ impl<'t> Passage<'t> {
                 match dates.next_if(|date| date.pieces.start == at) {
                     Some(date) => {
                         at = date.pieces.end;
-                        words.push(self.word_of(date.pieces, date.fate));
+                        let word = self.word_of(date.pieces, date.fate);
+                        words.push(Word { is_date: true, ..word });
                     }
                     None => {
                         let until = dates.peek().map_or(word.pieces.end, |date| date.pieces.start);
@@ -132,7 +145,7 @@ impl<'t> Passage<'t> {
 
     fn word_of(&self, pieces: Range<usize>, fate: Fate) -> Word {
         let (start, end) = (self.pieces[pieces.start].start, self.pieces[pieces.end - 1].end);
-        Word { start, end, pieces, fate }
+        Word { start, end, pieces, is_date: false, fate }
     }
 
     /// The piece as it is compared: in small letters, without accents.
@@ -151,6 +164,14 @@ impl<'t> Passage<'t> {
 
     pub(super) fn word(&self, word: usize) -> &'t str {
         self.words.get(word).map_or("", |word| &self.text[word.start..word.end])
+    }
+
+    /// The pieces as they stand there, with what stands between them.
+    pub(super) fn written(&self, pieces: Range<usize>) -> &'t str {
+        match (self.pieces.get(pieces.start), self.pieces.get(pieces.end.saturating_sub(1))) {
+            (Some(first), Some(last)) if first.start < last.end => &self.text[first.start..last.end],
+            _ => "",
+        }
     }
 
     /// What stands between this piece and the next.

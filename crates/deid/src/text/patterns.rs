@@ -1,6 +1,6 @@
 //! What identifies anybody by its form: numbers of persons and telephones, postcodes, addresses of the network, labelled numbers, great ages.
 
-use super::passage::{Fate, Passage};
+use super::passage::Passage;
 use super::vocabulary::Vocabulary;
 use std::ops::Range;
 
@@ -30,16 +30,16 @@ const LABELS: &[(&[&str], usize)] = &[
     (&["pt", "no"], 1),
     (&["pat", "id"], 1),
     (&["pat", "no"], 1),
-    (&["pid"], 1),
+    (&["pid"], 3),
     (&["id", "no"], 1),
     (&["id", "number"], 1),
-    (&["id"], 2),
+    (&["id"], 3),
     (&["chi", "no"], 1),
     (&["chi", "number"], 1),
     (&["chi"], 1),
     (&["h", "c", "no"], 1),
     (&["h", "c", "number"], 1),
-    (&["h", "c"], 3),
+    (&["h", "c"], 6),
     (&["hcn"], 1),
     (&["hc", "no"], 1),
     (&["hc", "number"], 1),
@@ -79,8 +79,8 @@ const LABELS: &[(&[&str], usize)] = &[
     (&["tel"], 1),
     (&["telephone"], 1),
     (&["phone"], 1),
-    (&["mobile"], 3),
-    (&["mob"], 3),
+    (&["mobile"], 6),
+    (&["mob"], 6),
     (&["fax"], 1),
     (&["bleep"], 1),
     (&["bleep", "no"], 1),
@@ -96,7 +96,7 @@ const LABELS: &[(&[&str], usize)] = &[
     (&["date", "of", "birth"], 1),
     (&["birth", "date"], 1),
     (&["birthdate"], 1),
-    (&["born"], 1),
+    (&["born"], 4),
 ];
 
 /// How many words after a label may belong to its number.
@@ -117,6 +117,13 @@ const POSTCODE_AREAS: &[&str] = &[
     "ST", "SW", "SY", "TA", "TD", "TF", "TN", "TQ", "TR", "TS", "TW", "UB", "W", "WA", "WC", "WD", "WF",
     "WN", "WR", "WS", "WV", "YO", "ZE",
 ];
+/// Words for streets, after a name.
+const STREETS: &[&str] = &[
+    "street", "road", "rd", "avenue", "ave", "lane", "grove", "crescent", "gardens", "terrace", "drive",
+    "close", "court", "way", "place", "square", "mews", "hill", "view", "walk", "gate", "row", "parade",
+];
+/// Words before the number of a part of a house.
+const DWELLINGS: &[&str] = &["flat", "apartment", "apt", "unit", "room"];
 /// Ages above this are rare enough to tell who it is.
 const AGE_MAX: u16 = 89;
 const AGE_OF_ANYBODY_MAX: u16 = 130;
@@ -125,6 +132,7 @@ pub(super) fn remove(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     remove_network_addresses(passage);
     remove_long_numbers(passage);
     remove_postcodes(passage);
+    remove_streets(passage, vocabulary);
     remove_labelled(passage, vocabulary);
     remove_great_ages(passage);
 }
@@ -189,9 +197,7 @@ fn long_number(passage: &Passage<'_>, pieces: Range<usize>) -> Option<usize> {
     if lens.starts_with(&[3, 3, 4]) {
         return Some(first + 3);
     }
-    let is_date = |piece: usize| {
-        passage.words.get(passage.pieces[piece].word).is_some_and(|word| word.fate == Fate::Date)
-    };
+    let is_date = |piece: usize| passage.words[passage.pieces[piece].word].is_date;
     let dated = pieces.clone().take(lens.len()).any(is_date);
     let grouped = lens.iter().take_while(|len| **len >= 3).count();
     if !dated && grouped > 1 && lens[..grouped].iter().sum::<usize>() >= 9 {
@@ -201,11 +207,20 @@ fn long_number(passage: &Passage<'_>, pieces: Range<usize>) -> Option<usize> {
     let plus = before.ends_with('+');
     let phone_start = plus || passage.key(first).starts_with('0');
     let mut total = 0;
-    for (index, len) in lens.iter().enumerate() {
+    for (index, len) in lens.iter().enumerate().take_while(|_| phone_start) {
         total += len;
-        let long = if dated { total == 11 } else { total >= 10 };
-        if phone_start && index > 0 && long {
-            return Some(if dated { first + index + 1 } else { first + lens.len().min(index + 2) });
+        // A date and a time are as long as a telephone number, if not written like one.
+        let like_phone = || {
+            passage
+                .written(first..first + index + 1)
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b" -()".contains(&b))
+        };
+        if index > 0 && dated && total == 11 && like_phone() {
+            return Some(first + index + 1);
+        }
+        if index > 0 && !dated && total >= 10 {
+            return Some(first + lens.len().min(index + 2));
         }
     }
     None
@@ -246,6 +261,27 @@ fn is_postcode(outward: &str, inward: &str) -> bool {
     let inward_shaped =
         matches!(inward.as_bytes(), [digit, a, b] if digit.is_ascii_digit() && letter(a) && letter(b));
     shaped && inward_shaped && !ordinal && POSTCODE_AREAS.contains(&area)
+}
+
+/// `12 Elm Grove`, `Flat 3, 12 Elm Grove`: a number and, after one to three words, a word for a street.
+fn remove_streets(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
+    for street in 2..passage.words.len() {
+        if !STREETS.contains(&passage.word_key(street)) {
+            continue;
+        }
+        let is_number =
+            |word: usize| passage.word(word).bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+        let near = (street.saturating_sub(4)..street - 1).rev().find(|word| is_number(*word));
+        let Some(number) = near else { continue };
+        let capital = |word| passage.mixed && passage.word(word).starts_with(char::is_uppercase);
+        let named = (number + 1..street).any(|word| !vocabulary.admits(passage, word) || capital(word));
+        let on_line = (number + 1..=street).all(|word| passage.gap_before(word).chars().count() <= 2);
+        if named && on_line {
+            let flat =
+                number >= 2 && is_number(number - 1) && DWELLINGS.contains(&passage.word_key(number - 2));
+            passage.remove(number - if flat { 2 } else { 0 }..street + 1);
+        }
+    }
 }
 
 /// A label and the number after it.

@@ -26,8 +26,8 @@ const TITLES: &[&str] = &[
     "matron",
     "master",
 ];
-/// What an image may show in capitals: `MR HEAD`, `DR CHEST`, `MS PROTOCOL`.
-const TITLES_OR_CODES: &[&str] = &["MR", "DR", "MS"];
+/// Which are modalities and diseases too: `MR HEAD`, `DR CHEST`, `MS PROTOCOL`, and `Mr Lumbar Spine`.
+const TITLES_OR_CODES: &[&str] = &["mr", "dr", "ms"];
 /// Words after which a name follows, if a colon does.
 const NAME_LABELS: &[&str] = &[
     "name",
@@ -91,10 +91,13 @@ const DEEDS: &[&str] = &[
 /// Small words that are left over where what they led to is gone.
 const CONNECTORS: &[&str] = &[
     "for", "by", "with", "of", "to", "at", "from", "in", "on", "and", "the", "per", "re", "via", "as", "a",
-    "an", "is", "was", "no", "dated", "since", "s", "c/o", "his", "her", "dear", "this", "under", "named",
-    "called",
+    "an", "is", "was", "no", "date", "dated", "since", "s", "c/o", "his", "her", "dear", "this", "under",
+    "named", "called",
 ];
+/// So many words a name may have.
 const NAME_WORDS_MAX: usize = 4;
+/// So many letters in a row are a word.
+const SPACED_LETTERS_MIN: usize = 4;
 
 /// Names after titles, labels and deeds.
 pub(super) fn remove_announced(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
@@ -103,10 +106,13 @@ pub(super) fn remove_announced(passage: &mut Passage<'_>, vocabulary: &Vocabular
             continue;
         }
         if TITLES.contains(&passage.word_key(word)) {
-            let code = !passage.gap_before(word + 1).starts_with('.')
-                && TITLES_OR_CODES.contains(&passage.word(word));
-            if let Some(end) = name_end(passage, vocabulary, word + 1, code || !passage.mixed) {
-                passage.remove(word + usize::from(code && !passage.mixed)..end);
+            let dotted = passage.gap_before(word + 1).starts_with('.');
+            let code = !dotted && TITLES_OR_CODES.contains(&passage.word_key(word));
+            let capitals = code && !passage.word(word).contains(char::is_lowercase);
+            let doubtful = !passage.mixed || capitals || (code && passage.titled);
+            if let Some(end) = name_end(passage, vocabulary, word + 1, doubtful) {
+                let stays = capitals && !passage.mixed;
+                passage.remove(word + usize::from(stays)..end);
             }
         } else if let Some(first) = after_label(passage, word)
             && let Some(end) = name_end(passage, vocabulary, first, true)
@@ -122,6 +128,9 @@ fn after_label(passage: &Passage<'_>, word: usize) -> Option<usize> {
     let next = passage.word_key(word + 1);
     let near =
         |word| passage.gap_before(word).chars().count() <= 3 && !passage.gap_before(word).contains('.');
+    if key == "d" && next == "w" && passage.gap_before(word + 1) == "/" && near(word + 2) {
+        return Some(word + 2);
+    }
     if DEEDS.contains(&key) && matches!(next, "by" | "with" | "for") && near(word + 1) && near(word + 2) {
         return Some(word + 2);
     }
@@ -155,7 +164,7 @@ fn name_end(
             passage.mixed && text.starts_with(char::is_uppercase) && text.chars().any(char::is_lowercase);
         let also = also_name(key);
         let name = unknown || (also == Some(AlsoName::Often) && !starts_collocation(passage, end));
-        let first_name = !found && !initial && ((capital && !doubtful) || (also.is_some() && !doubtful));
+        let first_name = !found && !initial && !doubtful && (capital || also.is_some());
         if !(title || initial || name || first_name || (found && capital && also.is_some())) {
             break;
         }
@@ -173,6 +182,25 @@ fn starts_collocation(passage: &Passage<'_>, word: usize) -> bool {
             | ("long" | "short", "axis" | "bone" | "bones")
             | ("white", "cell" | "blood")
     )
+}
+
+/// Words written letter by letter: `S M I T H`.
+pub(super) fn remove_spaced_letters(passage: &mut Passage<'_>) {
+    let mut start = 0;
+    while start < passage.words.len() {
+        let mut end = start;
+        while passage.word(end).len() == 1
+            && passage.word_key(end).bytes().all(|byte| byte.is_ascii_alphabetic())
+            && (end == start
+                || passage.gap_before(end).chars().all(|c| matches!(c, ' ' | '.' | '-' | '_' | '\t')))
+        {
+            end += 1;
+        }
+        if end - start >= SPACED_LETTERS_MIN {
+            passage.remove(start..end);
+        }
+        start = end.max(start + 1);
+    }
 }
 
 /// Words that are names as well, and initials, beside words that went.
@@ -197,7 +225,7 @@ fn goes_along(passage: &Passage<'_>, known: &Known, word: usize, gone: usize) ->
     let (key, text) = (passage.word_key(word), passage.word(word));
     let near = gap.chars().count() <= 3 && !gap.contains(['\n', ';', ':']);
     let glued = !gap.contains(char::is_whitespace);
-    let gone_is_word = passage.word(gone).chars().any(char::is_alphabetic);
+    let gone_is_word = !passage.word(gone).contains(|c: char| c.is_ascii_digit());
     if !near {
         return false;
     }
@@ -235,8 +263,9 @@ pub(super) fn remove_left_over(passage: &mut Passage<'_>) {
         let closes =
             end == passage.words.len() || passage.gap_before(end).contains(['\n', '.', ';', ',', ')']);
         let connects = CONNECTORS.contains(&passage.word_key(word)) && !gap.contains(['.', '\n', ')']);
+        let dates = passage.words[word + 1].is_date && connects;
         let labels = gap.trim_start().starts_with(':');
-        if closes && (connects || labels) {
+        if dates || (closes && (connects || labels)) {
             passage.remove(word..word + 1);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::passage::Passage;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 const WORDS: &str = include_str!("../../../../profiles/vocabulary.txt");
@@ -65,85 +66,66 @@ impl Vocabulary<'_> {
 
     /// Whether a word may stay.
     pub(super) fn admits(&self, passage: &Passage<'_>, word: usize) -> bool {
-        let (text, key) = (passage.word(word), passage.word_key(word));
-        if text.is_ascii() {
-            return self.has(key) && !text.contains('.') || self.admits_pieces(passage, word);
-        }
-        self.has(&text.to_lowercase()) || self.admits_pieces(passage, word)
+        let text = passage.word(word);
+        let whole =
+            if text.is_ascii() { self.has(passage.word_key(word)) } else { self.has(&text.to_lowercase()) };
+        (whole && !text.contains('.')) || self.admits_pieces(passage, word)
     }
 
     /// A number with its unit, a code with its number, words in CamelCase.
     fn admits_pieces(&self, passage: &Passage<'_>, word: usize) -> bool {
         let Some(range) = passage.words.get(word).map(|word| word.pieces.clone()) else { return false };
         let (mut at, mut digits, mut singles) = (range.start, 0, 0);
-        let mut before = "";
         while at < range.end {
-            if passage.pieces[at].digits {
-                let decimal = at + 1 < range.end && passage.gap_after_piece(at) == ".";
-                let last = at + usize::from(decimal);
-                let unit = passage.key(last + 1);
-                let unit = if last + 1 < range.end { unit } else { "" };
-                digits += passage.key(at).len() + if decimal { passage.key(last).len() } else { 0 };
-                let more_decimals = last + 1 < range.end && passage.gap_after_piece(last) == ".";
-                if more_decimals || !admits_number(passage.key(at), decimal, before, unit) {
-                    return false;
-                }
-                (before, at) = ("", last + 1);
-            } else {
-                let mut end = at + 1;
-                while end < range.end && !passage.pieces[end].digits {
-                    end += 1;
-                }
-                let after_number = at > range.start;
-                let (known, single) = self.admits_letters(passage, at..end, after_number);
-                if !known {
-                    return false;
-                }
-                singles += usize::from(single);
-                before = passage.key(end - 1);
-                at = end;
+            let is_digits = passage.pieces[at].digits;
+            let mut end = at + 1;
+            while end < range.end && passage.pieces[end].digits == is_digits {
+                end += 1;
             }
+            if is_digits {
+                let before = if at > range.start { passage.key(at - 1) } else { "" };
+                let unit = if end < range.end { passage.key(end) } else { "" };
+                let number = passage.written(at..end);
+                digits += number.len();
+                if !admits_number(number, before, unit) {
+                    return false;
+                }
+            } else {
+                let letters = passage.written(at..end);
+                singles += usize::from(letters.len() == 1);
+                if !self.admits_letters(passage, at..end, at > range.start) {
+                    return false;
+                }
+            }
+            at = end;
         }
-        let alone_fits = if range.len() == 1 { true } else { digits <= DIGITS_MAX };
-        alone_fits && singles <= 3 && (singles < 2 || digits <= 4)
+        // A few letters and digits by turns are an identifier rather than a code.
+        digits <= DIGITS_MAX && singles <= 3 && (singles < 2 || digits <= 4)
     }
 
-    /// Whether these letters are known, as a whole or word by word; and whether they are a single letter.
-    fn admits_letters(
-        &self,
-        passage: &Passage<'_>,
-        pieces: std::ops::Range<usize>,
-        after_number: bool,
-    ) -> (bool, bool) {
-        let whole: String = pieces.clone().map(|piece| passage.key(piece)).collect();
-        let written: String = pieces
-            .clone()
-            .map(|piece| &passage.text[passage.pieces[piece].start..passage.pieces[piece].end])
-            .collect();
-        if after_number && UNITS.contains(&written.to_lowercase().as_str()) {
-            return (true, false);
-        }
-        if whole.len() == 1 {
-            return (true, true);
-        }
-        let word_by_word = || {
-            pieces.clone().all(|piece| {
-                let key = passage.key(piece);
-                key.len() > 1 && written.is_ascii() && self.has(key)
-            })
-        };
-        (self.has(&whole) || word_by_word(), false)
+    /// Whether these letters are known: a unit after a number, a single letter, the whole, or word by word.
+    fn admits_letters(&self, passage: &Passage<'_>, pieces: Range<usize>, after_number: bool) -> bool {
+        let letters = passage.written(pieces.clone());
+        let lower = letters.to_lowercase();
+        let known_piece = |piece| passage.key(piece).len() > 1 && self.has(passage.key(piece));
+        (after_number && UNITS.contains(&lower.as_str()))
+            || (lower.len() == 1 && lower.is_ascii() && !lower.as_bytes()[0].is_ascii_control())
+            || self.has(&lower)
+            || (letters.is_ascii() && pieces.clone().all(known_piece))
     }
 }
 
-/// Up to four digits alone or with a unit, three after letters that are no setting; decimals.
-fn admits_number(whole: &str, decimal: bool, before: &str, unit: &str) -> bool {
+/// Up to four digits, after letters that are no setting three; decimals.
+fn admits_number(number: &str, before: &str, unit: &str) -> bool {
     let limit = match (before, unit) {
         (_, "ms" | "msec") => 5,
         ("", _) => 4,
         (setting, _) if SETTINGS.contains(&setting) => 4,
-        (_, unit) if !unit.is_empty() && UNITS.contains(&unit) => 4,
+        (_, unit) if UNITS.contains(&unit) => 4,
         _ => 3,
     };
-    whole.len() <= limit && (!decimal || whole.len() <= 4)
+    match number.split_once('.') {
+        None => number.len() <= limit,
+        Some((whole, decimals)) => whole.len() <= 4 && decimals.len() <= 6 && !decimals.contains('.'),
+    }
 }
