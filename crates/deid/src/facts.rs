@@ -92,7 +92,7 @@ impl Patient {
         for item in dataset.items(tags::OTHER_PATIENT_I_DS_SEQUENCE) {
             if let Some(id) = item.text(tags::PATIENT_ID) {
                 let issuer =
-                    item.text(tags::ISSUER_OF_PATIENT_ID).map(|text| Sensitive::new(text.to_owned()));
+                    item.text(tags::ISSUER_OF_PATIENT_ID).map(|text| Sensitive::new(text.trim().to_owned()));
                 other_ids.push((Sensitive::new(id.to_owned()), issuer));
             }
         }
@@ -104,7 +104,8 @@ impl Patient {
             birth_date: sensitive(tags::PATIENT_BIRTH_DATE),
             sex: dataset
                 .text(tags::PATIENT_SEX)
-                .and_then(|sex| sex.chars().next())
+                .and_then(|sex| sex.trim().chars().next())
+                .map(|sex| sex.to_ascii_uppercase())
                 .filter(|sex| "MFO".contains(*sex)),
         }
     }
@@ -252,12 +253,12 @@ fn collect_needles(dataset: &Dataset, into: &mut Vec<Needle>) {
     for element in dataset {
         if let Some(kind) = needle_kind(element.tag) {
             for value in whole_or_each(element, kind) {
-                let kind = if kind == NeedleKind::Other && NhsNumber::parse(value).is_ok() {
-                    NeedleKind::Number
-                } else {
-                    kind
+                // A number is searched for by its digits, however it was labelled.
+                let number = NhsNumber::parse(value).ok().filter(|_| kind == NeedleKind::Other);
+                let needle = match number {
+                    Some(number) => Needle::new(NeedleKind::Number, number.digits()),
+                    None => Needle::new(kind, value),
                 };
-                let needle = Needle::new(kind, value);
                 if is_telling(kind, value) && into.len() <= NEEDLES_MAX && !into.contains(&needle) {
                     into.push(needle);
                 }

@@ -26,24 +26,10 @@ pub enum InvalidNhsNumber {
 const PLACEHOLDERS: [&str; 4] = ["1234567881", "0123456789", "9876543210", "9999999999"];
 
 impl NhsNumber {
-    /// Reads a number as people write it: `999 000 0018`, `999-000-0018`, `9990000018`.
+    /// Reads a number as people and systems write it: `999 000 0018`, `999-000-0018`, `9990000018`, `NHS No. 999 000 0018`,
+    /// `9990000018^^^NHS` (HL7 CX).
     pub fn parse(text: &str) -> Result<Self, InvalidNhsNumber> {
-        let mut digits = [0_u8; 10];
-        let mut count = 0;
-        for c in text.trim().chars() {
-            match c {
-                ' ' | '-' | '\u{a0}' => {}
-                '0'..='9' if count < 10 => {
-                    // One ASCII digit, so the cast to a byte is exact.
-                    digits[count] = u8::try_from(c).unwrap_or(b'0') - b'0';
-                    count += 1;
-                }
-                _ => return Err(InvalidNhsNumber::NotTenDigits),
-            }
-        }
-        if count != 10 {
-            return Err(InvalidNhsNumber::NotTenDigits);
-        }
+        let digits = ten_digits(text).ok_or(InvalidNhsNumber::NotTenDigits)?;
         let sum: u32 = (0_u32..).zip(&digits[..9]).map(|(at, digit)| (10 - at) * u32::from(*digit)).sum();
         let check = match 11 - sum % 11 {
             11 => 0,
@@ -76,6 +62,70 @@ impl fmt::Debug for NhsNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NhsNumber(…)")
     }
+}
+
+/// The root of NHS numbers in the register of object identifiers: how HL7 names who assigns them.
+const NHS_NUMBER_ROOT: &str = "2.16.840.1.113883.2.1.4.1";
+
+/// The ten digits of a text that holds nothing else but separators and the name of what they are.
+fn ten_digits(text: &str) -> Option<[u8; 10]> {
+    // HL7 CX: what follows the first `^` says who assigned the number.
+    let (text, assigner) = text.split_once('^').unwrap_or((text, ""));
+    if assigner.contains(char::is_alphanumeric) && !names_the_nhs(assigner) {
+        return None;
+    }
+    let start = text.find(|c| digit_of(c).is_some())?;
+    let end = start + text[start..].rfind(|c| digit_of(c).is_some())?;
+    let end = end + text[end..].chars().next().map_or(0, char::len_utf8);
+    if !is_label(&text[..start]) || !is_label(&text[end..]) {
+        return None;
+    }
+    let (mut digits, mut count) = ([0_u8; 10], 0);
+    for c in text[start..end].chars() {
+        match digit_of(c) {
+            Some(digit) => {
+                *digits.get_mut(count)? = digit;
+                count += 1;
+            }
+            None if is_gap(c) => {}
+            // A decimal point is none, so `123.4567890` is no number of a person.
+            None if c == '.' && is_dotted(&text[start..end]) => {}
+            None => return None,
+        }
+    }
+    (count == 10).then_some(digits)
+}
+
+/// The value of a digit, full-width ones (U+FF10) included.
+fn digit_of(c: char) -> Option<u8> {
+    let narrow = if ('\u{ff10}'..='\u{ff19}').contains(&c) { u32::from(c) - 0xff10 } else { c.to_digit(10)? };
+    u8::try_from(narrow).ok()
+}
+
+/// What stands between the digits of a number: blanks, hyphens and dashes.
+fn is_gap(c: char) -> bool {
+    matches!(c, ' ' | '-' | '\u{a0}' | '\u{2009}' | '\u{202f}' | '\u{2010}'..='\u{2015}')
+}
+
+/// `999.000.0018`.
+fn is_dotted(text: &str) -> bool {
+    text.split('.').map(|group| group.chars().count()).eq([3, 3, 4])
+}
+
+/// Whether this says no more than that the digits beside it are an NHS number, if it says anything.
+fn is_label(text: &str) -> bool {
+    let is_point = |c: char| is_gap(c) || " .,:;#/_()[]\t".contains(c);
+    let words: Vec<String> =
+        text.split(is_point).filter(|word| !word.is_empty()).map(str::to_uppercase).collect();
+    let known = |word: &String| {
+        matches!(word.as_str(), "NHS" | "NHSNO" | "NHSNUMBER" | "NO" | "NUM" | "NUMBER" | "ID")
+    };
+    words.iter().all(known) && (words.is_empty() || words.iter().any(|word| word.starts_with("NHS")))
+}
+
+fn names_the_nhs(assigner: &str) -> bool {
+    let mut words = assigner.split(|c: char| !c.is_alphanumeric() && c != '.');
+    words.any(|word| word.to_uppercase().starts_with("NHS") || word == NHS_NUMBER_ROOT)
 }
 
 /// How a person is known.
@@ -136,8 +186,45 @@ mod tests {
 
     #[test]
     fn modulus_11_accepts_every_spelling_of_a_valid_number() {
-        for text in ["9990000018", " 999 000 0018", "999-000-0018"] {
-            assert_eq!(NhsNumber::parse(text).unwrap().digits(), "9990000018");
+        for text in [
+            "9990000018",
+            " 999 000 0018",
+            "999-000-0018",
+            "999.000.0018",
+            "999\u{2013}000\u{2013}0018",
+            "９９９ ０００ ００１８",
+            "NHS 999 000 0018",
+            "NHS:9990000018",
+            "nhs9990000018",
+            "NHS No. 999 000 0018",
+            "9990000018 (NHS)",
+            "9990000018^^^NHS",
+            "9990000018^^^NHS&2.16.840.1.113883.2.1.4.1&ISO^NH",
+            "9990000018^^^&2.16.840.1.113883.2.1.4.1&ISO",
+            "9990000018^^^",
+        ] {
+            assert_eq!(
+                NhsNumber::parse(text).map(|number| number.digits()),
+                Ok("9990000018".into()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn ten_digits_among_other_things_are_no_nhs_number() {
+        for text in [
+            "RBL9990000018",
+            "9990000018^^^RBL",
+            "999.0000018",
+            "9990000018.0",
+            "+9990000018",
+            "NHS",
+            "ID 9990000018",
+            "999 NHS 000 0018",
+            "9990000018 9990000018",
+        ] {
+            assert_eq!(NhsNumber::parse(text), Err(InvalidNhsNumber::NotTenDigits), "{text}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Each step consumes the one before, so nothing that is half clean can be kept, printed or sent by mistake.
 
+use crate::changes::Outline;
 use crate::custody::Custody;
 use crate::facts::{self, Facts};
 use crate::pixels::region::Region;
@@ -119,6 +120,11 @@ impl Instance<Identifiable> {
     /// What the object says of itself.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What there is to compare with the outgoing header: see [`Outline::changes`].
+    pub fn outline(&self) -> Outline {
+        Outline::of([&self.object.dataset, &self.object.trailing])
     }
 
     /// Length of native pixel data as it goes out: a deflated object is far shorter where it lies.

@@ -102,6 +102,11 @@ impl Pseudonymiser {
         data_encoding::BASE32_NOPAD.encode(&digest[..8])[..12].to_owned()
     }
 
+    /// A digest of something about a person, to compare by: equal only for equal texts under the same key and purpose.
+    pub(crate) fn digest(&self, purpose: &str, text: &str) -> [u8; 32] {
+        self.derive(purpose, &[text.as_bytes()])
+    }
+
     /// HMAC over the purpose and the parts, each with its length before it, so no two inputs run together.
     fn derive(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
