@@ -122,6 +122,11 @@ impl Instance<Identifiable> {
         &self.facts
     }
 
+    /// The identifiers of the patient that the object holds, to be searched for elsewhere.
+    pub(crate) fn needles(&self) -> &[Needle] {
+        &self.needles
+    }
+
     /// What there is to compare with the outgoing header: see [`Outline::changes`].
     pub fn outline(&self) -> Outline {
         Outline::of([&self.object.dataset, &self.object.trailing])

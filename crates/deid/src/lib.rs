@@ -17,6 +17,7 @@ pub mod facts;
 pub mod person;
 pub mod verify;
 pub mod instance;
+pub mod inspect;
 pub mod clinical;
 
 /// This engine and its version, as clearances and objects name it.

@@ -120,6 +120,16 @@ impl ProfileOption {
         }
     }
 
+    /// Every option of the standard.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().map(|(option, ..)| *option)
+    }
+
+    /// Whether this version carries it out.
+    pub fn is_carried_out(self) -> bool {
+        self.row().4
+    }
+
     /// Its name in a project file.
     pub fn name(self) -> &'static str {
         self.row().1

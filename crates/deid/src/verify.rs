@@ -234,7 +234,7 @@ impl Promises<'_> {
 }
 
 /// What the engine itself writes: declarations, and the listed codes of sequences (PS3.3 C.7.1.1, §8).
-fn is_ours(tag: Tag) -> bool {
+pub(crate) fn is_ours(tag: Tag) -> bool {
     matches!(
         tag,
         tags::PATIENT_NAME

@@ -1,45 +1,59 @@
 //! `tributary deid`: a folder of DICOM files in, a folder of de-identified ones out.
 
+mod help;
+mod outcome;
+mod store;
 mod places;
+mod walk;
+mod feed;
+mod tell;
 mod work;
+mod look;
+mod verify;
 
 use ::deid::custody::Custody;
+use ::deid::inspect::Inspector;
 use ::deid::pixels::PixelPolicy;
 use ::deid::profile::{Profile, Settings};
 use ::deid::pseudonym::{ProjectKey, Pseudonymiser};
 use anyhow::{Context, Result, bail};
+use look::FirstPass;
+use outcome::what_to_do;
 use places::Places;
 use platform::keys::{KeyKind, SecretKey};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use work::{Outcome, Work};
+use store::Store;
+use submission::digest::Digest;
+use tell::Teller;
+use work::Work;
 
 /// De-identify a folder of DICOM files
 ///
 /// Reads every file below IN and writes what is clean to OUT as <study>/<series>/<instance>.dcm under new UIDs. Nothing of an
-/// input path or name appears in OUT. What cannot be cleared is held: it is not written, and held.csv says which file and why.
+/// input path or name appears in OUT. What cannot be cleared is held: it is not written, and OUT.held.csv says which file and why.
+///
+/// A first pass reads all headers and finds out who is who; only then is anything written. A run that was stopped goes on where
+/// it was when the same command is given again. What that needs to know lies in OUT.state, beside OUT.
 ///
 /// Without --project the built-in research profile applies: the Basic Profile of PS3.15 2024e, dates moved by one offset per
 /// person, patient characteristics and device identity retained. Free text is removed.
 #[derive(clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_help = help::SHORT, after_long_help = help::long())]
 pub(crate) struct Args {
     /// A file, or a folder that is read with all its sub-folders
-    #[arg(value_name = "IN")]
-    input: PathBuf,
+    #[arg(value_name = "IN", required_unless_present = "verify_only")]
+    input: Option<PathBuf>,
     /// Where the clean files go; made if it is not there
-    #[arg(value_name = "OUT")]
-    output: PathBuf,
+    #[arg(value_name = "OUT", required_unless_present = "verify_only")]
+    output: Option<PathBuf>,
     /// A project of the program (nccid, mammography), or a project file
     #[arg(long, value_name = "NAME|FILE")]
     project: Option<String>,
     /// Options on top of the Basic Profile, instead of the project's, by commas; '' for none
-    ///
-    /// Carried out now: retain-longitudinal-modified-dates, retain-longitudinal-full-dates, retain-patient-characteristics,
-    /// retain-device-identity, retain-institution-identity, retain-uids. The other options of the standard are refused.
-    #[arg(long, value_name = "A,B,C")]
+    #[arg(long, value_name = "A,B,C", long_help = help::options())]
     options: Option<String>,
     /// The project's key; made if it is not there [default: OUT.key beside OUT]
     ///
@@ -49,27 +63,41 @@ pub(crate) struct Args {
     key: Option<PathBuf>,
     /// Where the mapping goes, one row old_uid,new_uid per replaced UID [default: OUT.mapping.csv beside OUT]
     ///
-    /// held.csv is written beside it.
+    /// OUT.held.csv is written beside it.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    /// Write a page that tells what was done: how many files, which were held and what to do, which attributes
+    ///
+    /// It names no file of IN and holds no value of any patient.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Print one JSON object per file as it is done; what else there is to say goes to standard error
+    ///
+    /// {"path": …, "outcome": "cleared", "output": …, "actions": [{"tag": …, "keyword": …, "action": …}, …]}, or "outcome":
+    /// "held" with "reasons". No values; but paths of IN can identify: keep these lines at the hospital.
+    #[arg(long)]
+    json: bool,
+    /// Do everything but write: tells what would happen
+    #[arg(long)]
+    dry_run: bool,
+    /// Forget an earlier run into this OUT, remove what it wrote there, and begin anew
+    #[arg(long)]
+    restart: bool,
+    /// Change nothing: look for what should not be there in a folder that this or another tool has cleaned
+    ///
+    /// Patterns of identifiers anywhere, elements and private elements that the profile would have removed, images that do not pass
+    /// unseen. An attribute that may stay with another value is not told from its original, but see --original.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["input", "output", "key", "mapping", "report", "dry_run", "restart"])]
+    verify_only: Option<PathBuf>,
+    /// With --verify-only: also look for the identifiers of these originals
+    ///
+    /// Of the original with the same path below IN where there is one, else of all.
+    #[arg(long, value_name = "IN", requires = "verify_only")]
+    original: Option<PathBuf>,
     /// How many files are worked on at once [default: one per processor]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  tributary deid scans clean
-      the research profile; makes clean.key, clean.mapping.csv and held.csv beside the folder clean
-  tributary deid scans clean --project nccid --key nccid.key
-      as the project file of the chest imaging database says
-  tributary deid scans clean --options retain-longitudinal-modified-dates --mapping /safe/mapping.csv
-      the Basic Profile and moved dates, nothing else
-
-People are told apart by NHS number where Patient ID or Other Patient IDs hold a valid one, else by Patient ID with its issuer
-or institution. Dates move back by 1 to 3650 days, the same for all of a person's files; intervals stay.
-
-Exit status: 0 all cleared, 3 some held, 1 failed.";
 
 /// The exit status when some files were held.
 const SOME_HELD: u8 = 3;
@@ -82,23 +110,64 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
     let (settings, prefix) = settings(args.project.as_deref())?;
     let settings = with_options(settings, args.options.as_deref());
     let profile = Arc::new(Profile::new(&settings)?);
-    let places = Places::new(&args.input, &args.output, args.key.as_deref(), args.mapping.as_deref())?;
-    let files = places.input_files()?;
-    if files.is_empty() {
-        bail!("{}: there is no file", args.input.display());
+    let teller = Teller { json: args.json, report: args.report.is_some() };
+    if let Some(folder) = &args.verify_only {
+        let findings = verify::run(
+            (folder, args.original.as_deref()),
+            &Inspector::new(profile, PixelPolicy::new(settings.for_processing)),
+            &teller,
+            workers(args),
+        )?;
+        return Ok(exit_code(findings));
     }
-    places.prepare()?;
-    let key = project_key(&places)?;
+    let (Some(input), Some(output)) = (&args.input, &args.output) else { bail!("IN and OUT are needed") };
+    let places = Places::new(input, output, args.key.as_deref(), args.mapping.as_deref())?;
+    let places = if args.dry_run { places.rehearse() } else { places };
+    if args.restart || args.dry_run || !places.output.exists() {
+        places.forget_state()?;
+    }
+    if !args.dry_run {
+        places.prepare()?;
+    }
+    let key = project_key(&places, &teller, args.dry_run)?;
     let pseudonymiser = Pseudonymiser::new(&ProjectKey::new(*key.expose()), &prefix)
         .with_context(|| format!("pseudonym prefix {prefix:?}"))?;
-    let workers =
-        args.workers.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(2);
-    let pixels = PixelPolicy::new(settings.for_processing).with(&settings.pixels);
-    let work = Work::new(&places, custody, profile, pseudonymiser, pixels)?;
-    let outcomes = work.all(&files, workers.max(1))?;
-    places.write_mapping(&work.into_mapping())?;
-    places.write_held(outcomes.iter().filter_map(|(path, outcome)| Some((*path, outcome.held_code()?))))?;
-    Ok(report(&places, &outcomes))
+    let store = state(
+        &places,
+        &[
+            ("version", ::deid::ENGINE.to_owned()),
+            ("IN", Digest::of(places.root.as_os_str().as_encoded_bytes()).to_string()),
+            ("project or options", Digest::of(format!("{settings:?} {prefix}").as_bytes()).to_string()),
+            ("key", key.id().to_string()),
+        ],
+    )?;
+    let workers = workers(args);
+    look::walk(&places, &store)?;
+    if store.files_count()?.0 == 0 {
+        bail!("{}: there is no file", input.display());
+    }
+    FirstPass { places: &places, store: &store, custody, pseudonymiser: &pseudonymiser }.run(workers)?;
+    store.resolve()?;
+    let cleaning = (profile, PixelPolicy::new(settings.for_processing).with(&settings.pixels));
+    Work::new((&places, &store), (custody, &teller), cleaning, &pseudonymiser, args.dry_run)?.all(workers)?;
+    if !args.dry_run {
+        places.write_mapping(&store)?;
+        places.write_held(&store)?;
+    }
+    let held = sum_up(&places, &store, &teller, args.dry_run)?;
+    if args.dry_run {
+        places.forget_state()?;
+    }
+    Ok(exit_code(held))
+}
+
+fn workers(args: &Args) -> usize {
+    let workers = args.workers.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    workers.unwrap_or(2).max(1)
+}
+
+fn exit_code(held: u64) -> ExitCode {
+    if held == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_HELD) }
 }
 
 /// What the project says, or the built-in research profile.
@@ -117,32 +186,57 @@ pub(crate) fn with_options(settings: Settings, options: Option<&str>) -> Setting
     settings.with_options(&names)
 }
 
-fn project_key(places: &Places) -> Result<SecretKey> {
+/// The project's key. A rehearsal makes none: it works under one that nobody will ever have again.
+fn project_key(places: &Places, teller: &Teller, is_rehearsal: bool) -> Result<SecretKey> {
     if places.key.exists() {
         return Ok(SecretKey::load(&places.key, KeyKind::Project)?);
     }
+    if is_rehearsal {
+        return Ok(SecretKey::generate(KeyKind::Project)?);
+    }
     let key = SecretKey::create(&places.key, KeyKind::Project)?;
-    println!("a new project key: {}", places.key.display());
+    teller.say(&format!("a new project key: {}", places.key.display()));
     Ok(key)
 }
 
-/// Tells what became of the files, by count and reason; no path, no name.
-fn report(places: &Places, outcomes: &[(&std::path::Path, Outcome)]) -> ExitCode {
-    let mut held: BTreeMap<&str, usize> = BTreeMap::new();
-    for code in outcomes.iter().filter_map(|(_, outcome)| outcome.held_code()) {
-        *held.entry(code).or_default() += 1;
+/// The state of an earlier run that this one goes on with, or a new one.
+fn state(places: &Places, settings: &[(&'static str, String)]) -> Result<Store> {
+    let store = Store::open(&places.state)?;
+    let others = store.settle(settings)?;
+    if !others.is_empty() {
+        bail!(
+            "an earlier run into this OUT had another {}; give the same arguments to go on with it, another OUT, or --restart to \
+             remove what it wrote and begin anew",
+            others.join(" and another ")
+        );
     }
-    let count = |wanted: &Outcome| outcomes.iter().filter(|(_, outcome)| outcome == wanted).count();
-    let (repeated, held_count) = (count(&Outcome::Repeated), held.values().sum::<usize>());
-    println!("{:>8}  files read", outcomes.len());
-    println!("{:>8}  cleared, in {}", count(&Outcome::Cleared), places.output.display());
-    if repeated > 0 {
-        println!("{repeated:>8}  the same as another, written once");
+    Ok(store)
+}
+
+/// Tells what became of the files, by count and reason; no path, no name. How many were held.
+fn sum_up(places: &Places, store: &Store, teller: &Teller, is_rehearsal: bool) -> Result<u64> {
+    let (mut held, mut by_outcome) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new());
+    for count in store.counts()? {
+        *by_outcome.entry(count.outcome).or_default() += count.files;
+        for code in count.reason.iter().flat_map(|codes| codes.split(';')) {
+            *held.entry(code.to_owned()).or_default() += count.files;
+        }
     }
-    println!("{held_count:>8}  held");
-    for (code, count) in held {
-        println!("{count:>12}  {code}");
+    let of = |outcome: &str| by_outcome.get(outcome).copied().unwrap_or(0);
+    let would = if is_rehearsal { "would be " } else { "" };
+    teller.say(&format!("{:>8}  files read", by_outcome.values().sum::<u64>()));
+    let place = if is_rehearsal { String::new() } else { format!(", in {}", places.output.display()) };
+    teller.say(&format!("{:>8}  {would}cleared{place}", of("cleared")));
+    if of("repeated") > 0 {
+        teller.say(&format!("{:>8}  the same as another, {would}written once", of("repeated")));
     }
-    println!("mapping   {}\nheld      {}", places.mapping.display(), places.held.display());
-    if held_count == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_HELD) }
+    teller.say(&format!("{:>8}  people", store.people_count()?));
+    teller.say(&format!("{:>8}  {would}held", of("held")));
+    for (code, files) in held {
+        teller.say(&format!("{files:>12}  {code}: {}", what_to_do(&code)));
+    }
+    if !is_rehearsal {
+        teller.say(&format!("mapping   {}\nheld      {}", places.mapping.display(), places.held.display()));
+    }
+    Ok(of("held"))
 }

@@ -146,7 +146,7 @@ fn a_hospitals_day_comes_out_clean_and_exactly_the_odd_ones_are_held() {
     assert_eq!(done.status.code(), Some(3), "{said}");
 
     let written = files(&output);
-    let held = fs::read_to_string(dir.path().join("held.csv")).unwrap();
+    let held = fs::read_to_string(dir.path().join("out.held.csv")).unwrap();
     assert_eq!(written.len(), clean.len(), "{held}");
     let codes = |path: &Path| {
         held.lines()

@@ -1,22 +1,30 @@
 //! Where `tributary deid` reads and writes: what identifies people is never written into OUT.
 
+use super::store::{BATCH_ROWS, Store};
+use super::work::remove;
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The working files of a run lie in OUT under this name, the process and the worker, until they are renamed into place.
+/// The working files of a run have this name and a number until they are renamed into place.
 pub(super) const WORKING_NAME: &str = ".tributary-part";
 
-/// Input, output, and the three files that stay at the hospital.
+/// Input, output, and what stays at the hospital.
 pub(super) struct Places {
-    input: PathBuf,
+    /// The folder of the input, or of the one file that it is.
+    pub(super) root: PathBuf,
+    /// The one file, below `root`.
+    pub(super) only: Option<PathBuf>,
+    /// IN as it was given, for what the person who gave it reads.
+    given: PathBuf,
     pub(super) output: PathBuf,
     pub(super) key: PathBuf,
     pub(super) mapping: PathBuf,
     pub(super) held: PathBuf,
+    /// The state of the run.
+    pub(super) state: PathBuf,
 }
 
 impl Places {
@@ -32,85 +40,125 @@ impl Places {
         if output.starts_with(&true_input) || true_input.starts_with(&output) {
             bail!("OUT and IN must not lie inside each other");
         }
-        let beside = |suffix: &str| {
+        let beside = |folder: &Path, suffix: &str| {
             let mut name = output.file_name().unwrap_or_default().to_owned();
             name.push(suffix);
-            output.with_file_name(name)
+            folder.with_file_name(name)
         };
-        let key = key.map_or_else(|| Ok(beside(".key")), real)?;
-        let mapping = mapping.map_or_else(|| Ok(beside(".mapping.csv")), real)?;
-        let held = mapping.with_file_name("held.csv");
-        for (what, path) in [("key", &key), ("mapping", &mapping), ("held.csv", &held)] {
+        let key = key.map_or_else(|| Ok(beside(&output, ".key")), real)?;
+        let mapping = mapping.map_or_else(|| Ok(beside(&output, ".mapping.csv")), real)?;
+        let held = beside(&mapping, ".held.csv");
+        let state = beside(&output, ".state");
+        for (what, path) in [("key", &key), ("mapping", &mapping), ("held files", &held)] {
             if path.starts_with(&output) {
                 bail!("{what}: {} lies inside OUT; what OUT holds is for others to read", path.display());
             }
         }
-        Ok(Self { input: true_input, output, key, mapping, held })
+        let only = true_input.is_file().then(|| true_input.file_name().unwrap_or_default().into());
+        let root = only.as_ref().and(true_input.parent()).unwrap_or(&true_input).to_owned();
+        Ok(Self { root, only, given: input.to_owned(), output, key, mapping, held, state })
     }
 
-    /// Every file below IN, in order of path. Links to folders are not followed.
-    pub(super) fn input_files(&self) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.input.clone()];
-        if self.input.is_file() {
-            return Ok(vec![self.input.clone()]);
+    /// The same for a run that only tells what it would do: its state goes with it.
+    pub(super) fn rehearse(mut self) -> Self {
+        let mut name = self.output.file_name().unwrap_or_default().to_owned();
+        name.push(".dry-run");
+        self.state = self.output.with_file_name(name);
+        self
+    }
+
+    /// A file below IN as the person who gave IN would write it.
+    pub(super) fn as_given(&self, path: &Path) -> PathBuf {
+        if self.only.is_some() { self.given.clone() } else { self.given.join(path) }
+    }
+
+    /// Removes what earlier runs wrote to OUT as far as their state knows, and the state.
+    pub(super) fn forget_state(&self) -> Result<()> {
+        if !self.state.exists() {
+            return Ok(());
         }
-        while let Some(folder) = folders.pop() {
-            let entries = fs::read_dir(&folder).with_context(|| format!("folder {}", folder.display()))?;
-            for entry in entries {
-                let entry = entry.with_context(|| format!("folder {}", folder.display()))?;
-                if entry.file_type()?.is_dir() {
-                    folders.push(entry.path());
-                } else if entry.path().is_file() {
-                    files.push(entry.path());
-                }
+        let store = Store::open(&self.state)?;
+        let mut after = String::new();
+        loop {
+            let batch = store.outputs(&after)?;
+            let Some(last) = batch.last() else { break };
+            after.clone_from(last);
+            for place in &batch {
+                let place = self.output.join(place);
+                remove(&place)?;
+                // Folders that are empty now go too.
+                place.ancestors().skip(1).take(2).try_for_each(fs::remove_dir).ok();
             }
         }
-        files.sort();
-        Ok(files)
+        store.close();
+        fs::remove_dir_all(&self.state).with_context(|| format!("state {}", self.state.display()))
     }
 
-    /// Makes OUT and the folders of the other files. What a run that was killed left half written goes.
+    /// Makes OUT and the folders of the other files.
     pub(super) fn prepare(&self) -> Result<()> {
         for folder in
             [Some(self.output.as_path()), self.key.parent(), self.mapping.parent()].into_iter().flatten()
         {
             fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
         }
-        for entry in
-            fs::read_dir(&self.output).with_context(|| format!("folder {}", self.output.display()))?
-        {
-            let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(WORKING_NAME.as_bytes()) {
-                fs::remove_file(entry.path())?;
-            }
-        }
         Ok(())
     }
 
-    /// One row per replaced UID. Rows of an earlier run are kept: OUT may hold its files.
-    pub(super) fn write_mapping(&self, replaced: &BTreeMap<String, String>) -> Result<()> {
-        let mut all = self.earlier_mapping();
-        all.extend(replaced.iter().map(|(old, new)| (old.clone(), new.clone())));
-        write_csv(
-            &self.mapping,
-            ["old_uid", "new_uid"],
-            all.iter().map(|(old, new)| (old.clone().into(), new.as_str())),
-        )
+    /// Where files lie until they are cleared and renamed into OUT: with the state, which only its owner may read, or in OUT itself
+    /// where that is another file system. What a run that was killed left there goes.
+    pub(super) fn workshop(&self) -> Result<PathBuf> {
+        let device = |folder: &Path| fs::metadata(folder).map(|found| found.dev());
+        let with_state = device(&self.state)? == device(&self.output).or_else(|_| device(&self.state))?;
+        for folder in [&self.state, &self.output] {
+            let Ok(entries) = fs::read_dir(folder) else { continue };
+            for entry in entries {
+                let entry = entry?;
+                if entry.file_name().as_encoded_bytes().starts_with(WORKING_NAME.as_bytes()) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        Ok(if with_state { self.state.clone() } else { self.output.clone() })
     }
 
-    fn earlier_mapping(&self) -> BTreeMap<String, String> {
-        let Ok(reader) = csv::Reader::from_path(&self.mapping) else { return BTreeMap::new() };
-        reader.into_deserialize::<(String, String)>().filter_map(Result::ok).collect()
+    /// One row per replaced UID. Rows of an earlier run are kept: OUT may hold its files.
+    pub(super) fn write_mapping(&self, store: &Store) -> Result<()> {
+        if let Ok(reader) = csv::Reader::from_path(&self.mapping) {
+            let mut rows = reader.into_deserialize::<(String, String)>().filter_map(Result::ok);
+            loop {
+                let batch: Vec<_> = rows.by_ref().take(BATCH_ROWS).collect();
+                if batch.is_empty() {
+                    break;
+                }
+                store.keep_uids(&batch)?;
+            }
+        }
+        write_csv(&self.mapping, ["old_uid", "new_uid"], |csv| {
+            let mut after = String::new();
+            loop {
+                let batch = store.uids(&after)?;
+                let Some((last, _)) = batch.last() else { return Ok(()) };
+                after.clone_from(last);
+                for (old, new) in &batch {
+                    csv.write_record([old, new])?;
+                }
+            }
+        })
     }
 
     /// One row per held file: its path and the code.
-    pub(super) fn write_held<'a>(&self, held: impl Iterator<Item = (&'a Path, &'a str)>) -> Result<()> {
-        write_csv(
-            &self.held,
-            ["path", "reason"],
-            held.map(|(path, code)| (path.as_os_str().to_owned(), code)),
-        )
+    pub(super) fn write_held(&self, store: &Store) -> Result<()> {
+        write_csv(&self.held, ["path", "reason"], |csv| {
+            let mut after = PathBuf::new();
+            loop {
+                let batch = store.held(&after)?;
+                let Some((last, _)) = batch.last() else { return Ok(()) };
+                after.clone_from(last);
+                for (path, code) in &batch {
+                    csv.write_record([self.root.join(path).as_os_str().as_encoded_bytes(), code.as_bytes()])?;
+                }
+            }
+        })
     }
 }
 
@@ -136,10 +184,10 @@ fn real(path: &Path) -> Result<PathBuf> {
 }
 
 /// Writes a file for its owner only, whole or not at all.
-fn write_csv<'a>(
+fn write_csv(
     path: &Path,
     header: [&str; 2],
-    rows: impl Iterator<Item = (std::ffi::OsString, &'a str)>,
+    rows: impl FnOnce(&mut csv::Writer<BufWriter<File>>) -> Result<()>,
 ) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");
@@ -149,9 +197,7 @@ fn write_csv<'a>(
             OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&part)?;
         let mut csv = csv::Writer::from_writer(BufWriter::new(file));
         csv.write_record(header)?;
-        for (first, second) in rows {
-            csv.write_record([first.as_encoded_bytes(), second.as_bytes()])?;
-        }
+        rows(&mut csv)?;
         csv.into_inner().map_err(|error| error.into_error())?.flush()?;
         fs::rename(&part, path)?;
         Ok(())

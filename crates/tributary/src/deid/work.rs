@@ -1,47 +1,31 @@
-//! The work of `tributary deid`: each file through the wall, several at once.
+//! The second pass: each file through the wall, several at once, and into OUT.
 
+use super::feed::Feed;
+use super::outcome::{Outcome, Output};
 use super::places::{Places, WORKING_NAME};
-use ::deid::custody::{Custody, Sensitive};
-use ::deid::facts::{NoNhsNumber, Patient};
-use ::deid::identity::{PersonKey, is_placeholder};
+use super::store::{Done, Store, Task, Treatment};
+use super::tell::Teller;
+use ::deid::custody::Custody;
 use ::deid::instance::{Instance, PixelVerdict};
 use ::deid::pixels::{PixelPolicy, Review};
 use ::deid::profile::Profile;
-use ::deid::pseudonym::Pseudonymiser;
+use ::deid::pseudonym::{Pseudonymiser, Subject};
 use ::deid::verify::{Residue, Verifier};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use dicom::part10::Limits;
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::clock::{Clock, SystemClock};
-use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use submission::clearance::Clearance;
-use submission::digest::Digest;
+use submission::pseudonym::Pseudonym;
 use submission::signed::{PinnedKeys, Signed, Signer};
 
-/// What became of a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Written to OUT.
-    Cleared,
-    /// Another file of this run was the same instance with the same bytes.
-    Repeated,
-    /// Not written, for this reason.
-    Held(String),
-}
-
-impl Outcome {
-    pub(super) fn held_code(&self) -> Option<&str> {
-        match self {
-            Self::Held(code) => Some(code),
-            Self::Cleared | Self::Repeated => None,
-        }
-    }
-}
+/// A worker keeps what it has cleared until it is so much, then notes it in the store and renames it into OUT.
+const PENDING_FILES_MAX: usize = 32;
+const PENDING_BYTES_MAX: u64 = 256 << 20;
 
 /// Why a file does not go on: something of its own, or something that stops all work.
 enum Stop {
@@ -62,102 +46,89 @@ fn held(code: &str) -> Stop {
 /// Everything that the files of one run share.
 pub(super) struct Work<'a> {
     places: &'a Places,
+    store: &'a Store,
     custody: &'a Custody,
+    teller: &'a Teller,
     profile: Arc<Profile>,
-    pseudonymiser: Pseudonymiser,
+    pseudonymiser: &'a Pseudonymiser,
     pixels: PixelPolicy,
     signer: Signer,
     keys: PinnedKeys,
     limits: Limits,
-    /// What was written where, and how often it came.
-    written: Mutex<HashMap<PathBuf, (Digest, u32)>>,
-    mapping: Mutex<BTreeMap<String, String>>,
+    workshop: PathBuf,
+    /// Only tells what would happen.
+    is_rehearsal: bool,
+}
+
+/// A file that passed the wall and lies in the workshop.
+struct Cleaned {
+    output: Output,
+    uids: Vec<(String, String)>,
+    treatment: Option<Treatment>,
 }
 
 impl<'a> Work<'a> {
     pub(super) fn new(
-        places: &'a Places,
-        custody: &'a Custody,
-        profile: Arc<Profile>,
-        pseudonymiser: Pseudonymiser,
-        pixels: PixelPolicy,
+        (places, store): (&'a Places, &'a Store),
+        (custody, teller): (&'a Custody, &'a Teller),
+        (profile, pixels): (Arc<Profile>, PixelPolicy),
+        pseudonymiser: &'a Pseudonymiser,
+        is_rehearsal: bool,
     ) -> Result<Self> {
         // Nobody asks for the clearances of a folder; the key that signs them lives as long as the run.
         let signer = Signer::from_seed(&platform::keys::random()?).context("signing key")?;
         Ok(Self {
             places,
+            store,
             custody,
+            teller,
             profile,
             pseudonymiser,
             pixels,
             keys: PinnedKeys::new([signer.public_key()]),
             signer,
             limits: Limits::default(),
-            written: Mutex::default(),
-            mapping: Mutex::default(),
+            workshop: places.workshop()?,
+            is_rehearsal,
         })
     }
 
-    /// Works through all files; the outcomes come in their order.
-    pub(super) fn all<'f>(&self, files: &'f [PathBuf], workers: usize) -> Result<Vec<(&'f Path, Outcome)>> {
-        let bar = progress(files.len());
-        let next = AtomicUsize::new(0);
-        let stopped = AtomicBool::new(false);
-        let one_worker = |number: usize| -> Result<Vec<(usize, Outcome)>> {
-            let part = self.places.output.join(format!("{WORKING_NAME}-{}-{number}", std::process::id()));
-            let verifier = Verifier::default();
-            let mut outcomes = Vec::new();
-            while let Some((at, path)) = next_of(files, &next).filter(|_| !stopped.load(Ordering::Relaxed)) {
-                let outcome = match self.one(path, &part, &verifier) {
-                    Ok(outcome) => outcome,
-                    Err(Stop::Held(code)) => {
-                        // What verification refused may identify: it does not wait for the next file.
-                        let _ = fs::remove_file(&part);
-                        Outcome::Held(code)
-                    }
-                    Err(Stop::Failed(error)) => {
-                        stopped.store(true, Ordering::Relaxed);
-                        let _ = fs::remove_file(&part);
-                        return Err(error);
-                    }
-                };
-                outcomes.push((at, outcome));
-                bar.inc(1);
+    /// Works through all files.
+    pub(super) fn all(&self, workers: usize) -> Result<()> {
+        let bar = progress("cleaning", self.store.files_count()?.0);
+        let mut after = PathBuf::new();
+        let feed = Feed::new(|| {
+            let batch = self.store.to_clean(&after)?;
+            if let Some(last) = batch.last() {
+                after.clone_from(&last.path);
             }
-            let _ = fs::remove_file(&part);
-            Ok(outcomes)
-        };
-        let done: Vec<Result<Vec<(usize, Outcome)>>> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..workers).map(|number| scope.spawn(move || one_worker(number))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-                thread.join().unwrap_or_else(|_| Err(anyhow!("a worker failed; please report this")))
-            };
-            threads.into_iter().map(join).collect()
+            Ok(batch)
         });
+        feed.share(workers, |number| {
+            let mut desk = Desk::new(self, number, &bar);
+            let worked = (|| {
+                while let Some(task) = feed.next()? {
+                    desk.group(task)?;
+                }
+                Ok(())
+            })();
+            // What was cleared before something failed is cleared all the same.
+            desk.put().and(worked)
+        })?;
         bar.finish_and_clear();
-        let mut outcomes = Vec::with_capacity(files.len());
-        for worker in done {
-            outcomes.extend(worker?);
-        }
-        outcomes.sort_by_key(|(at, _)| *at);
-        Ok(outcomes.into_iter().map(|(at, outcome)| (files[at].as_path(), outcome)).collect())
+        Ok(())
     }
 
-    /// Every UID that was replaced in what was written.
-    pub(super) fn into_mapping(self) -> BTreeMap<String, String> {
-        self.mapping.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One file through the wall.
-    fn one(&self, path: &Path, part: &Path, verifier: &Verifier) -> Result<Outcome, Stop> {
-        let Ok(file) = File::open(path) else { return Err(held("unreadable-file")) };
+    /// One file through the wall, into the workshop.
+    fn one(&self, task: &Task, part: &Path, verifier: &Verifier) -> Result<Cleaned, Stop> {
+        let person = task.person.clone().map_err(Stop::Held)?;
+        let file = File::open(self.places.root.join(&task.path)).map_err(|_| held("unreadable-file"))?;
         let opened = Instance::open(Box::new(BufReader::new(file)), &self.limits)
             .map_err(|rejection| held(rejection.code()))?;
-        let person = person(&opened.facts().patient, &opened.facts().origin, self.custody).map_err(held)?;
-        let subject = self.pseudonymiser.subject(&person).context("pseudonym")?;
+        let outline = self.teller.tells_actions().then(|| opened.outline());
+        let subject = self.subject(person);
         let cleaned = opened
-            .clean_tags(&self.profile, &subject, &self.pseudonymiser, &[])
+            .clean_tags(&self.profile, &subject, self.pseudonymiser, &[])
             .map_err(|rejection| held(rejection.code()))?;
         let judged = match cleaned.clean_pixels(&self.pixels, Review::Pending) {
             PixelVerdict::Clear(instance) => instance,
@@ -176,33 +147,179 @@ impl<'a> Work<'a> {
         let at_us = SystemClock.now().as_micros();
         let (clean, clearance) =
             judged.verify_and_write(&mut out, verifier, &self.signer, at_us).map_err(stop)?;
-        let outcome = self.put(part, clean.uids(), &clearance)?;
-        let mut mapping = self.mapping.lock().unwrap_or_else(PoisonError::into_inner);
-        mapping.extend(clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())));
-        Ok(outcome)
+        let output = self.output(clean.uids(), &clearance)?;
+        let uids =
+            clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())).collect();
+        let treatment = outline.map(|outline| Treatment::of(&outline.changes(clean.header())));
+        Ok(Cleaned { output, uids, treatment })
     }
 
-    /// Renames a cleared file into its place.
-    fn put(&self, part: &Path, uids: [&str; 3], clearance: &Signed<Clearance>) -> Result<Outcome, Stop> {
+    fn subject(&self, pseudonym: Pseudonym) -> Subject {
+        Subject { offset_days: self.pseudonymiser.offset_days(&pseudonym), pseudonym }
+    }
+
+    /// Where a cleared file belongs.
+    fn output(&self, uids: [&str; 3], clearance: &Signed<Clearance>) -> Result<Output> {
         let clearance = clearance.verify(&self.keys).context("clearance")?;
         let [study, series, _] = uids;
-        let folder = self.places.output.join(study).join(series);
-        let place = folder.join(clearance.name.to_string());
-        let known = *self
-            .written
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(place.clone())
-            .and_modify(|(_, times)| *times += 1)
-            .or_insert((clearance.sha256, 1));
-        match known {
-            (_, 1) => {}
-            (digest, _) if digest == clearance.sha256 => return Ok(Outcome::Repeated),
-            _ => return Err(held("same-uid-other-content")),
+        let place = format!("{study}/{series}/{}", clearance.name);
+        Ok(Output { place, bytes: clearance.bytes, sha256: clearance.sha256 })
+    }
+
+    /// Whether an earlier run has brought this file to an end that still holds.
+    fn is_done(&self, task: &Task) -> bool {
+        let Some((outcome, person, is_told)) = &task.earlier else { return false };
+        let same_person = person.as_deref() == task.person.as_ref().ok().map(Pseudonym::as_str);
+        same_person
+            && match outcome {
+                Outcome::Held(code) => {
+                    !matches!(code.as_str(), "unreadable-file" | "io" | "source-io")
+                        && task.person.as_ref().err().is_none_or(|why| why == code)
+                }
+                Outcome::Cleared(output) | Outcome::Repeated(output) => {
+                    let there = fs::metadata(self.places.output.join(&output.place));
+                    there.is_ok_and(|there| there.len() == output.bytes)
+                        && (*is_told || !self.teller.tells_actions())
+                }
+            }
+    }
+}
+
+/// One worker's place: what it has cleared and not yet put into OUT.
+struct Desk<'a> {
+    work: &'a Work<'a>,
+    number: usize,
+    slot: usize,
+    verifier: Verifier,
+    pending: Vec<(Done, Option<PathBuf>)>,
+    bytes: u64,
+    bar: &'a ProgressBar,
+}
+
+impl<'a> Desk<'a> {
+    fn new(work: &'a Work<'a>, number: usize, bar: &'a ProgressBar) -> Self {
+        Self { work, number, slot: 0, verifier: Verifier::default(), pending: Vec::new(), bytes: 0, bar }
+    }
+
+    /// The files with one SOP Instance UID, in order of path: done as a whole, or again as a whole.
+    fn group(&mut self, task: Task) -> Result<()> {
+        if task.alike < 2 {
+            if self.work.is_done(&task) {
+                return self.earlier(&task);
+            }
+            self.undo(&task)?;
+            return self.clean(task, &mut None);
         }
-        fs::create_dir_all(&folder).with_context(|| format!("folder {}", folder.display()))?;
-        fs::rename(part, &place).with_context(|| format!("file {}", place.display()))?;
-        Ok(Outcome::Cleared)
+        let uid = task.uid.unwrap_or_default();
+        let mut all_done = true;
+        self.each_alike(&uid, |desk, task| {
+            all_done &= desk.work.is_done(&task);
+            Ok(())
+        })?;
+        if all_done {
+            return self.each_alike(&uid, |desk, task| desk.earlier(&task));
+        }
+        self.each_alike(&uid, |desk, task| desk.undo(&task))?;
+        let mut first = None;
+        self.each_alike(&uid, |desk, task| desk.clean(task, &mut first))
+    }
+
+    fn each_alike(&mut self, uid: &str, mut each: impl FnMut(&mut Self, Task) -> Result<()>) -> Result<()> {
+        let mut after = PathBuf::new();
+        loop {
+            let batch = self.work.store.alike(uid, &after)?;
+            let Some(last) = batch.last() else { return Ok(()) };
+            after.clone_from(&last.path);
+            batch.into_iter().try_for_each(|task| each(self, task))?;
+        }
+    }
+
+    fn earlier(&self, task: &Task) -> Result<()> {
+        self.bar.inc(1);
+        if let Some((outcome, ..)) = &task.earlier {
+            let path = self.work.places.as_given(&task.path);
+            self.work.teller.file(&path, outcome, || self.work.store.actions(&task.path))?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what an earlier run wrote for a file.
+    fn undo(&self, task: &Task) -> Result<()> {
+        if let Some(place) = &task.output
+            && !self.work.is_rehearsal
+        {
+            remove(&self.work.places.output.join(place))?;
+        }
+        Ok(())
+    }
+
+    /// Cleans a file; `first` is what another with the same SOP Instance UID has become.
+    fn clean(&mut self, task: Task, first: &mut Option<Output>) -> Result<()> {
+        let part = format!("{WORKING_NAME}-{}-{}", self.number, self.slot);
+        let mut part = Some(self.work.workshop.join(part));
+        self.slot += 1;
+        let (mut uids, mut treatment) = (Vec::new(), None);
+        let cleaned = self.work.one(&task, part.as_deref().unwrap_or(Path::new("")), &self.verifier);
+        let outcome = match cleaned {
+            Ok(cleaned) if first.as_ref().is_none_or(|first| *first == cleaned.output) => {
+                (uids, treatment) = (cleaned.uids, cleaned.treatment);
+                let is_first = first.replace(cleaned.output.clone()).is_none();
+                if is_first { Outcome::Cleared(cleaned.output) } else { Outcome::Repeated(cleaned.output) }
+            }
+            Ok(_) => Outcome::Held("same-uid-other-content".to_owned()),
+            Err(Stop::Held(code)) => Outcome::Held(code),
+            Err(Stop::Failed(error)) => {
+                part.iter().try_for_each(|part| remove(part))?;
+                return Err(error);
+            }
+        };
+        if !matches!(outcome, Outcome::Cleared(_)) {
+            // What verification refused may identify: it does not wait.
+            part.take().iter().try_for_each(|part| remove(part))?;
+        }
+        self.bytes += outcome.output().filter(|_| part.is_some()).map_or(0, |output| output.bytes);
+        let person = task.person.ok().map(|person| person.as_str().to_owned());
+        self.pending.push((Done { path: task.path, person, outcome, uids, treatment }, part));
+        self.bar.inc(1);
+        if self.pending.len() >= PENDING_FILES_MAX || self.bytes >= PENDING_BYTES_MAX {
+            self.put()?;
+        }
+        Ok(())
+    }
+
+    /// Notes what was done, then renames it into OUT: so nothing ever lies there that the state does not know.
+    fn put(&mut self) -> Result<()> {
+        let (done, parts): (Vec<Done>, Vec<_>) = std::mem::take(&mut self.pending).into_iter().unzip();
+        (self.slot, self.bytes) = (0, 0);
+        self.work.store.done(&done)?;
+        for (done, part) in done.iter().zip(parts) {
+            match (part, done.outcome.output()) {
+                (Some(part), _) if self.work.is_rehearsal => remove(&part)?,
+                (Some(part), Some(output)) => rename(&part, &self.work.places.output.join(&output.place))?,
+                _ => {}
+            }
+            let path = self.work.places.as_given(&done.path);
+            let actions = || Ok(done.treatment.as_ref().map(|treatment| treatment.actions.clone()));
+            self.work.teller.file(&path, &done.outcome, actions)?;
+        }
+        Ok(())
+    }
+}
+
+fn rename(part: &Path, place: &Path) -> Result<()> {
+    if let Some(folder) = place.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+    }
+    fs::rename(part, place).with_context(|| format!("file {}", place.display()))
+}
+
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("file {}", path.display()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -216,39 +333,13 @@ fn stop(residue: Residue) -> Stop {
     }
 }
 
-/// Who this is: by NHS number, else by local identifier and who issued it.
-fn person(
-    patient: &Patient,
-    origin: &::deid::facts::Origin,
-    custody: &Custody,
-) -> Result<PersonKey, &'static str> {
-    match patient.nhs_number() {
-        Ok(number) => return Ok(PersonKey::Nhs(number)),
-        Err(NoNhsNumber::Two) => return Err("identity-conflicting"),
-        Err(NoNhsNumber::Absent | NoNhsNumber::Invalid(_)) => {}
-    }
-    let text = |value: &Option<Sensitive<String>>| value.as_ref().map(|value| value.expose(custody).clone());
-    let id = text(&patient.id).filter(|id| !is_placeholder(id)).ok_or("identity-unknown")?;
-    let issuer = text(&patient.issuer).or_else(|| text(&origin.institution_name)).unwrap_or_else(|| {
-        // Nobody issued it: only the same name and birth date make it the same person, so that two never merge.
-        let [name, birth] = [&patient.name, &patient.birth_date].map(|value| text(value).unwrap_or_default());
-        format!("no issuer: {name}, {birth}")
-    });
-    Ok(PersonKey::Local { issuer, id: Sensitive::new(id) })
-}
-
-fn next_of<'f>(files: &'f [PathBuf], next: &AtomicUsize) -> Option<(usize, &'f PathBuf)> {
-    let at = next.fetch_add(1, Ordering::Relaxed);
-    files.get(at).map(|path| (at, path))
-}
-
 /// A bar on a terminal, nothing elsewhere.
-fn progress(files: usize) -> ProgressBar {
+pub(super) fn progress(what: &'static str, files: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(u64::try_from(files).unwrap_or(u64::MAX));
-    match ProgressStyle::with_template("{bar:40} {pos} of {len} files, {per_sec}, {eta} left") {
+    let bar = ProgressBar::new(files).with_prefix(what);
+    match ProgressStyle::with_template("{prefix:>10} {bar:40} {pos} of {len} files, {per_sec}, {eta} left") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

@@ -1,0 +1,151 @@
+//! Who is who: what objects say of their patients, drawn together on disk.
+//!
+//! Identifiers that one object names are one person's. A person with two NHS numbers, two birth dates or two sexes is none: all
+//! its objects are held.
+
+use super::{BATCH_ROWS, Store};
+use ::deid::person::Claims;
+use anyhow::Result;
+use platform::db::{DbError, Query, Tx, sql};
+use submission::digest::Digest;
+
+/// What an object says of its patient, as it is kept.
+pub(super) struct Evidence {
+    pub(super) digest: String,
+    names: Vec<String>,
+    by_number: bool,
+    birth: Option<String>,
+    sex: Option<String>,
+}
+
+impl Evidence {
+    pub(super) fn of(claims: &Claims) -> Self {
+        let names: Vec<String> =
+            claims.by_number.iter().chain(&claims.by_local_id).map(|name| name.as_str().to_owned()).collect();
+        let text = |digest: Option<[u8; 32]>| digest.map(|digest| Digest::from_bytes(digest).to_string());
+        let (birth, sex) = (text(claims.birth), text(claims.sex));
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        let digest =
+            Digest::of(format!("{}/{}/{}", names.join(" "), part(&birth), part(&sex)).as_bytes()).to_string();
+        Self { digest, names, by_number: claims.by_number.is_some(), birth, sex }
+    }
+
+    pub(super) fn keep(&self) -> Query {
+        sql("/* deid: keep evidence */ INSERT INTO evidence (digest, names, first, by_number, birth, sex)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING")
+        .bind(&self.digest)
+        .bind(self.names.join(" "))
+        .bind(self.names.first().cloned())
+        .bind(self.by_number)
+        .bind(self.birth.clone())
+        .bind(self.sex.clone())
+    }
+}
+
+/// A name of a person: a pseudonym that one identifier gives. The NHS number's goes before local ones, then the least: so the name
+/// that stands for a person does not depend on the order in which objects are read.
+type Name = (bool, String);
+
+impl Store {
+    /// Draws together what all objects said, those of earlier runs included.
+    pub(in crate::deid) fn resolve(&self) -> Result<()> {
+        let drawn = async {
+            let mut tx = self.db.write_forgettably().await?;
+            sql("/* deid: forget names */ DELETE FROM names").run(&mut tx).await?;
+            sql("/* deid: forget conflicts */ DELETE FROM conflicts").run(&mut tx).await?;
+            let mut after = String::new();
+            loop {
+                let batch = evidence_in_use(&mut tx, &after).await?;
+                let Some((last, ..)) = batch.last() else { break };
+                after.clone_from(last);
+                for (_, names, by_number) in batch {
+                    unite(&mut tx, &names, by_number).await?;
+                }
+            }
+            flatten(&mut tx).await?;
+            note_conflicts(&mut tx).await?;
+            tx.commit().await
+        };
+        Ok(self.runtime.block_on(drawn)?)
+    }
+}
+
+async fn evidence_in_use(tx: &mut Tx, after: &str) -> Result<Vec<(String, String, bool)>, DbError> {
+    sql("/* deid: evidence */ SELECT digest, names, by_number FROM evidence
+        WHERE digest > $1 AND EXISTS (SELECT 1 FROM files WHERE files.evidence = evidence.digest)
+        ORDER BY digest LIMIT $2")
+    .bind(after)
+    .bind(BATCH_ROWS as u64)
+    .all(tx, |row| Ok((row.get("digest")?, row.get("names")?, row.get("by_number")?)))
+    .await
+}
+
+/// The names that one object gives are one person's.
+async fn unite(tx: &mut Tx, names: &str, by_number: bool) -> Result<(), DbError> {
+    let mut roots: Vec<Name> = Vec::new();
+    for (at, name) in names.split(' ').enumerate() {
+        let root = root_of(tx, name, by_number && at == 0).await?;
+        if !roots.contains(&root) {
+            roots.push(root);
+        }
+    }
+    let Some(best) = roots.iter().min_by_key(|(by_number, name)| (!by_number, name)).cloned() else {
+        return Ok(());
+    };
+    for (_, name) in roots.iter().filter(|root| **root != best) {
+        point(tx, name, &best.1).await?;
+    }
+    Ok(())
+}
+
+/// The name that stands for all that are known to be the same person as this one.
+async fn root_of(tx: &mut Tx, name: &str, by_number: bool) -> Result<Name, DbError> {
+    sql("/* deid: name */ INSERT INTO names (name, root, by_number) VALUES ($1, $1, $2) ON CONFLICT (name) DO NOTHING")
+        .bind(name)
+        .bind(by_number)
+        .run(tx)
+        .await?;
+    let mut at = name.to_owned();
+    loop {
+        let (root, by_number) = sql("/* deid: root */ SELECT root, by_number FROM names WHERE name = $1")
+            .bind(&at)
+            .one(tx, |row| Ok((row.get::<String>("root")?, row.get::<bool>("by_number")?)))
+            .await?;
+        if root == at {
+            if at != name {
+                point(tx, name, &at).await?;
+            }
+            return Ok((by_number, at));
+        }
+        at = root;
+    }
+}
+
+async fn point(tx: &mut Tx, name: &str, root: &str) -> Result<(), DbError> {
+    let update = sql("/* deid: point */ UPDATE names SET root = $2 WHERE name = $1");
+    update.bind(name).bind(root).run(tx).await.map(|_| ())
+}
+
+/// Lets every name point at its root itself.
+async fn flatten(tx: &mut Tx) -> Result<(), DbError> {
+    let step =
+        "/* deid: flatten */ UPDATE names SET root = (SELECT p.root FROM names p WHERE p.name = names.root)
+        WHERE root <> (SELECT p.root FROM names p WHERE p.name = names.root)";
+    while sql(step).run(tx).await? > 0 {}
+    Ok(())
+}
+
+async fn note_conflicts(tx: &mut Tx) -> Result<(), DbError> {
+    sql("/* deid: two numbers */ INSERT INTO conflicts (root) SELECT root FROM names WHERE by_number = 1
+        GROUP BY root HAVING COUNT(*) > 1")
+    .run(tx)
+    .await?;
+    sql("/* deid: two birth dates or sexes */ INSERT INTO conflicts (root) SELECT names.root FROM evidence
+        JOIN names ON names.name = evidence.first
+        WHERE EXISTS (SELECT 1 FROM files WHERE files.evidence = evidence.digest)
+        GROUP BY names.root HAVING COUNT(DISTINCT evidence.birth) > 1 OR COUNT(DISTINCT evidence.sex) > 1
+        ON CONFLICT (root) DO NOTHING")
+    .run(tx)
+    .await
+    .map(|_| ())
+}

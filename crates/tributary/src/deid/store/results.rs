@@ -1,0 +1,229 @@
+//! What became of files: the second pass takes its tasks from here and leaves its results.
+
+use super::{BATCH_ROWS, Store, path_of};
+use crate::deid::outcome::{Outcome, Output};
+use ::deid::person::Nobody;
+use anyhow::Result;
+use platform::db::{DbError, Query, Row, sql};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use submission::digest::Digest;
+use submission::pseudonym::Pseudonym;
+
+/// A file to be cleaned, and what an earlier run made of it.
+pub(in crate::deid) struct Task {
+    pub(in crate::deid) path: PathBuf,
+    /// Who it is about, or why nobody.
+    pub(in crate::deid) person: Result<Pseudonym, String>,
+    /// The UID that goes out for its SOP Instance UID.
+    pub(in crate::deid) uid: Option<String>,
+    /// How many files of this run have this UID.
+    pub(in crate::deid) alike: u64,
+    /// What an earlier run made of it, under which pseudonym, and whether it told what was done to its elements.
+    pub(in crate::deid) earlier: Option<(Outcome, Option<String>, bool)>,
+    /// Where an earlier run wrote it, below OUT.
+    pub(in crate::deid) output: Option<String>,
+}
+
+/// What became of a file.
+pub(in crate::deid) struct Done {
+    pub(in crate::deid) path: PathBuf,
+    pub(in crate::deid) person: Option<String>,
+    pub(in crate::deid) outcome: Outcome,
+    pub(in crate::deid) uids: Vec<(String, String)>,
+    pub(in crate::deid) treatment: Option<Treatment>,
+}
+
+/// What was done to the elements of an object: a JSON list, and its digest. The objects of a series have the same.
+#[derive(Clone)]
+pub(in crate::deid) struct Treatment {
+    pub(in crate::deid) digest: String,
+    pub(in crate::deid) actions: String,
+}
+
+/// How many files of one kind came to the same end.
+pub(in crate::deid) struct Count {
+    pub(in crate::deid) modality: String,
+    pub(in crate::deid) sop_class: String,
+    pub(in crate::deid) outcome: String,
+    pub(in crate::deid) reason: Option<String>,
+    pub(in crate::deid) files: u64,
+}
+
+impl Store {
+    /// The next files to be cleaned: of those with the same SOP Instance UID the first.
+    pub(in crate::deid) fn to_clean(&self, after: &Path) -> Result<Vec<Task>> {
+        let query = sql(
+            "/* deid: to clean */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
+                f.output_bytes, f.sha256, f.treatment, names.root, conflicts.root AS conflict,
+                (SELECT COUNT(*) FROM files o WHERE o.uid = f.uid AND o.run = $1) AS alike
+            FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
+            LEFT JOIN names ON names.name = evidence.first LEFT JOIN conflicts ON conflicts.root = names.root
+            WHERE f.run = $1 AND f.path > $2
+                AND NOT EXISTS (SELECT 1 FROM files o WHERE o.uid = f.uid AND o.path < f.path AND o.run = $1)
+            ORDER BY f.path LIMIT $3",
+        );
+        self.all(query.bind(self.run).bind(after.as_os_str().as_bytes()).bind(BATCH_ROWS as u64), task)
+    }
+
+    /// The next files with this SOP Instance UID.
+    pub(in crate::deid) fn alike(&self, uid: &str, after: &Path) -> Result<Vec<Task>> {
+        let query =
+            sql("/* deid: alike */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
+                f.output_bytes, f.sha256, f.treatment, names.root, conflicts.root AS conflict, 1 AS alike
+            FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
+            LEFT JOIN names ON names.name = evidence.first LEFT JOIN conflicts ON conflicts.root = names.root
+            WHERE f.run = $1 AND f.uid = $2 AND f.path > $3 ORDER BY f.path LIMIT $4");
+        let query = query.bind(self.run).bind(uid).bind(after.as_os_str().as_bytes());
+        self.all(query.bind(BATCH_ROWS as u64), task)
+    }
+
+    /// Keeps what became of files. A file lies in OUT only after this.
+    pub(in crate::deid) fn done(&self, files: &[Done]) -> Result<()> {
+        let mut queries = Vec::new();
+        for done in files {
+            for (old, new) in &done.uids {
+                queries.push(keep_uid(old, new));
+            }
+            queries.extend(done.treatment.as_ref().map(keep_treatment));
+            queries.push(keep_outcome(done));
+        }
+        self.write(queries)
+    }
+
+    /// How many files came to which end, by kind.
+    pub(in crate::deid) fn counts(&self) -> Result<Vec<Count>> {
+        let query = sql("/* deid: counts */ SELECT COALESCE(modality, '') AS modality,
+            COALESCE(sop_class, '') AS sop_class, outcome, reason, COUNT(*) AS n FROM files
+            WHERE run = $1 AND outcome IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
+        self.all(query.bind(self.run), |row| {
+            Ok(Count {
+                modality: row.get("modality")?,
+                sop_class: row.get("sop_class")?,
+                outcome: row.get("outcome")?,
+                reason: row.get("reason")?,
+                files: row.get("n")?,
+            })
+        })
+    }
+
+    /// How many people the cleared files are about.
+    pub(in crate::deid) fn people_count(&self) -> Result<u64> {
+        let query = sql("/* deid: people */ SELECT COUNT(DISTINCT person) AS n FROM files
+            WHERE run = $1 AND outcome = 'cleared'");
+        self.one(query.bind(self.run), |row| row.get("n"))
+    }
+
+    /// The next held files and why, in order of path.
+    pub(in crate::deid) fn held(&self, after: &Path) -> Result<Vec<(PathBuf, String)>> {
+        let query = sql("/* deid: held */ SELECT path, reason FROM files WHERE run = $1 AND path > $2
+            AND outcome = 'held' ORDER BY path LIMIT $3");
+        let query = query.bind(self.run).bind(after.as_os_str().as_bytes()).bind(BATCH_ROWS as u64);
+        self.all(query, |row| Ok((path_of(row)?, row.get("reason")?)))
+    }
+
+    /// The next replaced UIDs, in order.
+    pub(in crate::deid) fn uids(&self, after: &str) -> Result<Vec<(String, String)>> {
+        let query = sql("/* deid: uids */ SELECT old, new FROM uids WHERE old > $1 ORDER BY old LIMIT $2");
+        self.all(query.bind(after).bind(BATCH_ROWS as u64), |row| Ok((row.get("old")?, row.get("new")?)))
+    }
+
+    /// Keeps rows of a mapping that another run wrote.
+    pub(in crate::deid) fn keep_uids(&self, uids: &[(String, String)]) -> Result<()> {
+        self.write(uids.iter().map(|(old, new)| keep_uid(old, new)))
+    }
+
+    /// The next treatments and how many files had them, in order of their digest.
+    pub(in crate::deid) fn treatments(&self, after: &str) -> Result<Vec<(Treatment, u64)>> {
+        let query =
+            sql("/* deid: treatments */ SELECT treatments.digest, actions, COUNT(*) AS n FROM treatments
+            JOIN files ON files.treatment = treatments.digest
+            WHERE files.run = $1 AND files.outcome = 'cleared' AND treatments.digest > $2
+            GROUP BY treatments.digest, actions ORDER BY treatments.digest LIMIT $3");
+        let query = query.bind(self.run).bind(after).bind(BATCH_ROWS as u64);
+        self.all(query, |row| {
+            let treatment = Treatment { digest: row.get("digest")?, actions: row.get("actions")? };
+            Ok((treatment, row.get("n")?))
+        })
+    }
+
+    /// What was done to the elements of a file.
+    pub(in crate::deid) fn actions(&self, path: &Path) -> Result<Option<String>> {
+        let query = sql("/* deid: actions */ SELECT actions FROM files
+            LEFT JOIN treatments ON treatments.digest = files.treatment WHERE path = $1");
+        self.one(query.bind(path.as_os_str().as_bytes()), |row| row.get("actions"))
+    }
+
+    /// The next places below OUT that a run of this state wrote, or was about to.
+    pub(in crate::deid) fn outputs(&self, after: &str) -> Result<Vec<String>> {
+        let query = sql("/* deid: outputs */ SELECT DISTINCT output FROM files WHERE output > $1
+            ORDER BY output LIMIT $2");
+        self.all(query.bind(after).bind(BATCH_ROWS as u64), |row| row.get("output"))
+    }
+}
+
+fn keep_uid(old: &str, new: &str) -> Query {
+    sql("/* deid: keep uid */ INSERT INTO uids (old, new) VALUES ($1, $2) ON CONFLICT (old) DO NOTHING")
+        .bind(old)
+        .bind(new)
+}
+
+fn keep_treatment(treatment: &Treatment) -> Query {
+    sql("/* deid: keep treatment */ INSERT INTO treatments (digest, actions) VALUES ($1, $2)
+        ON CONFLICT (digest) DO NOTHING")
+    .bind(&treatment.digest)
+    .bind(&treatment.actions)
+}
+
+fn keep_outcome(done: &Done) -> Query {
+    let output = done.outcome.output();
+    sql("/* deid: done */ UPDATE files SET outcome = $2, reason = $3, person = $4, output = $5, output_bytes = $6,
+        sha256 = $7, treatment = $8 WHERE path = $1")
+    .bind(done.path.as_os_str().as_bytes())
+    .bind(done.outcome.name())
+    .bind(done.outcome.held_code())
+    .bind(done.person.clone())
+    .bind(output.map(|output| output.place.clone()))
+    .bind(output.map(|output| i64::try_from(output.bytes).unwrap_or(i64::MAX)))
+    .bind(output.map(|output| output.sha256.to_string()))
+    .bind(done.treatment.as_ref().map(|treatment| treatment.digest.clone()))
+}
+
+fn task(row: &Row<'_>) -> Result<Task, DbError> {
+    let root = row.get::<Option<String>>("root")?.and_then(|name| Pseudonym::parse(&name).ok());
+    let person = match (row.get::<Option<String>>("nobody")?, root) {
+        (Some(why), _) => Err(why),
+        (None, None) => Err(Nobody::Unknown.code().to_owned()),
+        (None, Some(_)) if row.get::<Option<String>>("conflict")?.is_some() => {
+            Err(Nobody::Conflicting.code().to_owned())
+        }
+        (None, Some(person)) => Ok(person),
+    };
+    let is_told = row.get::<Option<String>>("treatment")?.is_some();
+    let under: Option<String> = row.get("person")?;
+    let earlier = earlier(row)?.map(|outcome| (outcome, under, is_told));
+    Ok(Task {
+        path: path_of(row)?,
+        person,
+        uid: row.get("uid")?,
+        alike: row.get("alike")?,
+        earlier,
+        output: row.get("output")?,
+    })
+}
+
+fn earlier(row: &Row<'_>) -> Result<Option<Outcome>, DbError> {
+    let place: Option<String> = row.get("output")?;
+    let (bytes, sha256): (Option<u64>, Option<String>) = (row.get("output_bytes")?, row.get("sha256")?);
+    let output = match (place, bytes, sha256.and_then(|digest| Digest::parse(&digest).ok())) {
+        (Some(place), Some(bytes), Some(sha256)) => Some(Output { place, bytes, sha256 }),
+        _ => None,
+    };
+    let (outcome, reason): (Option<String>, Option<String>) = (row.get("outcome")?, row.get("reason")?);
+    Ok(match (outcome.as_deref(), output, reason) {
+        (Some("cleared"), Some(output), _) => Some(Outcome::Cleared(output)),
+        (Some("repeated"), Some(output), _) => Some(Outcome::Repeated(output)),
+        (Some("held"), _, Some(reason)) => Some(Outcome::Held(reason)),
+        _ => None,
+    })
+}

@@ -1,0 +1,101 @@
+//! What is told of each file while it is done: a JSON line, for programs that run this one.
+//!
+//! A line names the file as it was given, what became of it and which attributes were treated how; never a value. Names of files
+//! can identify, so these lines stay at the hospital, as the held list does.
+
+use super::outcome::Outcome;
+use super::store::Treatment;
+use ::deid::changes::{Change, TagPath, keyword, path_text};
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use submission::digest::Digest;
+
+/// Who tells, and what.
+pub(super) struct Teller {
+    /// JSON lines on standard output.
+    pub(super) json: bool,
+    /// A report will be written.
+    pub(super) report: bool,
+}
+
+/// What was done to an element: as reports have it.
+#[derive(Serialize)]
+struct Action<'a> {
+    tag: &'a str,
+    keyword: &'a str,
+    action: &'a str,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions: Option<&'a RawValue>,
+}
+
+impl Treatment {
+    /// Of these changes.
+    pub(super) fn of(changes: &BTreeSet<(TagPath, Change)>) -> Self {
+        let paths: Vec<String> = changes.iter().map(|(path, _)| path_text(path)).collect();
+        let actions: Vec<Action<'_>> = changes
+            .iter()
+            .zip(&paths)
+            .map(|((path, change), tag)| {
+                let keyword = path.last().map_or("", |tag| keyword(*tag));
+                Action { tag, keyword, action: change.name() }
+            })
+            .collect();
+        // Three texts make JSON whatever they are.
+        let actions = serde_json::to_string(&actions).unwrap_or_else(|_| "[]".to_owned());
+        Self { digest: Digest::of(actions.as_bytes()).to_string(), actions }
+    }
+}
+
+impl Teller {
+    /// Whether it is to be known what was done to each element.
+    pub(super) fn tells_actions(&self) -> bool {
+        self.json || self.report
+    }
+
+    /// Tells of one file.
+    pub(super) fn file(
+        &self,
+        path: &Path,
+        outcome: &Outcome,
+        actions: impl FnOnce() -> Result<Option<String>>,
+    ) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let actions = actions()?.map(RawValue::from_string).transpose()?;
+        let line = Line {
+            path: &path.to_string_lossy(),
+            outcome: outcome.name(),
+            output: outcome.output().map(|output| output.place.as_str()),
+            reasons: outcome.held_code().map(|codes| codes.split(';').collect()).unwrap_or_default(),
+            actions: actions.as_deref(),
+        };
+        self.line(&line)
+    }
+
+    /// Writes one line, whole.
+    pub(super) fn line(&self, line: &impl Serialize) -> Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        Ok(std::io::stdout().lock().write_all(&text)?)
+    }
+
+    /// Says something to the person: where JSON lines go to standard output, on standard error.
+    pub(super) fn say(&self, text: &str) {
+        if self.json { eprintln!("{text}") } else { println!("{text}") }
+    }
+}
