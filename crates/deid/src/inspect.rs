@@ -4,11 +4,11 @@
 //! patterns of identifiers and for the identifiers of the originals where the caller has them.
 
 use crate::instance::{Instance, Rejection};
-use crate::pixels::{Declared, Judgement, PixelPolicy};
+use crate::pixels::{Asked, Declared, Judgement, PixelPolicy, PixelReason, Task, clean};
 use crate::profile::{Action, Profile, Types};
 use crate::verify::{Residue, Verifier, is_ours};
 use dicom::dataset::{Dataset, Element};
-use dicom::part10::{self, Limits, ReadError, Source};
+use dicom::part10::{self, Limits, Object, ReadError, Source};
 use dicom::private::Blocks;
 use dicom::tag::{self, Tag, tags};
 use residue::{FindingKind, Form, Needle, NeedleKind, ReadSeek};
@@ -65,6 +65,15 @@ impl Known {
     }
 }
 
+/// What a reader of its frames finds: reasons why they cannot be read, or that there is text.
+fn read(object: Object) -> Vec<PixelReason> {
+    match clean(object, &Task { masks: Vec::new(), is_declared: false, is_read: true }) {
+        Ok((_, inspection)) if inspection.regions.is_empty() => Vec::new(),
+        Ok(_) => vec![PixelReason::TextRemains],
+        Err(held) => held.reasons,
+    }
+}
+
 /// Shows how many they are only.
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,17 +116,21 @@ impl Inspector {
         let class = object.dataset.text(tags::SOP_CLASS_UID).unwrap_or_default();
         let mut declared = Declared::of(&object.dataset, class, object.pixels.is_some());
         declared.note(&object.trailing);
-        if let Judgement::Doubt(reasons) | Judgement::Reject(reasons) = self.pixels.judge(&declared) {
-            for reason in reasons {
-                doubts.add(reason.code(), String::new(), "an image that does not pass unseen");
-            }
-        }
         if let Err(error) = object.account_for_pixels() {
             doubts.add(
                 error.code(),
                 String::new(),
                 "the pixel data element holds what is no pixel, or too little",
             );
+        }
+        let uid = object.dataset.text(tags::SOP_INSTANCE_UID).unwrap_or_default();
+        let reasons = match self.pixels.judge(&declared, Asked::of(&self.profile), uid) {
+            Judgement::Pass(_) => Vec::new(),
+            Judgement::Read(_) | Judgement::Doubt(_, Some(_)) => read(object),
+            Judgement::Doubt(reasons, None) | Judgement::Withhold(reasons) | Judgement::Reject(reasons) => reasons,
+        };
+        for reason in reasons {
+            doubts.add(reason.code(), String::new(), "an image that does not pass unseen");
         }
         let mut needles = known.0.clone();
         if !self.profile.maps_uids() {

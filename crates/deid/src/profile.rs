@@ -147,6 +147,11 @@ impl ProfileOption {
     }
 }
 
+/// The IOD of a storage SOP class of the standard, as `ct-image` (PS3.4 B.5).
+pub fn iod(sop_class: &str) -> Option<&'static str> {
+    data::sop_classes().find(|(uid, _)| *uid == sop_class).map(|(_, iod)| iod)
+}
+
 /// What happens to the dates of a patient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dates {

@@ -9,6 +9,7 @@ mod feed;
 mod tell;
 mod work;
 mod look;
+mod report;
 mod verify;
 
 use ::deid::custody::Custody;
@@ -21,6 +22,7 @@ use look::FirstPass;
 use outcome::what_to_do;
 use places::Places;
 use platform::keys::{KeyKind, SecretKey};
+use report::Heading;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -148,11 +150,15 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
     }
     FirstPass { places: &places, store: &store, custody, pseudonymiser: &pseudonymiser }.run(workers)?;
     store.resolve()?;
-    let cleaning = (profile, PixelPolicy::new(settings.for_processing).with(&settings.pixels));
+    let pixels = PixelPolicy::new(settings.for_processing).with(&settings.pixels);
+    let cleaning = (Arc::clone(&profile), pixels);
     Work::new((&places, &store), (custody, &teller), cleaning, &pseudonymiser, args.dry_run)?.all(workers)?;
     if !args.dry_run {
         places.write_mapping(&store)?;
         places.write_held(&store)?;
+    }
+    if let Some(path) = &args.report {
+        report::write(path, &store, &Heading { profile: &profile, is_rehearsal: args.dry_run })?;
     }
     let held = sum_up(&places, &store, &teller, args.dry_run)?;
     if args.dry_run {

@@ -47,6 +47,7 @@ const STEPS: &[Migration] = &[Migration {
         );
         CREATE INDEX files_by_uid ON files (uid, path);
         CREATE INDEX files_by_evidence ON files (evidence);
+        CREATE INDEX files_by_treatment ON files (treatment);
         CREATE TABLE evidence (
             digest TEXT PRIMARY KEY,
             names TEXT NOT NULL,          -- pseudonyms, blanks between them, that of the NHS number first

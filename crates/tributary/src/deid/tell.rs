@@ -7,7 +7,7 @@ use super::outcome::Outcome;
 use super::store::Treatment;
 use ::deid::changes::{Change, TagPath, keyword, path_text};
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -22,12 +22,28 @@ pub(super) struct Teller {
     pub(super) report: bool,
 }
 
-/// What was done to an element: as reports have it.
-#[derive(Serialize)]
-struct Action<'a> {
-    tag: &'a str,
-    keyword: &'a str,
-    action: &'a str,
+/// What was done to an element, as reports have it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Told {
+    /// The sequences on the way to it, and its own: `(0008,1140)>(0008,1155)`.
+    pub(super) tag: String,
+    /// Its keyword.
+    pub(super) keyword: String,
+    /// The name of a [`Change`].
+    pub(super) action: String,
+}
+
+impl Told {
+    /// Its own tag and keyword; private elements are told apart by nothing but their places, so they count as one.
+    pub(super) fn attribute(&self) -> (&str, &str) {
+        let tag = self.tag.rsplit('>').next().unwrap_or(&self.tag);
+        let group = tag.get(1..5).and_then(|group| u16::from_str_radix(group, 16).ok());
+        match group {
+            Some(group) if group % 2 == 1 => ("(odd groups)", "private elements"),
+            _ if self.keyword.is_empty() => ("(others)", "elements that the dictionary does not know"),
+            _ => (tag, &self.keyword),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -45,18 +61,20 @@ struct Line<'a> {
 impl Treatment {
     /// Of these changes.
     pub(super) fn of(changes: &BTreeSet<(TagPath, Change)>) -> Self {
-        let paths: Vec<String> = changes.iter().map(|(path, _)| path_text(path)).collect();
-        let actions: Vec<Action<'_>> = changes
-            .iter()
-            .zip(&paths)
-            .map(|((path, change), tag)| {
-                let keyword = path.last().map_or("", |tag| keyword(*tag));
-                Action { tag, keyword, action: change.name() }
-            })
-            .collect();
+        let told = |(path, change): &(TagPath, Change)| Told {
+            tag: path_text(path),
+            keyword: path.last().map_or("", |tag| keyword(*tag)).to_owned(),
+            action: change.name().to_owned(),
+        };
+        let actions: Vec<Told> = changes.iter().map(told).collect();
         // Three texts make JSON whatever they are.
         let actions = serde_json::to_string(&actions).unwrap_or_else(|_| "[]".to_owned());
         Self { digest: Digest::of(actions.as_bytes()).to_string(), actions }
+    }
+
+    /// Each of its elements.
+    pub(super) fn told(&self) -> Result<Vec<Told>> {
+        Ok(serde_json::from_str(&self.actions)?)
     }
 }
 

@@ -63,7 +63,8 @@ pub(super) fn run(
         let verifier = Verifier::default();
         while let Some(path) = feed.next()? {
             let doubts = look(&root, &path, originals.as_ref(), inspector, &verifier);
-            tell(&folder.join(&path), &doubts, teller)?;
+            let given = if folder.is_file() { folder.to_owned() } else { folder.join(&path) };
+            tell(&given, &doubts, teller)?;
             let mut codes: Vec<&'static str> = doubts.iter().map(|doubt| doubt.code).collect();
             codes.sort_unstable();
             codes.dedup();

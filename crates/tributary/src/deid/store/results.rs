@@ -147,6 +147,14 @@ impl Store {
         })
     }
 
+    /// Some of the places below OUT of what had this treatment.
+    pub(in crate::deid) fn treated(&self, treatment: &Treatment, most: usize) -> Result<Vec<String>> {
+        let query = sql("/* deid: treated */ SELECT output FROM files WHERE run = $1 AND treatment = $2
+            AND outcome = 'cleared' ORDER BY output LIMIT $3");
+        let query = query.bind(self.run).bind(&treatment.digest).bind(most as u64);
+        self.all(query, |row| row.get("output"))
+    }
+
     /// What was done to the elements of a file.
     pub(in crate::deid) fn actions(&self, path: &Path) -> Result<Option<String>> {
         let query = sql("/* deid: actions */ SELECT actions FROM files

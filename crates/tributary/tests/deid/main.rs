@@ -1,6 +1,9 @@
 //! `tributary deid` as a person runs it: a folder of simulated hospital images in, a clean folder out.
 #![expect(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
+mod people;
+mod tool;
+
 use sim::calendar::Day;
 use sim::encode::Syntax;
 use sim::images::{Hospital, Instance, Kind, Maker, NhsNumberIn, Oddity, Series, Study};

@@ -1,0 +1,232 @@
+//! `--report`: one page that tells what was done to a folder. It names no file of IN and holds no value of any patient.
+
+use super::outcome::what_to_do;
+use super::store::{Store, Treatment};
+use super::tell::Told;
+use ::deid::changes::Change;
+use ::deid::profile::{Profile, iod};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+const STYLE: &str = include_str!("report.css");
+/// More kinds of treatment, or objects of one kind, make a page that nobody reads; `--json` tells of each object.
+const TREATMENTS_MAX: usize = 100;
+const OBJECTS_MAX: usize = 200;
+
+/// What the page says beside what lies in the store.
+pub(super) struct Heading<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) is_rehearsal: bool,
+}
+
+/// How many elements of an attribute came to which end.
+#[derive(Default)]
+struct Ends([u64; Change::ALL.len()]);
+
+/// Writes the page, whole or not at all.
+pub(super) fn write(path: &Path, store: &Store, heading: &Heading<'_>) -> Result<()> {
+    let page = page(store, heading)?;
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let written = fs::write(&part, page).and_then(|()| fs::rename(&part, path));
+    written.with_context(|| format!("report {}", path.display()))
+}
+
+fn page(store: &Store, heading: &Heading<'_>) -> Result<String> {
+    let title = if heading.is_rehearsal { "De-identification: dry run" } else { "De-identification report" };
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to main content</a>\n\
+         <header><p>Tributary</p></header>\n<main id=\"main\">\n<h1>{title}</h1>\n"
+    );
+    if heading.is_rehearsal {
+        html += "<p class=\"note\"><strong>Nothing was written.</strong> This is what would happen.</p>\n";
+    }
+    html += &summary(store, heading.profile)?;
+    html += &kinds(store)?;
+    html += &held(store)?;
+    html += &attributes(store)?;
+    html += &objects(store)?;
+    html += "<p>This page names no file that was read and holds no value of any patient. Which file was held is in the list that \
+             lies beside the mapping, at the hospital.</p>\n</main>\n</body>\n</html>\n";
+    Ok(html)
+}
+
+fn summary(store: &Store, profile: &Profile) -> Result<String> {
+    let mut by_outcome = BTreeMap::<String, u64>::new();
+    for count in store.counts()? {
+        *by_outcome.entry(count.outcome).or_default() += count.files;
+    }
+    let of = |outcome: &str| by_outcome.get(outcome).copied().unwrap_or(0);
+    let mut html = "<dl class=\"totals\">\n".to_owned();
+    for (what, n) in [
+        ("files read", by_outcome.values().sum()),
+        ("cleared", of("cleared")),
+        ("held", of("held")),
+        ("the same as another", of("repeated")),
+        ("people", store.people_count()?),
+    ] {
+        let _ = writeln!(html, "<div><dt>{what}</dt><dd>{n}</dd></div>");
+    }
+    html += "</dl>\n<h2>The rules</h2>\n";
+    let _ = writeln!(
+        html,
+        "<p>Profile <strong>{}</strong>: the Basic Profile of {}, by {}. Options:</p>\n<ul>",
+        text(profile.name()),
+        text(profile.edition()),
+        text(::deid::ENGINE)
+    );
+    let mut options = profile.options().peekable();
+    if options.peek().is_none() {
+        html += "<li>none</li>\n";
+    }
+    for option in options {
+        let _ = writeln!(html, "<li><code>{}</code></li>", option.name());
+    }
+    Ok(html + "</ul>\n")
+}
+
+/// A table in a frame of its own that scrolls where the page is narrow.
+fn table(title: &str, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut html = format!(
+        "<div class=\"wide\" role=\"region\" aria-label=\"{title}\" tabindex=\"0\">\n<table>\n<thead><tr>"
+    );
+    for heading in headings {
+        let _ = write!(html, "<th scope=\"col\">{heading}</th>");
+    }
+    html += "</tr></thead>\n<tbody>\n";
+    for row in rows {
+        html += "<tr>";
+        for cell in row {
+            let is_number = !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit());
+            let class = if is_number { " class=\"n\"" } else { "" };
+            let _ = write!(html, "<td{class}>{}</td>", text(&cell));
+        }
+        html += "</tr>\n";
+    }
+    html + "</tbody>\n</table>\n</div>\n"
+}
+
+fn kinds(store: &Store) -> Result<String> {
+    let mut kinds = BTreeMap::<(String, String), [u64; 3]>::new();
+    for count in store.counts()? {
+        let class = match iod(&count.sop_class) {
+            Some(iod) => iod.replace('-', " "),
+            None if count.sop_class.is_empty() => "not of the standard, or not read".to_owned(),
+            None => count.sop_class,
+        };
+        let at = ["cleared", "repeated", "held"].iter().position(|outcome| *outcome == count.outcome);
+        let ends = kinds.entry((count.modality, class)).or_default();
+        at.into_iter().for_each(|at| ends[at] += count.files);
+    }
+    let rows = kinds.into_iter().map(|((modality, class), [cleared, repeated, held])| {
+        let modality = if modality.is_empty() { "–".to_owned() } else { modality };
+        [vec![modality, class], [cleared, held, repeated].iter().map(u64::to_string).collect()].concat()
+    });
+    let title = "Kinds of objects";
+    let headings = ["Modality", "Kind", "Cleared", "Held", "The same as another"];
+    Ok(format!("<h2>{title}</h2>\n{}", table(title, &headings, rows)))
+}
+
+fn held(store: &Store) -> Result<String> {
+    let mut reasons = BTreeMap::<String, u64>::new();
+    for count in store.counts()? {
+        for code in count.reason.iter().flat_map(|codes| codes.split(';')) {
+            *reasons.entry(code.to_owned()).or_default() += count.files;
+        }
+    }
+    let title = "What was held, and what to do";
+    if reasons.is_empty() {
+        return Ok(format!("<h2>{title}</h2>\n<p>Nothing was held.</p>\n"));
+    }
+    let mut reasons: Vec<(String, u64)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, files)| std::cmp::Reverse(*files));
+    let rows = reasons.into_iter().map(|(code, files)| {
+        let what = what_to_do(&code).to_owned();
+        vec![code, files.to_string(), what]
+    });
+    Ok(format!("<h2>{title}</h2>\n{}", table(title, &["Reason", "Files", "What to do"], rows)))
+}
+
+/// Every treatment that objects of this run had, and how many had it.
+fn each_treatment(store: &Store, mut each: impl FnMut(&Treatment, u64, &[Told]) -> Result<()>) -> Result<()> {
+    let mut after = String::new();
+    loop {
+        let batch = store.treatments(&after)?;
+        let Some((last, _)) = batch.last() else { return Ok(()) };
+        after.clone_from(&last.digest);
+        for (treatment, files) in &batch {
+            each(treatment, *files, &treatment.told()?)?;
+        }
+    }
+}
+
+fn attributes(store: &Store) -> Result<String> {
+    let mut all = BTreeMap::<(String, String), Ends>::new();
+    each_treatment(store, |_, files, told| {
+        for told in told {
+            let Some(at) = Change::ALL.iter().position(|change| change.name() == told.action) else {
+                continue;
+            };
+            let (tag, keyword) = told.attribute();
+            all.entry((tag.to_owned(), keyword.to_owned())).or_default().0[at] += files;
+        }
+        Ok(())
+    })?;
+    let rows = all.into_iter().map(|((tag, keyword), ends)| {
+        let ends = ends.0.iter().map(|n| if *n == 0 { String::new() } else { n.to_string() });
+        [tag, keyword].into_iter().chain(ends).collect()
+    });
+    let title = "Attributes, and in how many objects which was done";
+    let headings: Vec<&str> = ["Tag", "Attribute"].into_iter().chain(Change::ALL.map(Change::name)).collect();
+    Ok(format!(
+        "<h2>{title}</h2>\n<p>An attribute inside sequences is counted wherever it stands; an object in which it stands at two places \
+         is counted for both.</p>\n<details><summary>Show the attributes</summary>\n{}</details>\n",
+        table(title, &headings, rows)
+    ))
+}
+
+fn objects(store: &Store) -> Result<String> {
+    let mut html = "<h2>Objects</h2>\n<p>Objects to which the same was done stand together. Names are those in OUT.</p>\n".to_owned();
+    let mut number = 0;
+    each_treatment(store, |treatment, files, told| {
+        number += 1;
+        if number > TREATMENTS_MAX {
+            return Ok(());
+        }
+        let plural = if files == 1 { "object" } else { "objects" };
+        let _ = writeln!(
+            html,
+            "<details><summary>Treatment {number}: {files} {plural}</summary>\n<ul class=\"files\">"
+        );
+        for place in store.treated(treatment, OBJECTS_MAX)? {
+            let _ = writeln!(html, "<li>{}</li>", text(&place));
+        }
+        if files > OBJECTS_MAX as u64 {
+            let _ = writeln!(html, "<li>and {} more</li>", files - OBJECTS_MAX as u64);
+        }
+        html += "</ul>\n";
+        let rows =
+            told.iter().map(|told| [&told.tag, &told.keyword, &told.action].map(Clone::clone).to_vec());
+        html += &table(&format!("Treatment {number}"), &["Tag", "Attribute", "What was done"], rows);
+        html += "</details>\n";
+        Ok(())
+    })?;
+    if number > TREATMENTS_MAX {
+        let _ = writeln!(
+            html,
+            "<p>And {} more treatments: <code>--json</code> tells of each object.</p>",
+            number - TREATMENTS_MAX
+        );
+    }
+    Ok(html)
+}
+
+/// Text as HTML holds it.
+fn text(plain: &str) -> String {
+    plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,175 @@
+//! Who is it? One pseudonym per person across hospitals, never two people on one; what contradicts itself is held.
+
+use super::{files, hospital, instance, text_of, tributary};
+use dicom::dataset::{Dataset, Element};
+use dicom::tag::{Tag, VR, tags};
+use sim::encode::Syntax;
+use sim::images::{Kind, Maker, NhsNumberIn};
+use sim::people::{People, Script};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+
+const ID: Tag = tags::PATIENT_ID;
+const ISSUER: Tag = tags::ISSUER_OF_PATIENT_ID;
+const OTHER: Tag = Tag(0x0010, 0x1000);
+const NAME: Tag = tags::PATIENT_NAME;
+const BIRTH: Tag = tags::PATIENT_BIRTH_DATE;
+const SEX: Tag = tags::PATIENT_SEX;
+const PLACE: Tag = tags::INSTITUTION_NAME;
+
+type Header<'a> = &'a [(Tag, &'a str)];
+
+/// Writes a CT image with these elements in the place of the simulated person's.
+fn image(path: &Path, n: u32, header: Header<'_>, others: Vec<Dataset>) {
+    let hospital = hospital(Maker::Siemens, Script::Plain, NhsNumberIn::Nowhere);
+    let person = Arc::new(People::new(7).next(Script::Plain));
+    let bytes = instance(&hospital, &person, Kind::Ct, n, None).file(Syntax::ExplicitLittle);
+    let mut object =
+        dicom::part10::open(Box::new(Cursor::new(bytes)), &dicom::part10::Limits::default()).unwrap();
+    for tag in [ID, ISSUER, OTHER, NAME, BIRTH, SEX, PLACE, tags::OTHER_PATIENT_I_DS_SEQUENCE] {
+        object.dataset.remove(tag);
+    }
+    object.dataset.remove(tags::INSTITUTION_CODE_SEQUENCE);
+    header.iter().for_each(|(tag, text)| object.dataset.put_text(*tag, VR::LO, text));
+    if !others.is_empty() {
+        object.dataset.put(Element::items_of(tags::OTHER_PATIENT_I_DS_SEQUENCE, others));
+    }
+    object.write(&mut File::create(path).unwrap()).unwrap();
+}
+
+fn other(id: &str, issuer: &str) -> Dataset {
+    [Element::text_of(ID, VR::LO, id), Element::text_of(ISSUER, VR::LO, issuer)].into_iter().collect()
+}
+
+/// What became of each image: its pseudonym, or the code it is held for.
+fn come_out(images: &[(&str, Header<'_>)]) -> BTreeMap<String, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&input).unwrap();
+    let mut names = BTreeMap::new();
+    for (n, (name, header)) in (1..).zip(images) {
+        image(&input.join(name), n, header, Vec::new());
+        names.insert(format!("1.2.826.0.1.3680043.9.7.4.{n}"), (*name).to_owned());
+    }
+    outcomes(&input, &output, &names)
+}
+
+fn outcomes(input: &Path, output: &Path, names: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let done = tributary(&[input, output]);
+    assert!(matches!(done.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&done.stderr));
+    let mapping = fs::read_to_string(output.with_file_name("out.mapping.csv")).unwrap();
+    let old: BTreeMap<&str, &str> =
+        mapping.lines().filter_map(|line| line.split_once(',')).map(|(old, new)| (new, old)).collect();
+    let mut came = BTreeMap::new();
+    for path in files(output) {
+        let uid = text_of(&path, tags::SOP_INSTANCE_UID);
+        came.insert(names[old[uid.as_str()]].clone(), text_of(&path, ID));
+    }
+    let held = fs::read_to_string(output.with_file_name("out.held.csv")).unwrap();
+    for line in held.lines().skip(1) {
+        let (path, code) = line.rsplit_once(',').unwrap();
+        came.insert(Path::new(path).file_name().unwrap().to_str().unwrap().to_owned(), code.to_owned());
+    }
+    came
+}
+
+#[test]
+fn one_person_has_one_pseudonym_across_hospitals_and_objects() {
+    let came = come_out(&[
+        (
+            "both",
+            &[
+                (ID, "SB471199"),
+                (ISSUER, "SANDBEACH"),
+                (OTHER, "999 000 0018"),
+                (BIRTH, "19530412"),
+                (SEX, "F"),
+            ],
+        ),
+        ("local only", &[(ID, "sb471199"), (ISSUER, "Sandbeach"), (BIRTH, "19530412")]),
+        ("number only", &[(ID, "NHS:9990000018"), (PLACE, "Oldmere Infirmary"), (SEX, "F")]),
+        ("number as HL7 has it", &[(ID, "9990000018^^^NHS"), (BIRTH, "19000101"), (SEX, "O")]),
+        ("same id elsewhere", &[(ID, "SB471199"), (ISSUER, "OLDMERE"), (BIRTH, "19530412"), (SEX, "F")]),
+        ("same id, institution", &[(ID, "SB471199"), (PLACE, "Sandbeach General")]),
+        ("nobody issued it", &[(ID, "SB471199"), (NAME, "SMITH^JOHN"), (BIRTH, "19530412")]),
+        ("nor this", &[(ID, "SB471199"), (NAME, "Smith^John^"), (BIRTH, "19530412")]),
+        ("nor this, of another", &[(ID, "SB471199"), (NAME, "SMITH^JANE"), (BIRTH, "19530412")]),
+    ]);
+    let person = &came["both"];
+    for same in ["local only", "number only", "number as HL7 has it"] {
+        assert_eq!(&came[same], person, "{same}");
+    }
+    assert_eq!(came["nobody issued it"], came["nor this"]);
+    let apart = ["both", "same id elsewhere", "same id, institution", "nor this", "nor this, of another"];
+    let apart: std::collections::BTreeSet<&String> = apart.iter().map(|name| &came[*name]).collect();
+    assert_eq!(apart.len(), 5, "never two people on one pseudonym: {came:?}");
+}
+
+#[test]
+fn a_number_in_the_sequence_of_other_ids_ties_the_identifiers_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&input).unwrap();
+    let ties = vec![other("999-000-0018", "NHS"), other("OM1234", "OLDMERE")];
+    image(&input.join("tie"), 1, &[(ID, "SB471199"), (ISSUER, "SANDBEACH")], ties);
+    image(&input.join("elsewhere"), 2, &[(ID, "OM1234"), (ISSUER, "OLDMERE")], Vec::new());
+    image(&input.join("number"), 3, &[(ID, "9990000018")], Vec::new());
+    let names = [(1, "tie"), (2, "elsewhere"), (3, "number")];
+    let names = names.map(|(n, name)| (format!("1.2.826.0.1.3680043.9.7.4.{n}"), name.to_owned()));
+    let came = outcomes(&input, &output, &names.into_iter().collect());
+    assert_eq!(came["tie"], came["elsewhere"]);
+    assert_eq!(came["tie"], came["number"]);
+}
+
+#[test]
+fn a_person_who_contradicts_itself_is_held_altogether_and_nobody_else_is() {
+    let other_person: Header<'_> = &[(ID, "9990000042"), (BIRTH, "19530412"), (SEX, "F")];
+    let same = [(ID, "9990000018"), (BIRTH, "19530412"), (SEX, "F")];
+    for (why, changed) in [
+        ("birth date", &[(ID, "9990000018"), (BIRTH, "19540412"), (SEX, "F")][..]),
+        ("day and month", &[(ID, "9990000018"), (BIRTH, "19531204"), (SEX, "F")]),
+        ("sex", &[(ID, "9990000018"), (BIRTH, "19530412"), (SEX, "M")]),
+    ] {
+        let came = come_out(&[("a", &same), ("b", changed), ("c", &same), ("other", other_person)]);
+        for name in ["a", "b", "c"] {
+            assert_eq!(came[name], "identity-conflicting", "{why}");
+        }
+        assert!(came["other"].starts_with("Subject"), "{why}");
+    }
+    let came = come_out(&[
+        ("one number", &[(ID, "SB471199"), (ISSUER, "SANDBEACH"), (OTHER, "9990000018")]),
+        ("another", &[(ID, "SB471199"), (ISSUER, "SANDBEACH"), (OTHER, "9990000026")]),
+        ("neither", &[(ID, "SB471199"), (ISSUER, "SANDBEACH")]),
+        ("two at once", &[(ID, "9990000034"), (OTHER, "9990000042")]),
+        ("one of the two", &[(ID, "9990000034")]),
+        ("placeholder", &[(ID, "UNKNOWN"), (ISSUER, "SANDBEACH")]),
+        ("no number", &[(ID, "1234567881"), (ISSUER, "SANDBEACH")]),
+    ]);
+    for name in ["one number", "another", "neither", "two at once"] {
+        assert_eq!(came[name], "identity-conflicting", "{name}");
+    }
+    for name in ["placeholder", "no number"] {
+        assert_eq!(came[name], "identity-unknown", "{name}");
+    }
+    assert!(came["one of the two"].starts_with("Subject"));
+}
+
+#[test]
+fn what_arrives_later_can_tell_that_two_are_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&input).unwrap();
+    let names: BTreeMap<String, String> =
+        (1..4).map(|n| (format!("1.2.826.0.1.3680043.9.7.4.{n}"), n.to_string())).collect();
+    image(&input.join("1"), 1, &[(ID, "SB471199"), (ISSUER, "SANDBEACH")], Vec::new());
+    image(&input.join("2"), 2, &[(ID, "9990000018")], Vec::new());
+    let before = outcomes(&input, &output, &names);
+    assert_ne!(before["1"], before["2"]);
+    image(&input.join("3"), 3, &[(ID, "SB471199"), (ISSUER, "SANDBEACH"), (OTHER, "9990000018")], Vec::new());
+    let after = outcomes(&input, &output, &names);
+    assert_eq!(after["2"], before["2"]);
+    assert!(after.values().all(|person| *person == before["2"]), "{after:?}");
+}
