@@ -7,6 +7,8 @@ mod modality;
 mod phantom;
 mod private;
 
+pub(crate) use glyphs::dots;
+
 use crate::calendar::Day;
 use crate::encode::{Object, Syntax};
 use crate::people::{LocalId, People, Person, Script, Sentinel};

@@ -12,6 +12,8 @@ pub mod encode;
 
 pub mod images;
 
+pub mod lettering;
+
 pub mod faults;
 
 pub mod pacs;

@@ -44,7 +44,7 @@ const GLYPHS: &[(char, [u8; 5])] = &[
 ];
 
 /// The dots of a line of text, as (column, row) from its upper left corner. Letters without a glyph leave a gap.
-pub(super) fn dots(text: &str, scale: usize) -> Vec<(usize, usize)> {
+pub(crate) fn dots(text: &str, scale: usize) -> Vec<(usize, usize)> {
     let mut dots = Vec::new();
     for (place, letter) in text.to_uppercase().chars().enumerate() {
         let Some((_, columns)) = GLYPHS.iter().find(|(glyph, _)| *glyph == letter) else { continue };
