@@ -25,6 +25,8 @@ mod deid;
 
 mod pipeline;
 
+mod detector;
+
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -59,7 +61,9 @@ enum What {
     Deid(deid::Args),
     /// From the first push at the hub to the last receipt of the national house
     Pipeline(pipeline::Args),
-    /// All three (the default)
+    /// Burned-in text: what is found, what is taken for it, and how fast; needs no program
+    Detector(detector::Args),
+    /// The first three (the default)
     All,
     /// Be the floor of receiving: one file per object, synced before the answer, nothing else
     #[command(hide = true)]
@@ -147,13 +151,17 @@ fn main() -> Result<()> {
     if let Some(What::Floor(args)) = &cli.what {
         return floor::run(args);
     }
+    if let Some(What::Detector(args)) = &cli.what {
+        println!("{}\n", measure::machine());
+        return detector::run(args);
+    }
     let bench = Bench::new(&cli)?;
     println!("{}\n", measure::machine());
     match &cli.what {
         Some(What::Receive(args)) => receive::run(&bench, args),
         Some(What::Deid(args)) => deid::run(&bench, args),
         Some(What::Pipeline(args)) => pipeline::run(&bench, args),
-        Some(What::Floor(_)) | None | Some(What::All) => {
+        Some(What::Floor(_) | What::Detector(_)) | None | Some(What::All) => {
             receive::run(&bench, &receive::Args::default())?;
             deid::run(&bench, &deid::Args::default())?;
             pipeline::run(&bench, &pipeline::Args::default())

@@ -1,8 +1,33 @@
-//! Where text is burned into an image: strokes that stand out brightly of what lies four pixels to both sides.
+//! Where text is burned into an image: a detector of strokes that needs no training, no weights and no network.
+//!
+//! Letters are thin, sharp and of one ink. What is thinner than a small square is told apart from what it lies on (a top-hat),
+//! on the image and on its reductions by 2, 4 and 8; what stands out of the noise of its own surroundings is put together to
+//! shapes, shapes to lines. No contrast is fixed: the scale comes from the data.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "samples stay within 16 bits, and columns and rows within 32, by the limits below"
+)]
+
+mod hat;
+mod level;
+mod shape;
+mod judge;
+mod line;
 
 use super::region::Region;
+use level::Level;
 
-/// One plane of samples, row by row; signed ones are offset by 32768.
+/// An image longer or wider than this is more than DICOM can say (Rows and Columns are US, PS3.3 C.7.6.3.1), in pixels.
+const SIDE_MAX_PX: usize = 1 << 16;
+/// Reductions: the image itself, and by 2, 4 and 8.
+const LEVELS: u32 = 4;
+/// What is smaller than this holds no letter, pixels a side.
+const SIDE_MIN_PX: usize = 5;
+
+/// One plane of samples: a grey frame, or one channel of a colour frame, row by row. The values are stored values mapped to
+/// 16 bits so that their order is kept; signed ones are offset by 32768.
 #[derive(Clone, Copy)]
 pub struct Plane<'a> {
     /// Columns.
@@ -13,29 +38,33 @@ pub struct Plane<'a> {
     pub samples: &'a [u16],
 }
 
-/// One box around all strokes, with a margin.
+/// Where text stands: one box for a line, with a margin, so that blanking the boxes leaves no stroke of it.
+///
+/// A plane whose samples are fewer than it says, or that is larger than an image can be, is taken as far as it goes.
 pub fn find_text(plane: &Plane<'_>) -> Vec<Region> {
-    let at = |x: usize, y: usize| i32::from(plane.samples.get(y * plane.width + x).copied().unwrap_or(0));
-    let highest = plane.samples.iter().copied().max().map_or(0, i32::from);
-    let mut found: Option<(usize, usize, usize, usize)> = None;
-    for y in 0..plane.height {
-        for x in 4..plane.width.saturating_sub(4) {
-            let stands_out = at(x, y) - at(x - 4, y).max(at(x + 4, y)) > highest / 4;
-            if stands_out {
-                let (l, t, r, b) = found.unwrap_or((x, y, x, y));
-                found = Some((l.min(x), t.min(y), r.max(x), b.max(y)));
+    let width = plane.width.min(SIDE_MAX_PX);
+    let height = plane.height.min(SIDE_MAX_PX).min(plane.samples.len().checked_div(plane.width).unwrap_or(0));
+    if width < SIDE_MIN_PX || height < SIDE_MIN_PX {
+        return Vec::new();
+    }
+    let mut level = Level::whole(width, height, plane.width, plane.samples);
+    let mut finer: Option<Level<'_>> = None;
+    let mut boxes = Vec::new();
+    loop {
+        for ink in [hat::Ink::Bright, hat::Ink::Dark] {
+            for shapes in hat::shapes(&level, finer.as_ref(), ink) {
+                boxes.extend(line::lines(&level, shapes));
             }
         }
-    }
-    let number = |side: usize| u32::try_from(side).unwrap_or(0);
-    let region = |(l, t, r, b): (usize, usize, usize, usize)| {
-        let (left, top) = (l.saturating_sub(12), t.saturating_sub(6));
-        Region {
-            left: number(left),
-            top: number(top),
-            width: number((r + 13).min(plane.width) - left),
-            height: number((b + 7).min(plane.height) - top),
+        let next = level.reduction + 1;
+        if next >= LEVELS || level.width < 2 * SIDE_MIN_PX || level.height < 2 * SIDE_MIN_PX {
+            break;
         }
-    };
-    found.map(region).into_iter().collect()
+        let halved = level.halved();
+        finer = Some(std::mem::replace(&mut level, halved));
+    }
+    line::merged(boxes, width, height)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! When a group of shapes is text: a sum of what speaks for it and against it.
+//!
+//! The weights were fitted by logistic regression to groups of shapes in the development pictures of `sim::lettering` and
+//! are data like any table; docs/detector.md says how, and what they find in pictures that they were not fitted to.
+
+use super::shape::{Shape, majority};
+
+/// What is measured of a group.
+const MEASURES: usize = 11;
+
+/// What one kind of group is weighed with.
+struct Weights {
+    bias: f32,
+    of: [f32; MEASURES],
+}
+
+const LETTER: Weights =
+    Weights { bias: -17.04, of: [1.49, 0.0, -2.02, 12.25, 0.0, -6.03, 2.29, 1.43, 4.85, 0.0, 0.0] };
+const WORD: Weights =
+    Weights { bias: -14.90, of: [0.88, 0.0, -1.20, 7.57, 0.0, -6.10, 1.20, 1.63, 4.69, 0.0, 1.65] };
+const PAIR: Weights =
+    Weights { bias: -20.08, of: [3.11, -1.67, -1.56, 12.90, -2.74, -8.66, 4.26, 2.22, 9.40, 0.0, -0.69] };
+const LINE: Weights =
+    Weights { bias: -35.60, of: [1.86, -1.12, -0.93, 25.11, -6.77, -16.25, 3.16, 3.37, 19.11, 3.64, -1.79] };
+
+/// Strength beyond this says no more.
+const STRENGTH_MAX: f32 = 8.0;
+/// What is sharp must be sharp a level below, too.
+const CRISPNESS_MIN: f32 = 0.5;
+/// A single shape that does not turn back is any corner or curve.
+const TURNS_MIN: f32 = 1.1;
+
+/// Whether letters that stand in a line are text; `count` is how many letters they make, where some touch.
+pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32) -> bool {
+    if letters.is_empty() || height < 5 {
+        return false;
+    }
+    let of = |value: &dyn Fn(&Shape) -> f32| {
+        letters.iter().map(|shape| value(shape)).sum::<f32>() / letters.len() as f32
+    };
+    let turns = of(&Shape::turns);
+    if of(&Shape::crispness) < CRISPNESS_MIN || (letters.len() == 1 && turns < TURNS_MIN) {
+        return false;
+    }
+    let evidence = |shape: &Shape| (shape.strength().min(STRENGTH_MAX) - 1.0) * (shape.area as f32).sqrt();
+    let all: f32 = letters.iter().map(|shape| evidence(shape)).sum();
+    let most = letters.iter().map(|shape| evidence(shape)).fold(0.0, f32::max);
+    let ink = of(&Shape::ink);
+    let spread = of(&|shape| (shape.ink() - ink).abs()) / of(&Shape::contrast).max(1.0);
+    let vote = letters.iter().fold((0, 0), |vote, shape| majority(vote, shape.vote()));
+    let runs: u32 = letters.iter().map(|shape| shape.runs()).sum();
+    let measures: [f32; MEASURES] = [
+        (all + 0.1).ln(),
+        (most + 0.1).ln(),
+        of(&Shape::strength).clamp(0.1, STRENGTH_MAX).ln(),
+        of(&Shape::sharpness),
+        spread.min(1.0),
+        of(&Shape::unevenness).min(1.0),
+        vote.1 as f32 / runs as f32,
+        turns.min(2.0),
+        of(&Shape::fill),
+        (letters.len() as f32).min(12.0).ln(),
+        (count as f32).min(24.0).ln(),
+    ];
+    let weights = match (letters.len(), count) {
+        (1, ..3) => &LETTER,
+        (1, _) => &WORD,
+        (2, _) => &PAIR,
+        _ => &LINE,
+    };
+    weights.bias + weights.of.iter().zip(measures).map(|(weight, value)| weight * value).sum::<f32>() > 0.0
+}

@@ -1,0 +1,73 @@
+//! An image at one of its reductions.
+
+use std::borrow::Cow;
+
+/// An image of no more values than this has no slopes.
+const FEW_VALUES: u16 = 8;
+
+/// Samples of a reduction by `2^reduction`.
+pub(super) struct Level<'a> {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Samples from one row to the next.
+    pub(super) stride: usize,
+    pub(super) samples: Cow<'a, [u16]>,
+    pub(super) reduction: u32,
+    /// What rounding to whole numbers can make of a smooth slope: nothing below is ink.
+    pub(super) floor: u32,
+    /// How many of its units make one of the level before.
+    pub(super) gain: u32,
+}
+
+impl Level<'_> {
+    /// The samples of a row.
+    pub(super) fn row(&self, y: usize) -> &[u16] {
+        &self.samples[y * self.stride..][..self.width]
+    }
+
+    /// The image itself. Where it has few values each step of them is ink; else a step of one may be a slope's.
+    pub(super) fn whole(width: usize, height: usize, stride: usize, samples: &[u16]) -> Level<'_> {
+        let mut level =
+            Level { width, height, stride, samples: Cow::Borrowed(samples), reduction: 0, floor: 0, gain: 1 };
+        let (low, high) =
+            (0..height).map(|y| ends(level.row(y))).fold((u16::MAX, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)));
+        level.floor = u32::from(high.saturating_sub(low) > FEW_VALUES);
+        level
+    }
+
+    /// Reduced by two, each sample the sum of four where 16 bits hold it, so that small steps are not rounded away.
+    /// The last column or row of an odd number counts twice.
+    pub(super) fn halved(&self) -> Level<'static> {
+        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+        let top = (0..self.height).map(|y| ends(self.row(y)).1).max().unwrap_or(0);
+        let shift = (0..2).find(|shift| (u32::from(top) * 4) >> shift <= u32::from(u16::MAX)).unwrap_or(2);
+        let mut samples = vec![0u16; width * height];
+        for (y, out) in samples.chunks_exact_mut(width).enumerate() {
+            let upper = self.row(2 * y);
+            let lower = self.row((2 * y + 1).min(self.height - 1));
+            let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+            for (out, (a, b)) in out.iter_mut().zip(pairs) {
+                let sum = u32::from(a[0]) + u32::from(a[1]) + u32::from(b[0]) + u32::from(b[1]);
+                *out = (sum >> shift) as u16;
+            }
+            if self.width % 2 == 1 {
+                let sum = 2 * (u32::from(upper[self.width - 1]) + u32::from(lower[self.width - 1]));
+                out[width - 1] = (sum >> shift) as u16;
+            }
+        }
+        Level {
+            width,
+            height,
+            stride: width,
+            samples: Cow::Owned(samples),
+            reduction: self.reduction + 1,
+            floor: (self.floor * 4) >> shift,
+            gain: 4 >> shift,
+        }
+    }
+}
+
+/// The least and the greatest.
+pub(super) fn ends(row: &[u16]) -> (u16, u16) {
+    row.iter().fold((u16::MAX, 0), |(low, high), sample| (low.min(*sample), high.max(*sample)))
+}
