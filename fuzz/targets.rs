@@ -5,14 +5,17 @@ use bytes::BytesMut;
 use deid::custody::{Custody, Sensitive};
 use deid::identity::PersonKey;
 use deid::instance::{Instance, PixelVerdict};
+use deid::pixels::region::Region;
 use deid::pixels::{PixelPolicy, Review};
 use deid::profile::{ForProcessing, Profile, Settings};
 use deid::pseudonym::{ProjectKey, Pseudonymiser, Subject};
 use deid::verify::Verifier;
 use dicom::association::{Answer, Association, Event, Timers};
-use dicom::part10::{self, Limits, Object};
+use dicom::dataset::{Dataset, Element};
+use dicom::part10::{self, FileMeta, Limits, Object};
 use dicom::pdu;
 use dicom::roles::scp::{Asked, Provider};
+use dicom::tag::{VR, tags};
 use hub::cohort::{self, Import};
 use hub::project::Project;
 use residue::{Form, Needle, NeedleKind, Patterns, SearchError, Searcher};
@@ -137,6 +140,75 @@ pub(crate) fn deid(data: &[u8]) -> bool {
     let is_there = header.windows(NAME.len()).any(|window| window == NAME.as_bytes());
     assert!(!is_there, "the name came through");
     true
+}
+
+/// The transfer syntaxes of frames, by the first byte of an input (PS3.6 Table A-1).
+pub(crate) const CODINGS: [&str; 7] = [
+    "1.2.840.10008.1.2.5",
+    "1.2.840.10008.1.2.4.50",
+    "1.2.840.10008.1.2.4.70",
+    "1.2.840.10008.1.2.4.80",
+    "1.2.840.10008.1.2.4.90",
+    "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.201",
+];
+/// Rows and columns of such a frame.
+pub(crate) const FRAME_SIDE: u16 = 32;
+
+/// A compressed frame under a person's boxes: what is decoded is as large as the header says, and is decoded the same again.
+pub(crate) fn frames(data: &[u8]) -> bool {
+    let [coding, kind, stream @ ..] = data else { return false };
+    let mut set = Dataset::new();
+    let (samples, photometric) = if kind & 1 == 0 { (1_u16, "MONOCHROME2") } else { (3, "RGB") };
+    let allocated = if kind & 2 == 0 { 8_u16 } else { 16 };
+    for (tag, uid) in [
+        (tags::SOP_CLASS_UID, "1.2.840.10008.5.1.4.1.1.7"),
+        (tags::SOP_INSTANCE_UID, "1.2.3.1"),
+        (tags::STUDY_INSTANCE_UID, "1.2.3.2"),
+        (tags::SERIES_INSTANCE_UID, "1.2.3.3"),
+    ] {
+        set.put_text(tag, VR::UI, uid);
+    }
+    set.put_text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, photometric);
+    for (tag, value) in [
+        (tags::ROWS, FRAME_SIDE),
+        (tags::COLUMNS, FRAME_SIDE),
+        (tags::SAMPLES_PER_PIXEL, samples),
+        (tags::BITS_ALLOCATED, allocated),
+        (tags::PIXEL_REPRESENTATION, u16::from(kind >> 2 & 1)),
+    ] {
+        set.put(Element::bytes_of(tag, VR::US, value.to_le_bytes()));
+    }
+    let syntax = CODINGS[usize::from(*coding) % CODINGS.len()].to_owned();
+    let meta = FileMeta { transfer_syntax: syntax, ..FileMeta::default() };
+    let mut file = Vec::new();
+    if Object::new(meta, set).with_encapsulated_pixels(&[stream]).write(&mut file).is_err() {
+        return false;
+    }
+    let (Some(once), again) = (blanked(&file), blanked(&file)) else { return false };
+    assert!(again.is_some_and(|again| again == once), "a frame is decoded otherwise each time");
+    let native = usize::from(FRAME_SIDE * FRAME_SIDE) * usize::from(samples * allocated / 8);
+    let object = open(&once).expect("what came through can be read");
+    let layout = object.pixels.expect("pixel data").layout;
+    assert_eq!(layout, part10::Layout::Native { len: native as u64 }, "another size than declared");
+    true
+}
+
+fn blanked(file: &[u8]) -> Option<Vec<u8>> {
+    static CLEAN_PIXELS: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+        let settings = Settings::basic("fuzz").with_options(&["clean-pixel-data"]);
+        Arc::new(Profile::new(&settings).expect("a profile"))
+    });
+    let wall = &*WALL;
+    let instance = Instance::open(Box::new(Cursor::new(file.to_vec())), &Limits::default()).ok()?;
+    let cleaned = instance.clean_tags(&CLEAN_PIXELS, &wall.subject, &wall.engine).ok()?;
+    let masks = vec![Region { left: 0, top: 0, width: 3, height: 2 }];
+    let PixelVerdict::Clear(judged) = cleaned.clean_pixels(&wall.policy, Review::Masked(masks)) else {
+        return None;
+    };
+    let mut out = Cursor::new(Vec::new());
+    judged.verify_and_write(&mut out, &[], &wall.verifier, &wall.signer, 0).expect("it is written");
+    Some(out.into_inner())
 }
 
 /// A cohort sheet: rows and problems, or an error.

@@ -132,11 +132,13 @@ impl Instance<Identifiable> {
         Outline::of([&self.object.dataset, &self.object.trailing])
     }
 
-    /// Length of native pixel data as it goes out: a deflated object is far shorter where it lies.
+    /// Length of pixel data that goes out without compression, as it may where something is blanked: an object is often far
+    /// shorter where it lies.
     pub fn native_pixel_bytes(&self) -> u64 {
         match self.object.pixels.as_ref().map(|pixels| &pixels.layout) {
             Some(Layout::Native { len }) => *len,
-            Some(Layout::Encapsulated { .. }) | None => 0,
+            Some(Layout::Encapsulated { .. }) => pixels::decoded_bytes(&self.object.dataset),
+            None => 0,
         }
     }
 

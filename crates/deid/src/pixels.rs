@@ -19,6 +19,7 @@ pub use picture::Picture;
 pub(crate) use picture::{count, picture};
 pub(crate) use policy::{Asked, Declared, Judgement};
 pub use policy::{PixelPolicy, PixelReason, Review};
+pub(crate) use shape::decoded_bytes;
 
 #[cfg(test)]
 mod tests;

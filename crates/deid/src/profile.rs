@@ -12,8 +12,8 @@ mod types;
 pub use explain::{Done, Explanation};
 pub(crate) use settings::Ages;
 pub use settings::{
-    AgePolicy, Allowed, DeviceRegions, ForProcessing, InspectPrimary, Override, OverrideAction, PixelSettings,
-    ProfileError, Settings,
+    AgePolicy, Allowed, DeviceRegions, ForProcessing, InspectPrimary, Override, OverrideAction,
+    PixelSettings, ProfileError, Settings,
 };
 
 pub(crate) use codes::CodeForm;

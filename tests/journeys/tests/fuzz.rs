@@ -1,11 +1,13 @@
 //! The fuzz targets on stable Rust: a fixed number of inputs each, made by changing good samples at random, from a seed.
 //!
-//! For hours instead of seconds: `cargo +nightly fuzz run pdu` (or `dataset`, `deid`, `sheet`), after
+//! For hours instead of seconds: `cargo +nightly fuzz run pdu` (or `dataset`, `deid`, `frames`, `sheet`), after
 //! `cargo test -p journeys --test fuzz -- --ignored corpus`, which writes the samples to `fuzz/corpus`.
 #![expect(clippy::unwrap_used, reason = "what fails here is the test")]
 
 #[path = "../../../fuzz/targets.rs"]
 mod targets;
+#[path = "fuzz/samples.rs"]
+mod samples;
 
 use bytes::BytesMut;
 use dicom::association::{Answer, Association, ContextRequest, Event, Request, Timers};
@@ -41,6 +43,20 @@ fn image(seed: u64) -> Instance {
 
 fn images() -> Vec<Vec<u8>> {
     SYNTAXES.iter().enumerate().map(|(seed, syntax)| image(seed as u64).file(*syntax)).collect()
+}
+
+/// Compressed frames: the number of the coding, the kind of its pixels, then the frame.
+fn frames() -> Vec<Vec<u8>> {
+    let bytes = |hex: &str| {
+        let digits = hex.as_bytes().chunks_exact(2);
+        digits
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+            .collect::<Vec<_>>()
+    };
+    samples::FRAMES
+        .iter()
+        .map(|(coding, kind, frame)| [vec![*coding, *kind], bytes(frame)].concat())
+        .collect()
 }
 
 /// What a requestor and an acceptor say to each other while an image is stored.
@@ -239,6 +255,11 @@ fn whatever_comes_to_the_wall() {
 }
 
 #[test]
+fn whatever_stands_in_a_compressed_frame() {
+    feed("frames", targets::frames, &frames(), 20_000);
+}
+
+#[test]
 fn whatever_a_trust_sends_as_its_list() {
     feed("sheet", targets::sheet, &sheets(), 20_000);
 }
@@ -252,9 +273,13 @@ fn whatever_stands_in_a_workbook() {
 #[ignore = "writes fuzz/corpus, for cargo-fuzz"]
 fn corpus() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    for (name, samples) in
-        [("pdu", conversations()), ("dataset", images()), ("deid", images()), ("sheet", sheets())]
-    {
+    for (name, samples) in [
+        ("pdu", conversations()),
+        ("dataset", images()),
+        ("deid", images()),
+        ("frames", frames()),
+        ("sheet", sheets()),
+    ] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         for (number, sample) in samples.iter().enumerate() {
             std::fs::write(folder.join(name).join(number.to_string()), sample).unwrap();

@@ -139,7 +139,7 @@ pub(crate) fn clean(mut object: Object, task: &Task) -> Result<(Object, Inspecti
         return Err(PixelReason::DeclaredNotFound.into());
     }
     let regions = masks.all();
-    let is_rewritten = is_hidden || !masks.is_empty();
+    let is_rewritten = is_hidden || !decoder.is_whole() || !masks.is_empty();
     if is_rewritten {
         object = redact::redacted(object, decoder, masks).ok_or(PixelReason::TooLarge)?;
     }

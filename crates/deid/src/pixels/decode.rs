@@ -70,6 +70,8 @@ pub(crate) struct Decoder {
     /// As frames come out.
     shape: Shape,
     fragments: Vec<Range<usize>>,
+    /// Whether every byte of the pixel data belongs to a frame.
+    is_whole: bool,
     /// The frame that came out last.
     last: Option<(u32, Frame)>,
 }
@@ -83,14 +85,18 @@ impl Decoder {
         }
         let is_native = matches!(pixels.layout, Layout::Native { .. });
         let header = Shape::of(&object.dataset)?;
-        let fragments = object.account_for_pixels().map_err(unaccounted)?;
+        let (fragments, is_whole) = match object.account_for_pixels() {
+            Ok(fragments) => (fragments, true),
+            Err(error) => (fragments_of(object, header.frames, error)?, false),
+        };
         let coding = if is_native { Some(Coding::Native) } else { Coding::of(&object.meta.transfer_syntax) };
         let coding = coding.ok_or(PixelReason::Undecodable)?;
-        if !is_native && header.allocated == 1 {
+        let can_be = if is_native { header.can_be_native() } else { header.allocated > 1 };
+        if !can_be {
             return Err(PixelReason::Undecodable);
         }
         let shape = if is_native { header.clone() } else { header.decoded(false).bounded()? };
-        let mut decoder = Self { coding, header, shape, fragments, last: None };
+        let mut decoder = Self { coding, header, shape, fragments, is_whole, last: None };
         decoder.frame(object, 0)?;
         if decoder.shape.value_bytes().is_none() {
             return Err(PixelReason::TooLarge);
@@ -101,6 +107,11 @@ impl Decoder {
     /// The shape of the frames as they come out.
     pub(crate) fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// Whether every byte of the pixel data belongs to a frame. Else only what is decoded may go out.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Whether frames come out as they lie there.
@@ -125,17 +136,15 @@ impl Decoder {
                 .ok_or(PixelReason::Undecodable);
         }
         let stream = self.stream(object, number)?;
-        let (coding, header) = (self.coding, &self.header);
-        // Decoders of others may panic on what no encoder writes. A frame that cannot be decoded is held, and the next object
-        // has nothing to do with it: what the decoder leaves behind is dropped with it.
-        let decoded = catch_unwind(AssertUnwindSafe(|| match coding {
+        let header = &self.header;
+        let decoded = match self.coding {
             Coding::Native => None,
             Coding::Rle => rle::decode(&stream, header),
-            Coding::Jpeg => jpeg::decode(&stream, header),
             Coding::JpegLs => jpegls::decode(&stream, header),
-            Coding::Jpeg2000 => jpeg2000::decode(&stream, header),
-        }));
-        let decoded = decoded.ok().flatten().ok_or(PixelReason::Undecodable)?;
+            Coding::Jpeg => guarded(|| jpeg::decode(&stream, header)),
+            Coding::Jpeg2000 => guarded(|| jpeg2000::decode(&stream, header)),
+        };
+        let decoded = decoded.ok_or(PixelReason::Undecodable)?;
         let shape = self.header.decoded(decoded.to_rgb);
         if self.last.is_some() && shape != self.shape {
             return Err(PixelReason::Undecodable);
@@ -164,10 +173,28 @@ impl Decoder {
     }
 }
 
-fn unaccounted(error: PixelError) -> PixelReason {
-    match error {
-        PixelError::Io(_) => PixelReason::Unreadable,
-        error => PixelReason::Unaccounted(error.code()),
+/// Decoders of others may panic on what no encoder writes. Such a frame is not decoded, and its object is held; the next one has
+/// nothing to do with it: what the decoder was at is dropped with it.
+fn guarded(decode: impl FnOnce() -> Option<Decoded>) -> Option<Decoded> {
+    catch_unwind(AssertUnwindSafe(decode)).ok().flatten()
+}
+
+/// The fragments of each frame where there is more beside them, or a wrapping that could not be followed: all of one frame, or
+/// one of each. What is missing is not made up.
+fn fragments_of(object: &Object, frames: u32, error: PixelError) -> Result<Vec<Range<usize>>, PixelReason> {
+    let code = error.code();
+    match (error, object.pixels.as_ref().map(|pixels| &pixels.layout)) {
+        (PixelError::Io(_), _) => Err(PixelReason::Unreadable),
+        (PixelError::Surplus { .. }, Some(Layout::Native { .. })) => Ok(Vec::new()),
+        (
+            PixelError::Surplus { .. } | PixelError::Stream { .. },
+            Some(Layout::Encapsulated { fragments, .. }),
+        ) => match usize::try_from(frames) {
+            Ok(1) => Ok(vec![Range { start: 0, end: fragments.len() }]),
+            Ok(frames) if frames == fragments.len() => Ok((0..frames).map(|at| at..at + 1).collect()),
+            _ => Err(PixelReason::Unaccounted(code)),
+        },
+        _ => Err(PixelReason::Unaccounted(code)),
     }
 }
 

@@ -166,6 +166,10 @@ impl Frame {
         }
         let cells = self.bytes.len() * 8 / usize::try_from(shape.allocated).unwrap_or(8);
         let plain = low_bits(shape.stored) << (shape.high + 1 - shape.stored);
+        let is_plain = |cell: &[u8]| u32::from(u16::from_le_bytes([cell[0], cell[1]])) & !plain == 0;
+        if shape.allocated == 16 && self.bytes.chunks_exact(2).all(is_plain) {
+            return false;
+        }
         let mut cleared = false;
         for index in 0..cells {
             let cell = self.cell(shape, index);

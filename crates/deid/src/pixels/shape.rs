@@ -154,10 +154,14 @@ impl Shape {
             && (stored - 1..allocated).contains(&high);
         let one_bit_fits =
             allocated > 1 || (samples == 1 && (shape.frame_bits().is_multiple_of(8) || shape.frames == 1));
-        let shared = shape.color == Color::YbrFull422;
-        let shared_fits = !shared || (shape.width.is_multiple_of(2) && allocated == 8 && !shape.planar);
         let color_fits = samples == 1 || (stored <= 16 && !shape.signed) || allocated == 32;
-        (bits_fit && one_bit_fits && shared_fits && color_fits && shape.frames > 0).then_some(shape)
+        (bits_fit && one_bit_fits && color_fits && shape.frames > 0).then_some(shape)
+    }
+
+    /// Whether its pixels can lie there without compression: two share their chrominances (PS3.3 §C.7.6.3.1.2).
+    pub(crate) fn can_be_native(&self) -> bool {
+        self.color != Color::YbrFull422
+            || (self.width.is_multiple_of(2) && self.allocated == 8 && !self.planar)
     }
 
     /// Refuses what costs too much to look at.
@@ -223,6 +227,14 @@ impl Shape {
         let bits = if self.signed && shift == 0 { low_bits(self.allocated) } else { low_bits(self.stored) };
         ((value as u32) & bits) << shift
     }
+}
+
+/// How many bytes the header says that all frames have once they are decoded; as good as it says.
+pub(crate) fn decoded_bytes(dataset: &Dataset) -> u64 {
+    let number = |tag| dataset.integer(tag).and_then(|value| u64::try_from(value).ok()).unwrap_or(1);
+    let sides =
+        [tags::ROWS, tags::COLUMNS, tags::SAMPLES_PER_PIXEL, tags::NUMBER_OF_FRAMES, tags::BITS_ALLOCATED];
+    sides.into_iter().map(number).fold(1, u64::saturating_mul) / 8
 }
 
 /// A number whose lowest bits are set.

@@ -106,8 +106,7 @@ fn judge(bench: &Bench, file: Vec<u8>, review: Review) -> PixelVerdict {
 fn out(bench: &Bench, verdict: PixelVerdict) -> (Object, Inspection) {
     let PixelVerdict::Clear(instance) = verdict else { panic!("{verdict:?}") };
     let mut bytes = Cursor::new(Vec::new());
-    let (written, _) =
-        instance.verify_and_write(&mut bytes, &bench.verifier, &bench.signer, 42).unwrap();
+    let (written, _) = instance.verify_and_write(&mut bytes, &bench.verifier, &bench.signer, 42).unwrap();
     let object = part10::open(Box::new(Cursor::new(bytes.into_inner())), &Limits::default()).unwrap();
     (object, written.inspection().clone())
 }
@@ -343,7 +342,8 @@ fn a_projects_device_region_is_blanked_for_that_device_and_format_only() {
     for (rows, blanked) in [(HEIGHT as u32, true), (HEIGHT as u32 + 1, false)] {
         let settings = PixelSettings { devices: vec![device(rows)], ..PixelSettings::default() };
         let policy = PixelPolicy::new(ForProcessing::Reject).with(&settings);
-        let verdict = bench.clean(stored(set.clone(), pixels.clone()), &[]).clean_pixels(&policy, Review::Pending);
+        let verdict =
+            bench.clean(stored(set.clone(), pixels.clone()), &[]).clean_pixels(&policy, Review::Pending);
         let (mut object, _) = out(&bench, verdict);
         let (after, before) = (cells(&mut object), soft());
         assert_eq!(after[..10 * WIDTH].iter().all(|cell| *cell == 40), blanked);
@@ -361,14 +361,16 @@ fn of_primary_ct_one_in_so_many_is_read_and_the_others_say_so() {
     for n in 0..30 {
         let (mut set, pixels) = image(&[soft()]);
         set.put_text(tags::SOP_INSTANCE_UID, VR::UI, &format!("1.2.826.0.1.3680043.9.1.{n}"));
-        let again = bench.clean(stored(set.clone(), pixels.clone()), &[]).clean_pixels(&policy, Review::Pending);
+        let again =
+            bench.clean(stored(set.clone(), pixels.clone()), &[]).clean_pixels(&policy, Review::Pending);
         let (object, inspection) = out(&bench, again);
         let is_read = inspection.extent.code() == "read";
         read += u32::from(is_read);
         assert_eq!(codes(&object).contains(&"113101"), is_read);
         let methods: Vec<&str> = object.dataset.texts(tags::DEIDENTIFICATION_METHOD).collect();
         assert_eq!(methods.contains(&"Clean Pixel Data"), is_read);
-        let twice = bench.clean(stored(set.clone(), pixels.clone()), &[]).clean_pixels(&policy, Review::Pending);
+        let twice =
+            bench.clean(stored(set.clone(), pixels.clone()), &[]).clean_pixels(&policy, Review::Pending);
         assert_eq!(out(&bench, twice).1, inspection, "the choice is the same each time");
         set.put_text(tags::BURNED_IN_ANNOTATION, VR::CS, "YES");
         let doubtful = bench.clean(stored(set, pixels), &[]).clean_pixels(&policy, Review::Pending);

@@ -4,6 +4,8 @@ use super::{Decoded, Samples};
 use crate::pixels::shape::{Shape, low_bits};
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
+/// Start of codestream, and the Image and Tile Size segment behind it (A.4.1, A.5.1).
+const CODESTREAM: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
 /// Where the Image and Tile Size segment says how many components there are; each has three bytes behind it (A.5.1).
 const COMPONENTS_AT: usize = 40;
 
@@ -13,6 +15,9 @@ const COMPONENTS_AT: usize = 40;
     reason = "rounded samples of 16 bits at most; conversion saturates"
 )]
 pub(super) fn decode(stream: &[u8], shape: &Shape) -> Option<Decoded> {
+    // Some writers leave the codestream in its file format, which says nothing that the header does not (PS3.5 §A.4.4).
+    let begin = stream.windows(CODESTREAM.len()).position(|bytes| bytes == CODESTREAM)?;
+    let stream = &stream[begin..];
     let (precision, is_signed) = size(stream, shape)?;
     let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
     let image = Image::new(stream, &settings).ok()?;
@@ -47,6 +52,6 @@ fn size(stream: &[u8], shape: &Shape) -> Option<(u32, bool)> {
     let first = kinds.next()?;
     let alike = first[1..] == [1, 1] && kinds.all(|kind| kind == first);
     let precision = u32::from(first[0] & 0x7F) + 1;
-    let fits = stream.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]) && agrees && alike && count == shape.samples;
+    let fits = agrees && alike && count == shape.samples;
     (fits && precision <= 16).then_some((precision, first[0] & 0x80 != 0))
 }

@@ -42,6 +42,8 @@ pub(super) fn decode(stream: &[u8], shape: &Shape) -> Option<Decoded> {
                 planes.append(&mut scan.decode(&mut bits, interleave, shape.height)?);
                 at += bits.position();
             }
+            // Colours turned before they were coded, as one maker does it: nothing says how in the standard.
+            0xE8 if value.starts_with(b"mrfx") && value.get(4) != Some(&0) => return None,
             // Restart intervals are not known here.
             0xDD => return None,
             _ => {}
