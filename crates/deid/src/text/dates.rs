@@ -222,7 +222,7 @@ impl Reader<'_, '_> {
         let digits = self.key(self.at).to_owned();
         let part = |range: Range<usize>| digits.get(range)?.parse::<u16>().ok();
         let day = |y: Range<usize>, m: Range<usize>, d: Range<usize>| {
-            let year = part(y).filter(|year| (1900..2100).contains(year))?;
+            let year = part(y).filter(|year| (1880..2100).contains(year))?;
             Day::new(year, u8::try_from(part(m)?).ok()?, u8::try_from(part(d)?).ok()?)
         };
         let year_first = day(0..4, 4..6, 6..8);

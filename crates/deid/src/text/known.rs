@@ -133,6 +133,8 @@ const ADDRESS_WORDS: &[&str] = &[
 #[derive(Default)]
 pub(super) struct Known {
     keys: HashSet<String>,
+    /// First bytes of the keys: most text is passed over by these.
+    starts: Vec<u8>,
     longest: usize,
     /// For each name its parts; the same number means spellings of the same part.
     names: Vec<Vec<(usize, String)>>,
@@ -164,6 +166,9 @@ impl Known {
 
     fn add(&mut self, key: String) {
         self.longest = self.longest.max(key.len());
+        if let Some(first) = key.bytes().next().filter(|first| !self.starts.contains(first)) {
+            self.starts.push(first);
+        }
         self.keys.insert(key);
     }
 
@@ -270,30 +275,35 @@ impl Known {
     fn remove_keys(&self, passage: &mut Passage<'_>) {
         let mut joined = String::new();
         for first in 0..passage.pieces.len() {
-            joined.clear();
-            for piece in first..passage.pieces.len().min(first + PIECES_MAX) {
-                joined.push_str(passage.key(piece));
-                let bare = joined.trim_start_matches('0');
-                if bare.len() > self.longest {
-                    break;
-                }
-                if self.keys.contains(joined.as_str()) || (bare != joined && self.keys.contains(bare)) {
-                    passage.remove_pieces(first..piece + 1);
-                }
-                let gap = passage.gap_after_piece(piece);
-                if gap.len() > GAP_CHARS_MAX || gap.contains('\n') {
-                    break;
-                }
+            self.remove_key_at(passage, first, &mut joined);
+        }
+    }
+
+    fn remove_key_at(&self, passage: &mut Passage<'_>, first: usize, joined: &mut String) {
+        let starts =
+            |key: &str| key.bytes().next().is_some_and(|byte| byte == b'0' || self.starts.contains(&byte));
+        joined.clear();
+        for piece in first..passage.pieces.len().min(first + PIECES_MAX) {
+            joined.push_str(passage.key(piece));
+            let bare = joined.trim_start_matches('0');
+            if bare.len() > self.longest || !starts(joined) {
+                break;
             }
-            let key = passage.key(first);
-            let piece = &passage.pieces[first];
-            let written = &passage.text[piece.start..piece.end];
-            if !written.is_ascii() && !key.is_empty() {
-                let mut expanded = String::new();
-                fold(written, true, &mut expanded);
-                if self.keys.contains(&expanded) {
-                    passage.remove_pieces(first..first + 1);
-                }
+            if self.keys.contains(joined.as_str()) || (bare.len() < joined.len() && self.keys.contains(bare))
+            {
+                passage.remove_pieces(first..piece + 1);
+            }
+            let gap = passage.gap_after_piece(piece);
+            if gap.len() > GAP_CHARS_MAX || gap.contains('\n') {
+                break;
+            }
+        }
+        let written = passage.written(first..first + 1);
+        if !written.is_ascii() {
+            let mut expanded = String::new();
+            fold(written, true, &mut expanded);
+            if self.keys.contains(&expanded) {
+                passage.remove_pieces(first..first + 1);
             }
         }
     }
@@ -304,18 +314,20 @@ impl Known {
             let (here, next) = (passage.word_key(word), passage.word_key(word + 1));
             let (mut inside, mut across) = (false, false);
             for parts in &self.names {
-                for (number, part) in
-                    parts.iter().filter(|(_, part)| part.len() < JOINED_CHARS_MIN || here.len() > part.len())
-                {
-                    let Some(at) = here.find(part.as_str()) else { continue };
-                    let others = || {
-                        parts.iter().filter(|(other, next)| {
-                            other != number && part.len() + next.len() >= JOINED_CHARS_MIN
+                for (number, part) in parts {
+                    let follows = |rest: &str| {
+                        parts.iter().any(|(other, next)| {
+                            other != number
+                                && part.len() + next.len() >= JOINED_CHARS_MIN
+                                && rest.starts_with(next.as_str())
                         })
                     };
-                    inside |= others().any(|(_, other)| here[at + part.len()..].starts_with(other.as_str()));
-                    across |= here.ends_with(part.as_str())
-                        && others().any(|(_, other)| next.starts_with(other.as_str()));
+                    across |= here.ends_with(part.as_str()) && follows(next);
+                    if here.len() >= JOINED_CHARS_MIN
+                        && let Some(at) = here.find(part.as_str())
+                    {
+                        inside |= follows(&here[at + part.len()..]);
+                    }
                 }
             }
             if inside || across {

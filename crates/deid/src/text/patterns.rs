@@ -2,10 +2,14 @@
 
 use super::passage::Passage;
 use super::vocabulary::Vocabulary;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
-/// Labels of numbers that identify, and how many digits the number must have to be one.
-const LABELS: &[(&[&str], usize)] = &[
+/// A label of numbers that identify, and how many digits the number must have to be one.
+type Label = (&'static [&'static str], usize);
+
+const LABELS: &[Label] = &[
     (&["nhs", "no"], 1),
     (&["nhs", "number"], 1),
     (&["nhs", "num"], 1),
@@ -284,15 +288,30 @@ fn remove_streets(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     }
 }
 
+/// The labels by their first word.
+fn labels() -> &'static HashMap<&'static str, Vec<&'static Label>> {
+    static LABELS_BY_WORD: OnceLock<HashMap<&str, Vec<&Label>>> = OnceLock::new();
+    LABELS_BY_WORD.get_or_init(|| {
+        let mut labels: HashMap<&str, Vec<&Label>> = HashMap::new();
+        for label in LABELS {
+            if let Some(first) = label.0.first() {
+                labels.entry(first).or_default().push(label);
+            }
+        }
+        labels
+    })
+}
+
 /// A label and the number after it.
 fn remove_labelled(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     for word in 0..passage.words.len() {
+        let Some(labels) = labels().get(passage.word_key(word)) else { continue };
         let matches = |label: &[&str]| {
-            label.iter().enumerate().all(|(at, part)| {
-                passage.word_key(word + at) == *part && (at == 0 || passage.gap_before(word + at).len() <= 3)
+            (1..label.len()).all(|at| {
+                passage.word_key(word + at) == label[at] && passage.gap_before(word + at).len() <= 3
             })
         };
-        let longest = LABELS.iter().filter(|(label, _)| matches(label)).max_by_key(|(label, _)| label.len());
+        let longest = labels.iter().filter(|(label, _)| matches(label)).max_by_key(|(label, _)| label.len());
         let Some((label, digits_min)) = longest else { continue };
         let first = word + label.len();
         if let Some(end) = labelled_end(passage, vocabulary, first, *digits_min) {
