@@ -273,11 +273,13 @@ fn remove_streets(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
         if !STREETS.contains(&passage.word_key(street)) {
             continue;
         }
-        let is_number =
-            |word: usize| passage.word(word).bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+        let is_number = |word: usize| passage.word(word).bytes().all(|byte| byte.is_ascii_digit());
         let near = (street.saturating_sub(4)..street - 1).rev().find(|word| is_number(*word));
         let Some(number) = near else { continue };
-        let capital = |word| passage.mixed && passage.word(word).starts_with(char::is_uppercase);
+        // A street that is another word too (`2 Lateral View`) must have a name that is unknown.
+        let other_word = vocabulary.has(passage.word_key(street));
+        let capital =
+            |word| passage.mixed && !other_word && passage.word(word).starts_with(char::is_uppercase);
         let named = (number + 1..street).any(|word| !vocabulary.admits(passage, word) || capital(word));
         let on_line = (number + 1..=street).all(|word| passage.gap_before(word).chars().count() <= 2);
         if named && on_line {
