@@ -26,6 +26,7 @@ mod deid;
 mod pipeline;
 
 mod detector;
+mod corpus;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -65,6 +66,8 @@ enum What {
     Detector(detector::Args),
     /// The first three (the default)
     All,
+    /// Write a corpus of objects with planted identifiers, and its answer key
+    Corpus(corpus::Args),
     /// Be the floor of receiving: one file per object, synced before the answer, nothing else
     #[command(hide = true)]
     Floor(floor::Args),
@@ -148,8 +151,10 @@ fn clear(path: &Path) -> Result<()> {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(What::Floor(args)) = &cli.what {
-        return floor::run(args);
+    match &cli.what {
+        Some(What::Floor(args)) => return floor::run(args),
+        Some(What::Corpus(args)) => return corpus::run(args),
+        _ => {}
     }
     if let Some(What::Detector(args)) = &cli.what {
         println!("{}\n", measure::machine());
@@ -161,7 +166,7 @@ fn main() -> Result<()> {
         Some(What::Receive(args)) => receive::run(&bench, args),
         Some(What::Deid(args)) => deid::run(&bench, args),
         Some(What::Pipeline(args)) => pipeline::run(&bench, args),
-        Some(What::Floor(_) | What::Detector(_)) | None | Some(What::All) => {
+        Some(What::Floor(_) | What::Detector(_) | What::Corpus(_)) | None | Some(What::All) => {
             receive::run(&bench, &receive::Args::default())?;
             deid::run(&bench, &deid::Args::default())?;
             pipeline::run(&bench, &pipeline::Args::default())

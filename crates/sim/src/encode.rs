@@ -83,6 +83,16 @@ pub struct Pixels {
     pub samples: Samples,
 }
 
+impl Pixels {
+    /// The samples as they stand in little endian Pixel Data.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match &self.samples {
+            Samples::Eight(samples) => samples.clone(),
+            Samples::Sixteen(samples) => samples.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
+        }
+    }
+}
+
 /// A whole instance before it is written.
 #[derive(Clone)]
 pub struct Object {
@@ -130,18 +140,27 @@ impl Object {
 
     /// The instance as a Part 10 file (PS3.10 §7.1).
     pub fn file(&self, syntax: Syntax) -> Vec<u8> {
-        let mut out = self.meta(syntax);
+        self.file_as(syntax, syntax.uid())
+    }
+
+    /// The same under the name of another transfer syntax.
+    pub fn file_as(&self, syntax: Syntax, name: &str) -> Vec<u8> {
+        let mut out = self.meta_as(name);
         out.extend(self.encode(syntax));
         out
     }
 
     /// Preamble, prefix and file meta information.
     pub fn meta(&self, syntax: Syntax) -> Vec<u8> {
+        self.meta_as(syntax.uid())
+    }
+
+    fn meta_as(&self, syntax: &str) -> Vec<u8> {
         let mut meta = Dataset::new();
         meta.put(Element::bytes_of(tags::FILE_META_INFORMATION_VERSION, VR::OB, [0, 1]));
         meta.put_text(tags::MEDIA_STORAGE_SOP_CLASS_UID, VR::UI, &self.sop_class);
         meta.put_text(tags::MEDIA_STORAGE_SOP_INSTANCE_UID, VR::UI, &self.sop_instance);
-        meta.put_text(tags::TRANSFER_SYNTAX_UID, VR::UI, syntax.uid());
+        meta.put_text(tags::TRANSFER_SYNTAX_UID, VR::UI, syntax);
         meta.put_text(tags::IMPLEMENTATION_CLASS_UID, VR::UI, "2.25.317093620195734402135480198012345678");
         meta.put_text(tags::IMPLEMENTATION_VERSION_NAME, VR::SH, "SIMULATED_1");
         meta.put_text(tags::SOURCE_APPLICATION_ENTITY_TITLE, VR::AE, &self.source_ae);

@@ -1,10 +1,10 @@
 //! Simulated instances: real headers with identifiers wherever they occur in life, and pixels that look like what
 //! they are. An [`Instance`] is a small plan; its bytes are made when asked for, always the same.
 
-mod glyphs;
+pub(crate) mod glyphs;
 mod header;
 mod modality;
-mod phantom;
+pub(crate) mod phantom;
 mod private;
 
 pub(crate) use glyphs::dots;

@@ -13,6 +13,7 @@ pub mod encode;
 pub mod images;
 
 pub mod lettering;
+pub mod corpus;
 
 pub mod faults;
 

@@ -18,6 +18,8 @@ pub enum Script {
     Japanese,
     /// Korean, with ideographic and phonetic groups (ISO 2022 IR 149).
     Korean,
+    /// Chinese, with an ideographic group (GB18030).
+    Chinese,
 }
 
 /// Sex as DICOM and the sheets tell it.
@@ -35,6 +37,14 @@ impl Sex {
         match self {
             Self::Female => "F",
             Self::Male => "M",
+        }
+    }
+
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Female => Self::Male,
+            Self::Male => Self::Female,
         }
     }
 }
@@ -239,6 +249,13 @@ impl People {
             Script::Cyrillic => of(CYRILLIC),
             Script::Japanese => grouped(JAPANESE),
             Script::Korean => grouped(KOREAN),
+            Script::Chinese => {
+                let [family, given, i_family, i_given] = CHINESE[pick % CHINESE.len()];
+                Name {
+                    ideographic: Some((i_family.into(), i_given.into())),
+                    ..Name::latin(family, given, script)
+                }
+            }
         }
     }
 }
@@ -332,6 +349,12 @@ const KOREAN: &[[&str; 6]] = &[
     ["Namgung", "Haneul", "南宮", "星", "남궁", "하늘"],
     ["Hwangbo", "Seungmin", "皇甫", "承民", "황보", "승민"],
     ["Seonwoo", "Jihyeon", "鮮于", "智賢", "선우", "지현"],
+];
+
+const CHINESE: &[[&str; 4]] = &[
+    ["Shangguan", "Yunfei", "上官", "云飞"],
+    ["Zhuge", "Mingyue", "诸葛", "明月"],
+    ["Ouyang", "Zhenhua", "欧阳", "振华"],
 ];
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Text in the character sets that archives really use (PS3.3 C.12.1.1.2, PS3.5 §6.1): the simulation writes them
 //! with its own hands, so that the reader under test meets foreign bytes.
 
-use encoding_rs::{EUC_KR, Encoding, ISO_2022_JP, ISO_8859_2, ISO_8859_5, WINDOWS_1252};
+use encoding_rs::{EUC_KR, Encoding, GB18030, ISO_2022_JP, ISO_8859_2, ISO_8859_5, WINDOWS_1252};
 
 /// A Specific Character Set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +20,22 @@ pub enum Charset {
     Japanese,
     /// `\ISO 2022 IR 149`: ASCII, and KS X 1001 by escape.
     Korean,
+    /// GB18030.
+    Chinese,
 }
 
 impl Charset {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Ascii, Self::Latin1, Self::Latin2, Self::Cyrillic, Self::Utf8, Self::Japanese, Self::Korean];
+    pub const ALL: [Self; 8] = [
+        Self::Ascii,
+        Self::Latin1,
+        Self::Latin2,
+        Self::Cyrillic,
+        Self::Utf8,
+        Self::Japanese,
+        Self::Korean,
+        Self::Chinese,
+    ];
 
     /// The value of SpecificCharacterSet (0008,0005); `None` where it is absent.
     pub fn defined_term(self) -> Option<&'static str> {
@@ -37,6 +47,7 @@ impl Charset {
             Self::Utf8 => Some("ISO_IR 192"),
             Self::Japanese => Some("\\ISO 2022 IR 87"),
             Self::Korean => Some("\\ISO 2022 IR 149"),
+            Self::Chinese => Some("GB18030"),
         }
     }
 
@@ -62,6 +73,7 @@ impl Charset {
             Self::Cyrillic => Some(ISO_8859_5),
             Self::Japanese => Some(ISO_2022_JP),
             Self::Korean => Some(EUC_KR),
+            Self::Chinese => Some(GB18030),
         }
     }
 
@@ -75,6 +87,7 @@ impl Charset {
             Self::Latin1 => single_byte(WINDOWS_1252, text),
             Self::Latin2 => single_byte(ISO_8859_2, text),
             Self::Cyrillic => single_byte(ISO_8859_5, text),
+            Self::Chinese => GB18030.encode(text).0.into_owned(),
             Self::Japanese => {
                 pieces(text, |piece| ISO_2022_JP.encode(&holdable(ISO_2022_JP, piece)).0.into_owned())
             }

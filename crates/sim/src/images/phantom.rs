@@ -33,7 +33,7 @@ pub(super) fn render(instance: &Instance) -> Option<Pixels> {
     Some(pixels)
 }
 
-fn grey(rows: u16, columns: u16, bits: u16, mut density: impl FnMut(f32, f32) -> f32) -> Pixels {
+pub(crate) fn grey(rows: u16, columns: u16, bits: u16, mut density: impl FnMut(f32, f32) -> f32) -> Pixels {
     let top = f32::from((1u16 << bits) - 1);
     let mut samples = Vec::with_capacity(usize::from(rows) * usize::from(columns));
     for y in 0..rows {
@@ -57,7 +57,7 @@ fn bell(distance: f32, width: f32) -> f32 {
 }
 
 /// A posterior-anterior chest radiograph: bright is dense.
-fn chest(u: f32, v: f32) -> f32 {
+pub(crate) fn chest(u: f32, v: f32) -> f32 {
     let a = u.abs();
     let torso = inside(u, v, (0.0, 0.35), (0.98, 1.5), 0.06) * (1.0 - 0.6 * bell(v + 1.1, 0.25) * a);
     let mut d = 120.0 + 2150.0 * torso;
@@ -87,7 +87,7 @@ fn chest(u: f32, v: f32) -> f32 {
 }
 
 /// Hounsfield units of a slice; `z` runs from 0 (apex) to 1 (base).
-fn slice(u: f32, v: f32, z: f32) -> f32 {
+pub(crate) fn slice(u: f32, v: f32, z: f32) -> f32 {
     if (v - 0.80 + 0.08 * (1.0 - u * u)).abs() < 0.012 && u.abs() < 0.8 {
         return -150.0;
     }
@@ -134,7 +134,7 @@ fn slice(u: f32, v: f32, z: f32) -> f32 {
 }
 
 /// A T1-weighted slice: fat bright, lung dark, blood by flow, shaded by the coil.
-fn magnetic(u: f32, v: f32, z: f32) -> f32 {
+pub(crate) fn magnetic(u: f32, v: f32, z: f32) -> f32 {
     let signal = match slice(u, v, z) {
         hu if hu < -500.0 => 25.0,
         hu if hu < -80.0 => 1700.0,
@@ -198,7 +198,7 @@ fn burn(pixels: &mut Pixels, lines: &[String]) {
 }
 
 /// The plane of an overlay: one bit a pixel, the same text (PS3.3 C.9.2).
-pub(super) fn overlay(size: u16, lines: &[String]) -> Vec<u8> {
+pub(crate) fn overlay(size: u16, lines: &[String]) -> Vec<u8> {
     let columns = usize::from(size);
     let mut bits = vec![0u8; (columns * columns).div_ceil(16) * 2];
     for (line, text) in lines.iter().enumerate() {
