@@ -28,6 +28,8 @@ mod pipeline;
 mod detector;
 mod corpus;
 
+mod score;
+
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -68,6 +70,8 @@ enum What {
     All,
     /// Write a corpus of objects with planted identifiers, and its answer key
     Corpus(corpus::Args),
+    /// Score what tools made of a corpus
+    Score(score::Args),
     /// Be the floor of receiving: one file per object, synced before the answer, nothing else
     #[command(hide = true)]
     Floor(floor::Args),
@@ -154,6 +158,7 @@ fn main() -> Result<()> {
     match &cli.what {
         Some(What::Floor(args)) => return floor::run(args),
         Some(What::Corpus(args)) => return corpus::run(args),
+        Some(What::Score(args)) => return score::run(args),
         _ => {}
     }
     if let Some(What::Detector(args)) = &cli.what {
@@ -166,7 +171,7 @@ fn main() -> Result<()> {
         Some(What::Receive(args)) => receive::run(&bench, args),
         Some(What::Deid(args)) => deid::run(&bench, args),
         Some(What::Pipeline(args)) => pipeline::run(&bench, args),
-        Some(What::Floor(_) | What::Detector(_) | What::Corpus(_)) | None | Some(What::All) => {
+        Some(What::Floor(_) | What::Detector(_) | What::Corpus(_) | What::Score(_)) | None | Some(What::All) => {
             receive::run(&bench, &receive::Args::default())?;
             deid::run(&bench, &deid::Args::default())?;
             pipeline::run(&bench, &pipeline::Args::default())

@@ -126,7 +126,9 @@ fn patient_study(job: &mut Job<'_>, sheet: &mut Sheet) {
     sheet.text("PatientSize", "1.71");
     sheet.text("PatientWeight", format!("{}.5", 51 + job.number % 40));
     if job.random.below(2) == 0 {
-        sheet.texts([("SmokingStatus", "NO"), ("Occupation", "lock keeper"), ("AdmissionID", "AD556677")]);
+        sheet.texts([("SmokingStatus", "NO"), ("AdmissionID", "AD556677")]);
+        // A rare trade can point at somebody: a tool may keep it or not.
+        sheet.said("Occupation", &[Part::Loose("lock keeper")]);
         sheet.text("AdmittingDate", job.visit.date.plus(-1).dicom());
         sheet.text("CurrentPatientLocation", "Ward 7, bed 3");
         sheet.said(
@@ -258,7 +260,7 @@ fn contributors(job: &mut Job<'_>, sheet: &mut Sheet) {
     }
     let visit = job.visit;
     sheet.items("ContributingEquipmentSequence", 1, |_, item| {
-        item.text("Manufacturer", "Routing Works");
+        item.text("Manufacturer", "Merge Healthcare");
         item.text("InstitutionName", &visit.site.name);
         item.text("OperatorsName", &visit.person.doctor);
         item.said(

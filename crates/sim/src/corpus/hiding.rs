@@ -79,8 +79,9 @@ fn plant(job: &mut Job<'_>, sheet: &mut Sheet, tag: Tag, vr: VR) {
         VR::UI => format!("{}.{}", visit.study_uid, 100 + job.random.below(900)),
         VR::PN => format!("{}^{}", person.name.family, person.name.given),
         VR::AS => "064Y".into(),
-        VR::AE => format!("{}_PACS", visit.site.ods),
-        VR::CS => "CODED".into(),
+        // Where devices keep their identity, an AE title that names the hospital is still to be cleaned (C).
+        VR::AE => visit.site.issuer.clone(),
+        VR::CS => coded(keyword).into(),
         VR::LO | VR::SH | VR::ST | VR::LT | VR::UT | VR::UC if descriptor => {
             let parts = [
                 Part::Useful("chest"),
@@ -117,6 +118,16 @@ fn plant(job: &mut Job<'_>, sheet: &mut Sheet, tag: Tag, vr: VR) {
         _ => return,
     };
     sheet.text(keyword, text);
+}
+
+/// A defined term of an attribute.
+fn coded(keyword: &str) -> &'static str {
+    match keyword {
+        "PatientSexNeutered" => "ALTERED",
+        "ReasonForTheAttributeModification" => "COERCE",
+        "SmokingStatus" => "NO",
+        _ => "UNIT4711",
+    }
 }
 
 /// Private blocks: two that the standard's table says are safe (PS3.15 Table E.3.10-1), and others that nobody vouches for.

@@ -358,9 +358,9 @@ fn enhanced(job: &mut Job<'_>, sheet: &mut Sheet) {
         item.items("PlanePositionSequence", 1, |_, item| {
             item.text("ImagePositionPatient", format!("-100\\-100\\{}", 3 * at));
         });
-        // The frame was derived: the reference is of Type 1 in this macro's item (PS3.3 C.7.6.16.2.6).
-        item.needed("DerivationImageSequence", 1, |_, item| {
-            item.needed("SourceImageSequence", 1, |_, item| {
+        item.items("DerivationImageSequence", 1, |_, item| {
+            // Of Type 2 here (PS3.3 C.7.6.16.2.6), so that X/Z/U* empties it (PS3.15 E.1.1).
+            item.items("SourceImageSequence", 1, |_, item| {
                 item.text("ReferencedSOPClassUID", "1.2.840.10008.5.1.4.1.1.2");
                 item.text("ReferencedSOPInstanceUID", &frame_uid);
             });

@@ -47,6 +47,17 @@ const ALWAYS_THERE: &[Tag] = &[
     Tag(0x0020, 0x0010),
 ];
 
+/// Dates that are published: of a version of a code list or of an implant's template. The option for dates would move them (C), and
+/// a moved date beside a known one tells how far; so nothing is asked but that a tool does something.
+const PUBLISHED: &[Tag] = &[
+    Tag(0x0008, 0x0106),
+    Tag(0x0008, 0x0107),
+    Tag(0x0040, 0xDB06),
+    Tag(0x0040, 0xDB07),
+    Tag(0x0068, 0x6226),
+    Tag(0x0068, 0x6270),
+];
+
 /// The answers under the research options and under the Basic Profile alone.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answers {
@@ -101,6 +112,9 @@ pub(super) fn answers(tag: Tag, vr: VR, secret: bool, inside: Inside, at_top: bo
         Some(row) => listed(row, vr, secret, &gone),
         None => unlisted(vr, secret),
     };
+    if PUBLISHED.contains(&tag) {
+        return Answers::gone();
+    }
     // Inside a sequence that goes, what identifies or would have been changed must be gone; of the rest nothing is asked.
     let shut = |rule: Option<Rule>| match rule {
         Some(Rule::Keep) | None => None,

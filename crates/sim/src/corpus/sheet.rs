@@ -75,7 +75,7 @@ impl Sheet {
     /// Free text of parts: what identifies goes, and under cleaning options the useful words stay.
     pub(super) fn said(&mut self, keyword: &str, parts: &[Part]) {
         let Some((tag, vr)) = look_up(keyword) else { return };
-        self.said_at(tag, vr, parts, "free-text");
+        self.said_at(tag, vr, parts, "free text");
     }
 
     /// The same under a value representation of its own.
