@@ -6,6 +6,8 @@ mod pixels;
 mod places;
 mod reader;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use anyhow::{Context, Result};
 use judge::{Verdict, Whole};

@@ -113,7 +113,12 @@ impl Visit {
         let mut found: Vec<String> = self.person.sentinels().into_iter().map(|one| one.text).collect();
         let surname = |name: &str| name.split('^').next().unwrap_or_default().to_owned();
         found.extend([surname(&self.person.doctor), self.site.name.clone(), self.site.address.clone()]);
-        found.extend([self.site.issuer.clone(), self.accession.clone(), self.study_uid.clone()]);
+        found.extend([
+            self.site.issuer.clone(),
+            self.accession.clone(),
+            self.study_uid.clone(),
+            self.id.clone(),
+        ]);
         found.extend(STAFF.iter().map(|name| (*name).to_owned()));
         found.retain(|text| text.len() >= 4);
         found
