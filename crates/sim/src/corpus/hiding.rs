@@ -393,7 +393,10 @@ pub(super) fn trailing(job: &mut Job<'_>, sheet: &mut Sheet) -> Dataset {
         (Tag(0xFFFC, 0xFFFC), VR::OB, padding),
     ] {
         set.put_text(tag, vr, &text);
-        sheet.outside(&plain(tag), "after the pixel data", &text);
+        match vr {
+            VR::OB => sheet.outside_bytes(&plain(tag), "after the pixel data", text.as_bytes()),
+            _ => sheet.outside(&plain(tag), "after the pixel data", &text),
+        }
     }
     set
 }

@@ -247,18 +247,20 @@ impl Sheet {
         !self.set.contains(tag)
     }
 
-    /// Adds an answer for a place outside the data set.
+    /// Adds an answer for text outside the data set.
     pub(super) fn outside(&mut self, path: &str, category: &str, value: &str) {
-        let gone = Some(Rule::Gone { present: false });
-        self.places.push(Place {
-            path: path.into(),
-            category: category.into(),
-            vr: "OB".into(),
-            value: value.into(),
-            hex: false,
-            research: gone.clone(),
-            basic: gone,
-        });
+        self.outlaw(path, category, value.into(), false);
+    }
+
+    /// The same for bytes.
+    pub(super) fn outside_bytes(&mut self, path: &str, category: &str, value: &[u8]) {
+        self.outlaw(path, category, hexadecimal(value), true);
+    }
+
+    fn outlaw(&mut self, path: &str, category: &str, value: String, hex: bool) {
+        let Answers { research, basic } = Answers::gone();
+        let (path, category) = (path.into(), category.into());
+        self.places.push(Place { path, category, vr: "OB".into(), value, hex, research, basic });
     }
 }
 
