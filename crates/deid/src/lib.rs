@@ -5,13 +5,12 @@ pub mod custody;
 pub mod state;
 pub mod identity;
 pub mod dates;
-#[allow(dead_code, reason = "used by tags")]
 mod text;
 mod values;
 pub mod profile;
 pub mod pseudonym;
-mod tags;
 pub mod pixels;
+mod tags;
 pub mod changes;
 pub mod facts;
 pub mod person;

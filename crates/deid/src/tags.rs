@@ -17,6 +17,9 @@ use dicom::tag::{self, Tag, VR, tags};
 use std::collections::BTreeMap;
 
 mod codes;
+mod overlays;
+
+pub(crate) use overlays::is_overlay;
 
 /// One data set being cleaned: the profile, the person, and the UIDs replaced so far.
 pub(crate) struct Cleaner<'a> {
@@ -52,7 +55,13 @@ impl<'a> Cleaner<'a> {
     pub(crate) fn clean(&mut self, dataset: Dataset) -> Dataset {
         let told = dataset.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED).map(str::to_owned);
         self.types = Types::of(dataset.text(tags::SOP_CLASS_UID));
+        let planes = if self.profile.has(ProfileOption::CleanGraphics) {
+            overlays::clean(&dataset, &self.text)
+        } else {
+            Vec::new()
+        };
         let mut cleaned = self.level(dataset, None);
+        cleaned.extend(planes);
         self.declare(&mut cleaned, told.as_deref());
         cleaned
     }

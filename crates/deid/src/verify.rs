@@ -1,6 +1,7 @@
 //! The last look: the outgoing bytes are read back, held against the profile's promises, and searched with other eyes.
 
-use crate::profile::{Action, Profile, Types, is_well_known};
+use crate::profile::{Action, Profile, ProfileOption, Types, is_well_known};
+use crate::tags::is_overlay;
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{Limits, PixelError, WriteError, read_dataset};
 use dicom::private::Blocks;
@@ -219,7 +220,10 @@ impl Promises<'_> {
             promise(listed.is_some(), "no element that the dictionary does not know", tag)?;
             let rule = self.profile.rule(tag).or_else(|| listed.map(|entry| self.profile.unlisted(entry.vr)));
             let rule = rule.map(|rule| rule.in_object(types, sequence, tag));
-            let allowed = rule.is_some_and(|rule| rule.action != Action::Remove) || is_ours(tag);
+            let is_plane = sequence.is_none()
+                && self.profile.has(ProfileOption::CleanGraphics)
+                && is_overlay(tag);
+            let allowed = rule.is_some_and(|rule| rule.action != Action::Remove) || is_plane || is_ours(tag);
             promise(allowed, "no element that the profile removes", tag)?;
             element.items().iter().try_for_each(|item| self.level(item, types, Some(tag)))?;
         }
