@@ -88,7 +88,7 @@ const TEXT_BYTES_MAX: usize = 32 << 20;
 /// Text is looked at in stretches of about this length, so memory is bounded.
 const PASSAGE_BYTES: usize = 256 << 10;
 /// Each round removes something; text that does not settle goes as a whole.
-const ROUNDS_MAX: usize = 32;
+const ROUNDS_MAX: usize = 16;
 
 /// Cleans the texts of one person, or of one object.
 pub(crate) struct TextCleaner<'a> {

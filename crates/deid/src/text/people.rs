@@ -163,7 +163,7 @@ fn name_end(
         let capital =
             passage.mixed && text.starts_with(char::is_uppercase) && text.chars().any(char::is_lowercase);
         let also = also_name(key);
-        let name = unknown || (also == Some(AlsoName::Often) && !starts_collocation(passage, end));
+        let name = unknown || (also == Some(AlsoName::Often) && !in_collocation(passage, end));
         let first_name = !found && !initial && !doubtful && (capital || also.is_some());
         if !(title || initial || name || first_name || (found && capital && also.is_some())) {
             break;
@@ -174,14 +174,13 @@ fn name_end(
     found.then_some(end)
 }
 
-/// `white matter`, `long axis`: words that are no names here.
-fn starts_collocation(passage: &Passage<'_>, word: usize) -> bool {
+/// `white matter`, `long axis`, `X-ray`: words that are no names here.
+fn in_collocation(passage: &Passage<'_>, word: usize) -> bool {
+    let before = word.checked_sub(1).map_or("", |before| passage.word_key(before));
     matches!(
         (passage.word_key(word), passage.word_key(word + 1)),
-        ("white" | "gray" | "grey", "matter")
-            | ("long" | "short", "axis" | "bone" | "bones")
-            | ("white", "cell" | "blood")
-    )
+        ("white" | "gray" | "grey", "matter") | ("long" | "short", "axis" | "bone" | "bones")
+    ) || (before, passage.word_key(word)) == ("x", "ray")
 }
 
 /// Words written letter by letter: `S M I T H`.
@@ -245,7 +244,7 @@ fn goes_along(passage: &Passage<'_>, known: &Known, word: usize, gone: usize) ->
         return known.has_initial(key) || (letter && (!side || gap.starts_with('.')));
     }
     also_name(key) == Some(AlsoName::Often)
-        && !starts_collocation(passage, word)
+        && !in_collocation(passage, word)
         && (!passage.mixed || text.starts_with(char::is_uppercase))
 }
 
@@ -270,14 +269,12 @@ pub(super) fn remove_left_over(passage: &mut Passage<'_>) {
         }
     }
     for word in 1..passage.words.len() {
-        let starts = (0..word).rev().take_while(|before| passage.is_gone(*before)).last();
-        let at_start = starts.is_some_and(|first| first == 0 || passage.gap_before(first).contains('\n'));
         let connects = matches!(passage.word_key(word), "for" | "and" | "by" | "with" | "of" | "to" | "s");
-        if at_start
-            && connects
-            && !passage.gap_before(word).contains('\n')
-            && passage.words[word].fate == Fate::Open
-        {
+        if !connects || passage.words[word].fate != Fate::Open || passage.gap_before(word).contains('\n') {
+            continue;
+        }
+        let first_gone = (0..word).rev().take_while(|before| passage.is_gone(*before)).last();
+        if first_gone.is_some_and(|first| first == 0 || passage.gap_before(first).contains('\n')) {
             passage.remove(word..word + 1);
         }
     }
