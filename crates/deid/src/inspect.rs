@@ -182,7 +182,7 @@ impl Inspector {
         let Some(entry) = tag::entry(tag) else {
             return Some(("unknown-element", "an element that the dictionary does not know"));
         };
-        let rule = self.profile.rule(tag).unwrap_or_else(|| self.profile.unlisted(entry.vr));
+        let rule = self.profile.rule(tag).unwrap_or_else(|| self.profile.unlisted(tag, entry.vr));
         let is_removed = rule.in_object(types, sequence, tag).action == Action::Remove && !is_ours(tag);
         is_removed.then_some(("element-not-allowed", "an element that the profile removes"))
     }

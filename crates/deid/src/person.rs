@@ -26,8 +26,8 @@ pub struct Claims {
 /// Why an object is nobody's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Nobody {
-    /// It has no identifier, or only what stands for none.
-    #[error("no identifier of the patient, or a placeholder")]
+    /// It has no identifier, or only what stands for none, and belongs to no study either.
+    #[error("no identifier of the patient, or a placeholder, and no study")]
     Unknown,
     /// It has two different NHS numbers.
     #[error("two different NHS numbers")]
@@ -61,7 +61,13 @@ impl Claims {
             }
         }
         if by_number.is_none() && by_local_id.is_empty() {
-            return Err(Nobody::Unknown);
+            // A study is about one person, whoever that is: only its objects are put together.
+            let uids = [&facts.study_uid, &facts.sop_instance_uid].map(|uid| uid.inside().trim());
+            let Some(study) = uids.into_iter().find(|uid| !uid.is_empty()) else { return Err(Nobody::Unknown) };
+            by_local_id.push(pseudonym(PersonKey::Local {
+                issuer: "no identifier".to_owned(),
+                id: Sensitive::new(study.to_owned()),
+            })?);
         }
         let birth = birth_date(&facts.patient).map(|date| pseudonymiser.digest("claim/birth", &date));
         let sex = facts.patient.sex.filter(|sex| "MF".contains(*sex));

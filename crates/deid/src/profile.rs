@@ -253,8 +253,11 @@ impl Profile {
             profile.set(row.pattern, rule);
         }
         for data::Addition { pattern, action, .. } in data::additions() {
-            let is_needed = matches!(action, Action::Terms | Action::Technical);
-            let fallback = if is_needed { Action::Empty } else { Action::Remove };
+            let fallback = match action {
+                Action::Terms | Action::Technical => Action::Empty,
+                Action::Clean => Action::Dummy,
+                _ => Action::Remove,
+            };
             profile.set(*pattern, Rule { action: *action, fallback });
         }
         for change in &settings.overrides {
@@ -326,13 +329,15 @@ impl Profile {
     }
 
     /// What happens to an attribute that nothing lists, by the VR that the dictionary gives it.
-    pub(crate) fn unlisted(&self, vr: VR) -> Rule {
+    pub(crate) fn unlisted(&self, tag: Tag, vr: VR) -> Rule {
         let action = match vr {
             VR::SQ | VR::AS | VR::IS | VR::DS => Action::Keep,
             VR::US | VR::SS | VR::UL | VR::SL | VR::UV | VR::SV | VR::FL | VR::FD | VR::AT => Action::Keep,
             VR::UI if self.maps_uids() => Action::Uid,
             VR::UI => Action::Keep,
-            VR::CS => Action::Terms,
+            // Where people type codes, terms are listed; elsewhere machines write them.
+            VR::CS if data::has_terms(tag) => Action::Terms,
+            VR::CS => Action::Technical,
             VR::DA | VR::DT | VR::TM => match self.dates() {
                 Dates::Remove => Action::Remove,
                 Dates::Shift => Action::Shift,
@@ -346,7 +351,7 @@ impl Profile {
         };
         // A coded string without a listed term is emptied: that is never less valid than its absence (PS3.5 §7.4).
         let fallback = match action {
-            Action::Shift | Action::Terms => Action::Empty,
+            Action::Shift | Action::Terms | Action::Technical | Action::Clean => Action::Empty,
             _ => Action::Remove,
         };
         Rule { action, fallback }

@@ -102,18 +102,13 @@ impl<'a> Cleaner<'a> {
         let vr = tag::entry(tag)?.vr;
         let rule = match self.profile.rule(tag) {
             Some(rule) => rule.in_object(self.types, sequence, tag),
-            None => self.unlisted(vr),
+            None => self.profile.unlisted(tag, vr),
         };
+        // Text within what something else is to stand in for is replaced, too.
+        let is_replaced = self.standing_in && rule.action == Action::Clean && vr != VR::SQ;
+        let rule = if is_replaced { Rule { action: Action::Dummy, ..rule } } else { rule };
         let (vr, value) = read_as(vr, element);
         self.apply(rule.action, rule, tag, vr, value, sequence.is_none())
-    }
-
-    fn unlisted(&self, vr: VR) -> Rule {
-        let rule = self.profile.unlisted(vr);
-        if self.standing_in && rule.action == Action::Clean {
-            return Rule { action: Action::Dummy, ..rule };
-        }
-        rule
     }
 
     /// A private element that is known to be safe: its value, if that is valid for the VR and VM of the list, or a mapped UID
@@ -126,7 +121,7 @@ impl<'a> Cleaner<'a> {
         let kept = match vr {
             // The list says what these are for; no terms are defined.
             VR::CS => values::is_valid(vr, &bytes).then(|| Element::bytes_of(tag, vr, bytes)),
-            VR::UI => self.value(self.profile.unlisted(vr).action, tag, vr, bytes),
+            VR::UI => self.value(self.profile.unlisted(tag, vr).action, tag, vr, bytes),
             _ => self.value(Action::Keep, tag, vr, bytes),
         };
         kept.filter(|element| safe.allows(element))

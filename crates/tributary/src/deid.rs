@@ -15,7 +15,7 @@ mod verify;
 use ::deid::custody::Custody;
 use ::deid::inspect::Inspector;
 use ::deid::pixels::PixelPolicy;
-use ::deid::profile::{Profile, Settings};
+use ::deid::profile::{ForProcessing, Profile, Settings};
 use ::deid::pseudonym::{ProjectKey, Pseudonymiser};
 use anyhow::{Context, Result, bail};
 use look::FirstPass;
@@ -40,8 +40,9 @@ use work::Work;
 /// A first pass reads all headers and finds out who is who; only then is anything written. A run that was stopped goes on where
 /// it was when the same command is given again. What that needs to know lies in OUT.state, beside OUT.
 ///
-/// Without --project the built-in research profile applies: the Basic Profile of PS3.15 2024e, dates moved by one offset per
-/// person, patient characteristics and device identity retained. Free text is removed.
+/// Without --project the built-in research profile applies: the Basic Profile of PS3.15 2024e with pixels, graphics, structured content
+/// and descriptors cleaned, dates moved by one offset per person, patient characteristics, device identity and safe private
+/// attributes retained.
 #[derive(clap::Args)]
 #[command(after_help = help::SHORT, after_long_help = help::long())]
 pub(crate) struct Args {
@@ -105,8 +106,16 @@ pub(crate) struct Args {
 const SOME_HELD: u8 = 3;
 
 /// The options of the built-in research profile.
-const RESEARCH: [&str; 3] =
-    ["retain-longitudinal-modified-dates", "retain-patient-characteristics", "retain-device-identity"];
+const RESEARCH: [&str; 8] = [
+    "clean-pixel-data",
+    "clean-graphics",
+    "clean-structured-content",
+    "clean-descriptors",
+    "retain-longitudinal-modified-dates",
+    "retain-patient-characteristics",
+    "retain-device-identity",
+    "retain-safe-private",
+];
 
 pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
     let (settings, prefix) = settings(args.project.as_deref())?;
@@ -179,7 +188,8 @@ fn exit_code(held: u64) -> ExitCode {
 /// What the project says, or the built-in research profile.
 pub(crate) fn settings(project: Option<&str>) -> Result<(Settings, String)> {
     let Some(name) = project else {
-        return Ok((Settings::basic("research").with_options(&RESEARCH), "Subject".to_owned()));
+        let research = Settings::basic("research").with_options(&RESEARCH);
+        return Ok((Settings { for_processing: ForProcessing::Accept, ..research }, "Subject".to_owned()));
     };
     let project = hub::project::Project::load(name).with_context(|| format!("project {name}"))?;
     Ok((Settings::from_toml(project.deidentification)?, project.pseudonym_prefix))

@@ -295,7 +295,7 @@ impl PixelPolicy {
         if processing && self.for_processing == ForProcessing::Reject {
             return Judgement::Reject(vec![PixelReason::ForProcessing]);
         }
-        let doubts = doubts(declared, processing);
+        let doubts = doubts(declared, processing, self.for_processing);
         let without = file.without_pixels.iter().find(|without| without.classes.contains_key(class));
         if without.is_some_and(|without| !declared.has_pixels && asked.cleans(without)) {
             return Judgement::Pass(Extent::NoPixels);
@@ -314,13 +314,13 @@ impl PixelPolicy {
             Judgement::Withhold(vec![PixelReason::Document])
         } else if file.values.contains_key(class) {
             Judgement::Pass(Extent::Values)
+        } else if is_picture && !declared.has_pixels {
+            Judgement::Pass(Extent::NoPixels)
         } else if !declared.has_pixels {
-            // A person cannot release what has nothing to look at; where it is no picture, the class is the reason.
-            let reasons = if is_picture { vec![PixelReason::NoPixelData] } else { doubts };
-            Judgement::Doubt(reasons, None)
+            Judgement::Doubt(doubts, None)
         } else if !is_picture {
             Judgement::Doubt(vec![PixelReason::ClassNotListed], Some(task))
-        } else if processing {
+        } else if processing && self.for_processing == ForProcessing::Hold {
             Judgement::Doubt(vec![PixelReason::ForProcessing], Some(task))
         } else if is_primary && doubts.is_empty() && self.leaves_out(declared, uid) {
             Judgement::Pass(Extent::LeftOut)
@@ -364,7 +364,7 @@ fn is_of(declared: &Declared, device: &DeviceRegions) -> bool {
 }
 
 /// Why an image does not pass by what it declares alone.
-fn doubts(declared: &Declared, processing: bool) -> Vec<PixelReason> {
+fn doubts(declared: &Declared, processing: bool, for_processing: ForProcessing) -> Vec<PixelReason> {
     use PixelReason as R;
     let file = policy();
     let mut doubts = Vec::new();
@@ -375,7 +375,7 @@ fn doubts(declared: &Declared, processing: bool) -> Vec<PixelReason> {
     };
     let class = file.class.iter().find(|class| class.uid == declared.sop_class);
     let listed_word = |value: &String| file.suspicious.image_type.contains(value);
-    doubt(processing, R::ForProcessing);
+    doubt(processing && for_processing == ForProcessing::Hold, R::ForProcessing);
     doubt(class.is_none() && !processing, R::ClassNotListed);
     doubt(!declared.has_pixels, R::NoPixelData);
     doubt(class.is_some_and(|class| !class.modalities.contains(&declared.modality)), R::ModalityDisagrees);

@@ -198,6 +198,7 @@ pub(crate) fn additions() -> &'static [Addition] {
                 "L" => Action::Keep,
                 "T" => Action::Terms,
                 "M" => Action::Technical,
+                "C" => Action::Clean,
                 "Z" => Action::Empty,
                 _ => Action::Remove,
             };
@@ -208,8 +209,8 @@ pub(crate) fn additions() -> &'static [Addition] {
     &ROWS
 }
 
-/// The listed term that a value spells, letter case aside.
-pub(crate) fn term(tag: Tag, vr: VR, value: &str) -> Option<&'static str> {
+/// Terms by the attribute, each by its spelling and by its capitals.
+fn terms() -> &'static HashMap<Tag, HashMap<String, &'static str>> {
     static TERMS_BY_TAG: LazyLock<HashMap<Tag, HashMap<String, &'static str>>> = LazyLock::new(|| {
         records(TERMS)
             .filter_map(|cells| {
@@ -224,9 +225,19 @@ pub(crate) fn term(tag: Tag, vr: VR, value: &str) -> Option<&'static str> {
             })
             .collect()
     });
+    &TERMS_BY_TAG
+}
+
+/// Whether terms are listed for this very attribute.
+pub(crate) fn has_terms(tag: Tag) -> bool {
+    terms().contains_key(&tag)
+}
+
+/// The listed term that a value spells, letter case aside.
+pub(crate) fn term(tag: Tag, vr: VR, value: &str) -> Option<&'static str> {
     let spelled = value.to_uppercase();
     let listed = |tag| {
-        let terms = TERMS_BY_TAG.get(&tag)?;
+        let terms = terms().get(&tag)?;
         terms.get(value).or_else(|| terms.get(&spelled)).copied()
     };
     listed(tag).or_else(|| if vr == VR::CS { listed(EVERY_CODED) } else { None })

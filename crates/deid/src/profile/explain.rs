@@ -97,12 +97,12 @@ impl Profile {
             return (because, self.done(rule, entry.vr));
         }
         let because = format!("nothing lists it; its VR is {}", entry.vr);
-        (because, self.done(self.unlisted(entry.vr), entry.vr))
+        (because, self.done(self.unlisted(tag, entry.vr), entry.vr))
     }
 
     /// What happens to attributes that nothing lists, by their VR, where that differs between profiles.
     pub fn unlisted_by_vr(&self) -> Vec<(VR, Done)> {
-        [VR::AS, VR::DA, VR::DT, VR::TM, VR::UI].map(|vr| (vr, self.done(self.unlisted(vr), vr))).into()
+        [VR::AS, VR::DA, VR::DT, VR::TM, VR::UI].map(|vr| (vr, self.done(self.unlisted(ANY, vr), vr))).into()
     }
 
     /// What the additions, else the table, say of what `is_it`: the last that lists it.
@@ -152,6 +152,9 @@ impl Profile {
         }
     }
 }
+
+/// A tag that nothing lists, for what is said of a VR.
+const ANY: Tag = Tag(0xFFFE, 0x0000);
 
 /// What the engine sees to itself, whatever the lists say.
 fn of_the_engine(tag: Tag) -> Option<(&'static str, &'static str)> {

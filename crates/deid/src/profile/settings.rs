@@ -79,6 +79,8 @@ pub enum ForProcessing {
     Reject,
     /// Held for a person to decide.
     Hold,
+    /// Treated as any other image.
+    Accept,
 }
 
 /// What a project says of pixels (PS3.15 E.3.1).

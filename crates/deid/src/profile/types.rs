@@ -50,6 +50,8 @@ impl Compound {
         match (self, need) {
             (Self::EmptyOrDummy, Some(Need::Nothing)) => Action::Empty,
             (_, Some(Need::Nothing)) => Action::Remove,
+            // What needs the sequence needs its references: with mapped UIDs they are as safe as none.
+            (Self::RemoveEmptyOrUid, Some(Need::Element)) => Action::Uid,
             (Self::RemoveOrDummy, Some(Need::Element)) => Action::Dummy,
             (_, Some(Need::Element)) => Action::Empty,
             (Self::RemoveOrEmpty, None) => Action::Empty,
@@ -141,7 +143,7 @@ mod tests {
             ("X/D", Action::Dummy, Action::Dummy, Action::Remove, Action::Dummy),
             ("Z/D", Action::Dummy, Action::Empty, Action::Empty, Action::Dummy),
             ("X/Z/D", Action::Dummy, Action::Empty, Action::Remove, Action::Dummy),
-            ("X/Z/U*", Action::Uid, Action::Empty, Action::Remove, Action::Uid),
+            ("X/Z/U*", Action::Uid, Action::Uid, Action::Remove, Action::Uid),
         ] {
             assert_eq!(done(code, Some(Need::Value)), value, "{code}, Type 1");
             assert_eq!(done(code, Some(Need::Element)), element, "{code}, Type 2");

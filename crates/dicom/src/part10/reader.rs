@@ -197,6 +197,17 @@ impl<'a> Reader<'a> {
             return self.undefined_length(header, vr, scope);
         }
         let end = self.within(header, scope.end)?;
+        // A router that did not know an attribute wrote UN: its value is in Implicit VR Little Endian (PS3.5 §6.2.2 Note 2).
+        let known = if vr == VR::UN { implicit_vr(header.tag, scope.signed) } else { vr };
+        if known == VR::SQ && vr == VR::UN && self.items_follow(header.len)? {
+            self.notes.add(NoteKind::UnAsSequence, Some(header.tag), header.at);
+            let items = self.items(header.at, Scope { encoding: IMPLICIT_LE, end, ..scope }, true, true)?;
+            return Ok(Some(Element { tag: header.tag, vr: VR::SQ, value: Value::Items(items) }));
+        }
+        if vr == VR::UN && known != VR::SQ && !tag::is_private(header.tag) {
+            let bytes = self.value(header)?;
+            return Ok(Some(Element { tag: header.tag, vr: known, value: Value::Bytes(bytes) }));
+        }
         if vr == VR::SQ && !scope.encoding.explicit && !self.items_follow(header.len)? {
             // The dictionary says sequence, the bytes say otherwise.
             self.notes.add(NoteKind::UnknownVr, Some(header.tag), header.at);
