@@ -8,6 +8,8 @@ use dicom::tag::{Tag, VR, tags};
 pub(crate) const FRAME_PIXELS_MAX: u64 = 1 << 27;
 /// Nor more bytes.
 pub(crate) const FRAME_BYTES_MAX: u64 = 1 << 29;
+/// Nor are more frames: the largest of slides have some hundred thousand.
+const FRAMES_MAX: u32 = 1_000_000;
 /// What an element of native pixel data can hold (PS3.5 §7.1: 32 bits of length, all of them set means undefined).
 const NATIVE_BYTES_MAX: u64 = 0xFFFF_FFFE;
 
@@ -166,7 +168,9 @@ impl Shape {
 
     /// Refuses what costs too much to look at.
     pub(crate) fn bounded(self) -> Result<Self, PixelReason> {
-        let fits = self.pixels() <= FRAME_PIXELS_MAX && self.frame_bits() / 8 <= FRAME_BYTES_MAX;
+        let fits = self.frames <= FRAMES_MAX
+            && self.pixels() <= FRAME_PIXELS_MAX
+            && self.frame_bits() / 8 <= FRAME_BYTES_MAX;
         if fits { Ok(self) } else { Err(PixelReason::TooLarge) }
     }
 

@@ -229,6 +229,26 @@ fn text_in_bits_that_nobody_is_shown_is_cleared() {
     assert!(inspection.is_rewritten && inspection.regions.is_empty());
 }
 
+/// Of pixel data that holds more than frames only what is decoded goes out.
+#[test]
+fn what_belongs_to_no_frame_does_not_go_out() {
+    let bench = bench();
+    let (set, pixels) = image(&[soft()]);
+    let behind = [pixels, TEXT.as_bytes().to_vec()].concat();
+    let mut run_length = run_length(&soft());
+    run_length[40..40 + TEXT.len()].copy_from_slice(TEXT.as_bytes());
+    let meta = FileMeta { transfer_syntax: transfer_syntax::RLE_LOSSLESS.to_owned(), ..FileMeta::default() };
+    let mut in_header = Vec::new();
+    Object::new(meta, set.clone()).with_encapsulated_pixels(&[&run_length]).write(&mut in_header).unwrap();
+    for file in [stored(set, behind), in_header] {
+        let needle = TEXT.as_bytes();
+        assert!(file.windows(needle.len()).any(|bytes| bytes == needle));
+        let (mut object, inspection) = out(&bench, judge(&bench, file, Review::Pending));
+        assert!(inspection.is_rewritten && inspection.regions.is_empty());
+        assert_eq!(cells(&mut object), soft());
+    }
+}
+
 #[test]
 fn what_is_declared_and_not_found_waits_for_a_person() {
     let bench = bench();
