@@ -201,13 +201,13 @@ fn blanked(file: &[u8]) -> Option<Vec<u8>> {
     });
     let wall = &*WALL;
     let instance = Instance::open(Box::new(Cursor::new(file.to_vec())), &Limits::default()).ok()?;
-    let cleaned = instance.clean_tags(&CLEAN_PIXELS, &wall.subject, &wall.engine).ok()?;
+    let cleaned = instance.clean_tags(&CLEAN_PIXELS, &wall.subject, &wall.engine, &[]).ok()?;
     let masks = vec![Region { left: 0, top: 0, width: 3, height: 2 }];
     let PixelVerdict::Clear(judged) = cleaned.clean_pixels(&wall.policy, Review::Masked(masks)) else {
         return None;
     };
     let mut out = Cursor::new(Vec::new());
-    judged.verify_and_write(&mut out, &[], &wall.verifier, &wall.signer, 0).expect("it is written");
+    judged.verify_and_write(&mut out, &wall.verifier, &wall.signer, 0).expect("it is written");
     Some(out.into_inner())
 }
 

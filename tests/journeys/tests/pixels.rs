@@ -125,14 +125,14 @@ fn through_the_wall(file: &Path) -> (Vec<u8>, usize, usize) {
     let subject = engine.subject(&person).unwrap();
     let source = Box::new(BufReader::new(File::open(file).unwrap()));
     let opened = Instance::open(source, &Limits::default()).unwrap();
-    let cleaned = opened.clean_tags(&profile, &subject, &engine).unwrap();
+    let cleaned = opened.clean_tags(&profile, &subject, &engine, &[]).unwrap();
     let policy = PixelPolicy::new(ForProcessing::Reject);
     let PixelVerdict::Clear(judged) = cleaned.clean_pixels(&policy, Review::Masked(vec![CORNER])) else {
         panic!("{}: held", file.display())
     };
     let mut out = Cursor::new(Vec::new());
     let signer = Signer::from_seed(&[9; 32]).unwrap();
-    judged.verify_and_write(&mut out, &[], &Verifier::default(), &signer, 42).unwrap();
+    judged.verify_and_write(&mut out, &Verifier::default(), &signer, 42).unwrap();
     let mut object = part10::open(Box::new(out), &Limits::default()).unwrap();
     let number = |tag| usize::try_from(object.dataset.integer(tag).unwrap()).unwrap();
     let (bytes, samples) = (number(tags::BITS_ALLOCATED) / 8, number(tags::SAMPLES_PER_PIXEL));
