@@ -155,6 +155,8 @@ struct Band {
     noise: Vec<Noise>,
     /// The two thresholds of each cell.
     over: [Vec<u16>; 2],
+    /// Where the second asks for more than the first, or a neighbour's does: elsewhere its shapes are those of the first.
+    stricter: Vec<bool>,
 }
 
 /// What is known of the top-hat of a cell.
@@ -176,6 +178,7 @@ impl Band {
             cells,
             noise: vec![Noise::default(); all],
             over: [vec![0; all], vec![0; all]],
+            stricter: vec![false; all],
         }
     }
 
@@ -235,6 +238,18 @@ impl Band {
                 self.over[1][at] = self.over[0][at].max(top / 2);
             }
         }
+        self.stricter.fill(false);
+        for cy in 0..down {
+            for cx in 0..self.cells {
+                let at = cy * self.cells + cx;
+                if self.over[1][at] > self.over[0][at] {
+                    for y in cy.saturating_sub(1)..(cy + 2).min(down) {
+                        let columns = cx.saturating_sub(1)..(cx + 2).min(self.cells);
+                        self.stricter[y * self.cells..][columns].fill(true);
+                    }
+                }
+            }
+        }
     }
 
     /// The noise of one cell, from a quarter of its pixels.
@@ -274,6 +289,7 @@ impl Band {
         let hat = &self.hat[y * self.stride..][..self.stride];
         let over = &self.over[which][y / CELL * self.cells..][..self.cells];
         let noise = &self.noise[y / CELL * self.cells..][..self.cells];
+        let stricter = &self.stricter[y / CELL * self.cells..][..self.cells];
         let mut open: Option<usize> = None;
         let close = |start: usize, end: usize, runs: &mut Vec<Run>| {
             let mut run = Run::new(hat, level.row(top + y), over[start / CELL], start, end);
@@ -284,8 +300,9 @@ impl Band {
         };
         for (cell, segment) in hat.as_chunks::<CELL>().0.iter().enumerate() {
             let limit = over[cell];
-            let any =
-                noise[cell].top > limit && segment.iter().fold(false, |any, value| any | (*value > limit));
+            let any = (which == 0 || stricter[cell])
+                && noise[cell].top > limit
+                && segment.iter().fold(false, |any, value| any | (*value > limit));
             if !any {
                 if let Some(start) = open.take() {
                     close(start, cell * CELL, runs);

@@ -19,9 +19,9 @@ const LETTER: Weights =
 const WORD: Weights =
     Weights { bias: -14.90, of: [0.88, 0.0, -1.20, 7.57, 0.0, -6.10, 1.20, 1.63, 4.69, 0.0, 1.65] };
 const PAIR: Weights =
-    Weights { bias: -20.08, of: [3.11, -1.67, -1.56, 12.90, -2.74, -8.66, 4.26, 2.22, 9.40, 0.0, -0.69] };
+    Weights { bias: -20.00, of: [3.11, -1.67, -1.56, 12.90, -2.74, -8.66, 4.26, 2.22, 9.40, 0.0, -0.69] };
 const LINE: Weights =
-    Weights { bias: -35.60, of: [1.86, -1.12, -0.93, 25.11, -6.77, -16.25, 3.16, 3.37, 19.11, 3.64, -1.79] };
+    Weights { bias: -35.40, of: [1.86, -1.12, -0.93, 25.11, -6.77, -16.25, 3.16, 3.37, 19.11, 3.64, -1.79] };
 
 /// Strength beyond this says no more.
 const STRENGTH_MAX: f32 = 8.0;

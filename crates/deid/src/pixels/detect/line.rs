@@ -198,7 +198,7 @@ fn around(level: &Level<'_>, marks: &[Mark], group: &[usize], upright: bool) -> 
     let right = of().map(|mark| mark.right).max().unwrap_or(0);
     let bottom = of().map(|mark| mark.bottom).max().unwrap_or(0);
     let height = bottom - top;
-    let (ends, sides) = (2 + height * 6 / 10, 2 + height * 3 / 10);
+    let (ends, sides) = (2 + height, 2 + height * 3 / 10);
     let (left, right) = (left.saturating_sub(ends), right + ends);
     let (top, bottom) = (top.saturating_sub(sides), bottom + sides);
     let scale = |value: u32| value << level.reduction;
