@@ -171,7 +171,9 @@ fn main() -> Result<()> {
         Some(What::Receive(args)) => receive::run(&bench, args),
         Some(What::Deid(args)) => deid::run(&bench, args),
         Some(What::Pipeline(args)) => pipeline::run(&bench, args),
-        Some(What::Floor(_) | What::Detector(_) | What::Corpus(_) | What::Score(_)) | None | Some(What::All) => {
+        Some(What::Floor(_) | What::Detector(_) | What::Corpus(_) | What::Score(_))
+        | None
+        | Some(What::All) => {
             receive::run(&bench, &receive::Args::default())?;
             deid::run(&bench, &deid::Args::default())?;
             pipeline::run(&bench, &pipeline::Args::default())

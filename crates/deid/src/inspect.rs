@@ -127,7 +127,9 @@ impl Inspector {
         let reasons = match self.pixels.judge(&declared, Asked::of(&self.profile), uid) {
             Judgement::Pass(_) => Vec::new(),
             Judgement::Read(_) | Judgement::Doubt(_, Some(_)) => read(object),
-            Judgement::Doubt(reasons, None) | Judgement::Withhold(reasons) | Judgement::Reject(reasons) => reasons,
+            Judgement::Doubt(reasons, None) | Judgement::Withhold(reasons) | Judgement::Reject(reasons) => {
+                reasons
+            }
         };
         for reason in reasons {
             doubts.add(reason.code(), String::new(), "an image that does not pass unseen");

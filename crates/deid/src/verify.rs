@@ -220,9 +220,8 @@ impl Promises<'_> {
             promise(listed.is_some(), "no element that the dictionary does not know", tag)?;
             let rule = self.profile.rule(tag).or_else(|| listed.map(|entry| self.profile.unlisted(tag, entry.vr)));
             let rule = rule.map(|rule| rule.in_object(types, sequence, tag));
-            let is_plane = sequence.is_none()
-                && self.profile.has(ProfileOption::CleanGraphics)
-                && is_overlay(tag);
+            let is_plane =
+                sequence.is_none() && self.profile.has(ProfileOption::CleanGraphics) && is_overlay(tag);
             let allowed = rule.is_some_and(|rule| rule.action != Action::Remove) || is_plane || is_ours(tag);
             promise(allowed, "no element that the profile removes", tag)?;
             element.items().iter().try_for_each(|item| self.level(item, types, Some(tag)))?;

@@ -81,13 +81,17 @@ fn plane(dataset: &Dataset, group: u16, text: &TextCleaner<'_>) -> Option<Vec<El
     }
     let mut out = Vec::new();
     for (at, vr) in NUMBERS {
-        out.extend(dataset.get(Tag(group, at)).filter(|e| e.vr == vr && values::is_valid(vr, e.bytes())).cloned());
+        out.extend(
+            dataset.get(Tag(group, at)).filter(|e| e.vr == vr && values::is_valid(vr, e.bytes())).cloned(),
+        );
     }
     let kind = dataset.text(Tag(group, place::TYPE)).filter(|kind| matches!(*kind, "G" | "R"))?;
     out.push(Element::text_of(Tag(group, place::TYPE), VR::CS, kind));
     for at in [place::DESCRIPTION, place::LABEL] {
         let words = dataset.text(Tag(group, at)).map(|words| text.clean(words).text);
-        out.extend(words.filter(|words| !words.is_empty()).map(|w| Element::text_of(Tag(group, at), VR::LO, &w)));
+        out.extend(
+            words.filter(|words| !words.is_empty()).map(|w| Element::text_of(Tag(group, at), VR::LO, &w)),
+        );
     }
     out.push(Element::bytes_of(Tag(group, place::DATA), data.vr, bits));
     Some(out)

@@ -27,8 +27,8 @@ const LINE: Weights =
 const STRENGTH_MAX: f32 = 8.0;
 /// What is sharp must be sharp a level below, too.
 const CRISPNESS_MIN: f32 = 0.5;
-/// A single shape that does not turn back is any corner or curve.
-const TURNS_MIN: f32 = 1.1;
+/// A single shape that does not turn back is any corner or curve; a few of them side by side are ribs or folds.
+const TURNS_MIN: [f32; 5] = [0.0, 1.1, 0.0, 1.08, 1.08];
 
 /// Whether letters that stand in a line are text; `count` is how many letters they make, where some touch.
 pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32) -> bool {
@@ -39,7 +39,8 @@ pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32) -> bool {
         letters.iter().map(|shape| value(shape)).sum::<f32>() / letters.len() as f32
     };
     let turns = of(&Shape::turns);
-    if of(&Shape::crispness) < CRISPNESS_MIN || (letters.len() == 1 && turns < TURNS_MIN) {
+    let turns_min = TURNS_MIN.get(letters.len()).copied().unwrap_or(0.0);
+    if of(&Shape::crispness) < CRISPNESS_MIN || turns < turns_min {
         return false;
     }
     let evidence = |shape: &Shape| (shape.strength().min(STRENGTH_MAX) - 1.0) * (shape.area as f32).sqrt();
