@@ -170,6 +170,7 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
         report::write(path, &store, &Heading { profile: &profile, is_rehearsal: args.dry_run })?;
     }
     let held = sum_up(&places, &store, &teller, args.dry_run)?;
+    store.close();
     if args.dry_run {
         places.forget_state()?;
     }

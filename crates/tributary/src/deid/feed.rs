@@ -76,7 +76,7 @@ mod tests {
             Ok(())
         };
         feed.share(4, work).unwrap();
-        assert_eq!(sum.into_inner(), (0..100).sum());
+        assert_eq!(sum.into_inner(), (0..100).sum::<u32>());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::store::{BATCH_ROWS, Store};
 use super::work::remove;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ pub(super) struct Places {
     pub(super) held: PathBuf,
     /// The state of the run.
     pub(super) state: PathBuf,
+    /// Nothing is written to OUT.
+    pub(super) is_rehearsal: bool,
 }
 
 impl Places {
@@ -56,7 +58,17 @@ impl Places {
         }
         let only = true_input.is_file().then(|| true_input.file_name().unwrap_or_default().into());
         let root = only.as_ref().and(true_input.parent()).unwrap_or(&true_input).to_owned();
-        Ok(Self { root, only, given: input.to_owned(), output, key, mapping, held, state })
+        Ok(Self {
+            root,
+            only,
+            given: input.to_owned(),
+            output,
+            key,
+            mapping,
+            held,
+            state,
+            is_rehearsal: false,
+        })
     }
 
     /// The same for a run that only tells what it would do: its state goes with it.
@@ -64,6 +76,7 @@ impl Places {
         let mut name = self.output.file_name().unwrap_or_default().to_owned();
         name.push(".dry-run");
         self.state = self.output.with_file_name(name);
+        self.is_rehearsal = true;
         self
     }
 
@@ -72,11 +85,20 @@ impl Places {
         if self.only.is_some() { self.given.clone() } else { self.given.join(path) }
     }
 
-    /// Removes what earlier runs wrote to OUT as far as their state knows, and the state.
+    /// Removes what earlier runs wrote to OUT as far as their state knows, and the state. A rehearsal wrote nothing there.
     pub(super) fn forget_state(&self) -> Result<()> {
-        if !self.state.exists() {
-            return Ok(());
+        if self.state.exists() && !self.is_rehearsal {
+            self.take_back_outputs()?;
         }
+        match fs::remove_dir_all(&self.state) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("state {}", self.state.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take_back_outputs(&self) -> Result<()> {
         let store = Store::open(&self.state)?;
         let mut after = String::new();
         loop {
@@ -91,7 +113,7 @@ impl Places {
             }
         }
         store.close();
-        fs::remove_dir_all(&self.state).with_context(|| format!("state {}", self.state.display()))
+        Ok(())
     }
 
     /// Makes OUT and the folders of the other files.

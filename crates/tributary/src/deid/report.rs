@@ -191,7 +191,8 @@ fn attributes(store: &Store) -> Result<String> {
 }
 
 fn objects(store: &Store) -> Result<String> {
-    let mut html = "<h2>Objects</h2>\n<p>Objects to which the same was done stand together. Names are those in OUT.</p>\n".to_owned();
+    let mut html = "<h2>Objects</h2>\n<p>Objects to which the same was done stand together. Names are those in OUT.</p>\n"
+        .to_owned();
     let mut number = 0;
     each_treatment(store, |treatment, files, told| {
         number += 1;
@@ -210,9 +211,24 @@ fn objects(store: &Store) -> Result<String> {
             let _ = writeln!(html, "<li>and {} more</li>", files - OBJECTS_MAX as u64);
         }
         html += "</ul>\n";
-        let rows =
-            told.iter().map(|told| [&told.tag, &told.keyword, &told.action].map(Clone::clone).to_vec());
-        html += &table(&format!("Treatment {number}"), &["Tag", "Attribute", "What was done"], rows);
+        html += "<dl>\n";
+        for change in Change::ALL {
+            let names: Vec<String> = told
+                .iter()
+                .filter(|told| told.action == change.name())
+                .map(|told| text(&told.name()))
+                .collect();
+            if !names.is_empty() {
+                let _ = writeln!(
+                    html,
+                    "<dt>{} ({})</dt><dd>{}</dd>",
+                    change.name(),
+                    names.len(),
+                    names.join(", ")
+                );
+            }
+        }
+        html += "</dl>\n";
         html += "</details>\n";
         Ok(())
     })?;

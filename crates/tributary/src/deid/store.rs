@@ -232,3 +232,6 @@ impl Store {
 fn path_of(row: &Row<'_>) -> Result<PathBuf, DbError> {
     Ok(OsString::from_vec(row.get::<Vec<u8>>("path")?).into())
 }
+
+#[cfg(test)]
+mod tests;

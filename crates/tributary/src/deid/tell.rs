@@ -7,6 +7,7 @@ use super::outcome::Outcome;
 use super::store::Treatment;
 use ::deid::changes::{Change, TagPath, keyword, path_text};
 use anyhow::Result;
+use dicom::tag::Tag;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -43,6 +44,17 @@ impl Told {
             _ if self.keyword.is_empty() => ("(others)", "elements that the dictionary does not know"),
             _ => (tag, &self.keyword),
         }
+    }
+
+    /// The names of the sequences on the way to it, and its own; tags where they have none.
+    pub(super) fn name(&self) -> String {
+        let name = |tag: &str| {
+            let number = |at| u16::from_str_radix(tag.get(at)?, 16).ok();
+            let known =
+                number(1..5).zip(number(6..10)).map_or("", |(group, element)| keyword(Tag(group, element)));
+            if known.is_empty() { tag.to_owned() } else { known.to_owned() }
+        };
+        self.tag.split('>').map(name).collect::<Vec<_>>().join(" > ")
     }
 }
 
@@ -114,6 +126,11 @@ impl Teller {
 
     /// Says something to the person: where JSON lines go to standard output, on standard error.
     pub(super) fn say(&self, text: &str) {
-        if self.json { eprintln!("{text}") } else { println!("{text}") }
+        // Whoever stopped listening misses it.
+        let _ = if self.json {
+            writeln!(std::io::stderr(), "{text}")
+        } else {
+            writeln!(std::io::stdout(), "{text}")
+        };
     }
 }

@@ -52,6 +52,7 @@ pub(super) struct Work<'a> {
     profile: Arc<Profile>,
     pseudonymiser: &'a Pseudonymiser,
     pixels: PixelPolicy,
+    verifier: Verifier,
     signer: Signer,
     keys: PinnedKeys,
     limits: Limits,
@@ -85,6 +86,7 @@ impl<'a> Work<'a> {
             profile,
             pseudonymiser,
             pixels,
+            verifier: Verifier::default(),
             keys: PinnedKeys::new([signer.public_key()]),
             signer,
             limits: Limits::default(),
@@ -120,7 +122,7 @@ impl<'a> Work<'a> {
     }
 
     /// One file through the wall, into the workshop.
-    fn one(&self, task: &Task, part: &Path, verifier: &Verifier) -> Result<Cleaned, Stop> {
+    fn one(&self, task: &Task, part: &Path) -> Result<Cleaned, Stop> {
         let person = task.person.clone().map_err(Stop::Held)?;
         let file = File::open(self.places.root.join(&task.path)).map_err(|_| held("unreadable-file"))?;
         let opened = Instance::open(Box::new(BufReader::new(file)), &self.limits)
@@ -146,7 +148,7 @@ impl<'a> Work<'a> {
             .with_context(|| format!("file {}", part.display()))?;
         let at_us = SystemClock.now().as_micros();
         let (clean, clearance) =
-            judged.verify_and_write(&mut out, verifier, &self.signer, at_us).map_err(stop)?;
+            judged.verify_and_write(&mut out, &self.verifier, &self.signer, at_us).map_err(stop)?;
         let output = self.output(clean.uids(), &clearance)?;
         let uids =
             clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())).collect();
@@ -190,7 +192,6 @@ struct Desk<'a> {
     work: &'a Work<'a>,
     number: usize,
     slot: usize,
-    verifier: Verifier,
     pending: Vec<(Done, Option<PathBuf>)>,
     bytes: u64,
     bar: &'a ProgressBar,
@@ -198,7 +199,7 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn new(work: &'a Work<'a>, number: usize, bar: &'a ProgressBar) -> Self {
-        Self { work, number, slot: 0, verifier: Verifier::default(), pending: Vec::new(), bytes: 0, bar }
+        Self { work, number, slot: 0, pending: Vec::new(), bytes: 0, bar }
     }
 
     /// The files with one SOP Instance UID, in order of path: done as a whole, or again as a whole.
@@ -256,10 +257,10 @@ impl<'a> Desk<'a> {
     /// Cleans a file; `first` is what another with the same SOP Instance UID has become.
     fn clean(&mut self, task: Task, first: &mut Option<Output>) -> Result<()> {
         let part = format!("{WORKING_NAME}-{}-{}", self.number, self.slot);
-        let mut part = Some(self.work.workshop.join(part));
+        let place = self.work.workshop.join(part);
         self.slot += 1;
         let (mut uids, mut treatment) = (Vec::new(), None);
-        let cleaned = self.work.one(&task, part.as_deref().unwrap_or(Path::new("")), &self.verifier);
+        let cleaned = self.work.one(&task, &place);
         let outcome = match cleaned {
             Ok(cleaned) if first.as_ref().is_none_or(|first| *first == cleaned.output) => {
                 (uids, treatment) = (cleaned.uids, cleaned.treatment);
@@ -269,15 +270,18 @@ impl<'a> Desk<'a> {
             Ok(_) => Outcome::Held("same-uid-other-content".to_owned()),
             Err(Stop::Held(code)) => Outcome::Held(code),
             Err(Stop::Failed(error)) => {
-                part.iter().try_for_each(|part| remove(part))?;
+                remove(&place)?;
                 return Err(error);
             }
         };
-        if !matches!(outcome, Outcome::Cleared(_)) {
+        let part = if let Outcome::Cleared(output) = &outcome {
+            self.bytes += output.bytes;
+            Some(place)
+        } else {
             // What verification refused may identify: it does not wait.
-            part.take().iter().try_for_each(|part| remove(part))?;
-        }
-        self.bytes += outcome.output().filter(|_| part.is_some()).map_or(0, |output| output.bytes);
+            remove(&place)?;
+            None
+        };
         let person = task.person.ok().map(|person| person.as_str().to_owned());
         self.pending.push((Done { path: task.path, person, outcome, uids, treatment }, part));
         self.bar.inc(1);

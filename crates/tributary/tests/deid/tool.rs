@@ -109,6 +109,10 @@ fn a_dry_run_tells_the_same_and_writes_nothing() {
     assert_eq!(left.len(), 2, "IN and the report: {left:?}");
     assert!(fs::read_to_string(&report).unwrap().contains("Nothing was written"));
     let wet = tributary(&[&input, &output]);
+    let before = tree(&output);
+    let again = program(&[str_of(&input), str_of(&output), "--dry-run", "--options", ""]).output().unwrap();
+    assert_eq!(again.status.code(), Some(3));
+    assert!(tree(&output) == before, "what lies in OUT is not touched");
     let numbers = |text: &[u8]| -> Vec<String> {
         let lines = String::from_utf8_lossy(text).into_owned();
         let is_count = |line: &&str| line.trim_start().starts_with(|c: char| c.is_ascii_digit());
