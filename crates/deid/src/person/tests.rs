@@ -1,3 +1,5 @@
+//! What an object claims of its patient.
+
 use super::*;
 use crate::pseudonym::ProjectKey;
 use dicom::dataset::{Dataset, Element};

@@ -180,7 +180,7 @@ impl Store {
         let query = sql("/* deid: to look */ SELECT path FROM files WHERE run = $1 AND path > $2
             AND (looked = 0 OR nobody IN ('unreadable-file', 'io')) ORDER BY path LIMIT $3");
         let query = query.bind(self.run).bind(after.as_os_str().as_bytes()).bind(BATCH_ROWS as u64);
-        self.all(query, |row| path_of(row))
+        self.all(query, path_of)
     }
 
     /// Keeps what headers said.

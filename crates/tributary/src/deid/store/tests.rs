@@ -1,3 +1,5 @@
+//! The state of a run: who is drawn together, who may use it.
+
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 use submission::pseudonym::Pseudonym;
