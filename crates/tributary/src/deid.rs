@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
     if let Some(folder) = &args.verify_only {
         let findings = verify::run(
             (folder, args.original.as_deref()),
-            &Inspector::new(profile, PixelPolicy::new(settings.for_processing)),
+            &Inspector::new(profile, PixelPolicy::new(settings.for_processing).with(&settings.pixels)),
             &teller,
             workers(args),
         )?;

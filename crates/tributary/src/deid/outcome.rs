@@ -101,6 +101,27 @@ const CODES: &[(&str, &str)] = &[
         "pixels-for-processing",
         "FOR PROCESSING: use the image for presentation, or a project with for_processing = \"hold\"",
     ),
+    (
+        "encapsulated-document",
+        "a document or a model in a wrapping: leave it out, or export what it shows as images",
+    ),
+    (
+        "pixels-undecodable",
+        "its frames cannot be decoded, so nobody read them: export it again, uncompressed",
+    ),
+    ("pixels-too-large", "a frame too large to be read for text: a person has to look at it"),
+    ("pixels-unreadable", "the pixel data could not be read: check the disk, then run again"),
+    (
+        "pixels-declared-not-found",
+        "it says that text is burned in, and none was found: a person has to look at it",
+    ),
+    ("pixels-mostly-text", "most of the image is text: a person has to look at it, or leave it out"),
+    ("pixels-text-remains", "text is still found after it was blanked: a person has to look at it"),
+    ("age-too-young", "the person is younger than the project allows: nothing to do"),
+    (
+        "age-unknown",
+        "the project asks for people of an age, and the file tells none: put the age into it, or leave it out",
+    ),
     ("pixel-length", "fewer pixels than the header says: export it again"),
     (
         "pixel-surplus",
@@ -129,4 +150,41 @@ pub(super) fn what_to_do(code: &str) -> &'static str {
 /// Every reason, and what to do.
 pub(super) fn codes() -> &'static [(&'static str, &'static str)] {
     CODES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The codes of the reasons that the crates below have, from their text: a new one is not forgotten here.
+    fn codes_in(source: &str) -> Vec<&str> {
+        let functions = source.split("fn code(").skip(1).filter_map(|after| after.split("\n    }\n").next());
+        let quoted =
+            functions.flat_map(|body| body.split("=> \"").skip(1)).filter_map(|rest| rest.split('"').next());
+        quoted.collect()
+    }
+
+    #[test]
+    fn every_reason_says_what_to_do() {
+        let reader = include_str!("../../../dicom/src/part10/error.rs");
+        let sources = [
+            // What the reader forgave holds nothing.
+            reader.split("impl NoteKind").next().unwrap(),
+            include_str!("../../../deid/src/instance.rs"),
+            include_str!("../../../deid/src/person.rs"),
+            include_str!("../../../deid/src/pixels/policy.rs"),
+            include_str!("../../../deid/src/verify.rs"),
+        ];
+        for source in sources {
+            let codes = codes_in(source);
+            assert!(!codes.is_empty());
+            for code in codes {
+                assert!(CODES.iter().any(|(known, _)| *known == code), "{code}");
+            }
+        }
+        let mut codes: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), CODES.len(), "each once");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::outcome::what_to_do;
 use super::store::{Store, Treatment};
-use super::tell::Told;
+use super::tell::{PixelsTold, Told};
 use ::deid::changes::Change;
 use ::deid::profile::{Profile, iod};
 use anyhow::{Context, Result};
@@ -15,6 +15,8 @@ const STYLE: &str = include_str!("report.css");
 /// More kinds of treatment, or objects of one kind, make a page that nobody reads; `--json` tells of each object.
 const TREATMENTS_MAX: usize = 100;
 const OBJECTS_MAX: usize = 200;
+/// Boxes that are drawn of one object.
+const MASKS_MAX: usize = 200;
 
 /// What the page says beside what lies in the store.
 pub(super) struct Heading<'a> {
@@ -49,6 +51,7 @@ fn page(store: &Store, heading: &Heading<'_>) -> Result<String> {
     html += &summary(store, heading.profile)?;
     html += &kinds(store)?;
     html += &held(store)?;
+    html += &pixels(store)?;
     html += &attributes(store)?;
     html += &objects(store)?;
     html += "<p>This page names no file that was read and holds no value of any patient. Which file was held is in the list that \
@@ -150,6 +153,50 @@ fn held(store: &Store) -> Result<String> {
         vec![code, files.to_string(), what]
     });
     Ok(format!("<h2>{title}</h2>\n{}", table(title, &["Reason", "Files", "What to do"], rows)))
+}
+
+/// How far pixels were looked at, and where something was blanked: boxes in a frame of the image's size.
+fn pixels(store: &Store) -> Result<String> {
+    let rows = store.extents()?.into_iter().map(|(modality, extent, files)| {
+        let modality = if modality.is_empty() { "–".to_owned() } else { modality };
+        vec![modality, in_words(&extent).to_owned(), files.to_string()]
+    });
+    let title = "Pixels of what was cleared";
+    let mut html = format!(
+        "<h2>{title}</h2>\n{}",
+        table(title, &["Modality", "How far they were looked at", "Objects"], rows)
+    );
+    let masked = store.masked(OBJECTS_MAX)?;
+    if masked.is_empty() {
+        return Ok(html + "<p>Nothing was blanked.</p>\n");
+    }
+    html += "<h3>What was blanked</h3>\n<ul class=\"masks\">\n";
+    for (place, told) in masked {
+        let told: PixelsTold = serde_json::from_str(&told)?;
+        let (columns, rows) = (told.columns.max(1), told.rows.max(1));
+        let plural = if told.masked.len() == 1 { "box" } else { "boxes" };
+        let said =
+            format!("{} {plural} in {columns} × {rows} pixels, frames: {}", told.masked.len(), told.frames);
+        let _ = write!(html, "<li><svg viewBox=\"0 0 {columns} {rows}\" role=\"img\" aria-label=\"{said}\">");
+        let _ = write!(html, "<rect class=\"frame\" width=\"{columns}\" height=\"{rows}\"/>");
+        for [left, top, width, height] in told.masked.iter().take(MASKS_MAX) {
+            let _ = write!(html, "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/>");
+        }
+        let _ = writeln!(html, "</svg><p>{said}</p><p class=\"files\">{}</p></li>", text(&place));
+    }
+    Ok(html + "</ul>\n")
+}
+
+/// What an extent says (see `deid::pixels::Extent`).
+fn in_words(extent: &str) -> &'static str {
+    match extent {
+        "read" => "every frame read for text",
+        "left-out" => "a primary image that the project's sample left out",
+        "values" => "no picture: doses, segments, parameters",
+        "no-pixels" => "none there",
+        "person" => "a person looked",
+        _ => "not read: judged by what the object says of itself",
+    }
 }
 
 /// Every treatment that objects of this run had, and how many had it.

@@ -6,7 +6,7 @@
 mod people;
 mod results;
 
-pub(super) use results::{Done, Task, Treatment};
+pub(super) use results::{Done, Pixels, Task, Treatment};
 
 use ::deid::person::{Claims, Nobody};
 use anyhow::{Context, Result, bail};
@@ -43,7 +43,9 @@ const STEPS: &[Migration] = &[Migration {
             output TEXT,                  -- below OUT
             output_bytes BIGINT,
             sha256 TEXT,
-            treatment TEXT                -- what was done to its elements
+            treatment TEXT,               -- what was done to its elements
+            extent TEXT,                  -- how far its pixels were looked at
+            pixels TEXT                   -- what was done to them, as JSON
         );
         CREATE INDEX files_by_uid ON files (uid, path);
         CREATE INDEX files_by_evidence ON files (evidence);

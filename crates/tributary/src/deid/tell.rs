@@ -4,10 +4,12 @@
 //! can identify, so these lines stay at the hospital, as the held list does.
 
 use super::outcome::Outcome;
-use super::store::Treatment;
+use super::store::{Pixels, Treatment};
 use ::deid::changes::{Change, TagPath, keyword, path_text};
+use ::deid::instance::Instance;
+use ::deid::state::Deidentified;
 use anyhow::Result;
-use dicom::tag::Tag;
+use dicom::tag::{Tag, tags};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -68,6 +70,41 @@ struct Line<'a> {
     reasons: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actions: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pixels: Option<&'a RawValue>,
+}
+
+/// What was done to the pixels of an object, as reports have it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PixelsTold {
+    /// How far they were looked at: a code of [`Extent`](::deid::pixels::Extent).
+    pub(super) extent: String,
+    /// How many frames were decoded.
+    pub(super) frames: u32,
+    pub(super) rows: i64,
+    pub(super) columns: i64,
+    /// What was blanked: left, top, width and height in pixels.
+    pub(super) masked: Vec<[u32; 4]>,
+    /// Whether the pixel data was stored anew, without compression.
+    pub(super) rewritten: bool,
+}
+
+impl Pixels {
+    /// Of an object that goes out.
+    pub(super) fn of(clean: &Instance<Deidentified>) -> Self {
+        let (done, header) = (clean.inspection(), clean.header());
+        let told = PixelsTold {
+            extent: done.extent.code().to_owned(),
+            frames: done.frames,
+            rows: header.integer(tags::ROWS).unwrap_or(0),
+            columns: header.integer(tags::COLUMNS).unwrap_or(0),
+            masked: done.regions.iter().map(|at| [at.left, at.top, at.width, at.height]).collect(),
+            rewritten: done.is_rewritten,
+        };
+        // Numbers and codes make JSON whatever they are.
+        let told = serde_json::to_string(&told).unwrap_or_else(|_| "{}".to_owned());
+        Self { extent: done.extent.code(), told }
+    }
 }
 
 impl Treatment {
@@ -101,18 +138,21 @@ impl Teller {
         &self,
         path: &Path,
         outcome: &Outcome,
-        actions: impl FnOnce() -> Result<Option<String>>,
+        told: impl FnOnce() -> Result<(Option<String>, Option<String>)>,
     ) -> Result<()> {
         if !self.json {
             return Ok(());
         }
-        let actions = actions()?.map(RawValue::from_string).transpose()?;
+        let (actions, pixels) = told()?;
+        let actions = actions.map(RawValue::from_string).transpose()?;
+        let pixels = pixels.map(RawValue::from_string).transpose()?;
         let line = Line {
             path: &path.to_string_lossy(),
             outcome: outcome.name(),
             output: outcome.output().map(|output| output.place.as_str()),
             reasons: outcome.held_code().map(|codes| codes.split(';').collect()).unwrap_or_default(),
             actions: actions.as_deref(),
+            pixels: pixels.as_deref(),
         };
         self.line(&line)
     }

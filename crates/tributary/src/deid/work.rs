@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::outcome::{Outcome, Output};
 use super::places::{Places, WORKING_NAME};
-use super::store::{Done, Store, Task, Treatment};
+use super::store::{Done, Pixels, Store, Task, Treatment};
 use super::tell::Teller;
 use ::deid::custody::Custody;
 use ::deid::instance::{Instance, PixelVerdict};
@@ -66,6 +66,7 @@ struct Cleaned {
     output: Output,
     uids: Vec<(String, String)>,
     treatment: Option<Treatment>,
+    pixels: Option<Pixels>,
 }
 
 impl<'a> Work<'a> {
@@ -153,7 +154,8 @@ impl<'a> Work<'a> {
         let uids =
             clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())).collect();
         let treatment = outline.map(|outline| Treatment::of(&outline.changes(clean.header())));
-        Ok(Cleaned { output, uids, treatment })
+        let pixels = self.teller.tells_actions().then(|| Pixels::of(&clean));
+        Ok(Cleaned { output, uids, treatment, pixels })
     }
 
     fn subject(&self, pseudonym: Pseudonym) -> Subject {
@@ -239,7 +241,7 @@ impl<'a> Desk<'a> {
         self.bar.inc(1);
         if let Some((outcome, ..)) = &task.earlier {
             let path = self.work.places.as_given(&task.path);
-            self.work.teller.file(&path, outcome, || self.work.store.actions(&task.path))?;
+            self.work.teller.file(&path, outcome, || self.work.store.told(&task.path))?;
         }
         Ok(())
     }
@@ -259,11 +261,11 @@ impl<'a> Desk<'a> {
         let part = format!("{WORKING_NAME}-{}-{}", self.number, self.slot);
         let place = self.work.workshop.join(part);
         self.slot += 1;
-        let (mut uids, mut treatment) = (Vec::new(), None);
+        let (mut uids, mut treatment, mut pixels) = (Vec::new(), None, None);
         let cleaned = self.work.one(&task, &place);
         let outcome = match cleaned {
             Ok(cleaned) if first.as_ref().is_none_or(|first| *first == cleaned.output) => {
-                (uids, treatment) = (cleaned.uids, cleaned.treatment);
+                (uids, treatment, pixels) = (cleaned.uids, cleaned.treatment, cleaned.pixels);
                 let is_first = first.replace(cleaned.output.clone()).is_none();
                 if is_first { Outcome::Cleared(cleaned.output) } else { Outcome::Repeated(cleaned.output) }
             }
@@ -283,7 +285,7 @@ impl<'a> Desk<'a> {
             None
         };
         let person = task.person.ok().map(|person| person.as_str().to_owned());
-        self.pending.push((Done { path: task.path, person, outcome, uids, treatment }, part));
+        self.pending.push((Done { path: task.path, person, outcome, uids, treatment, pixels }, part));
         self.bar.inc(1);
         if self.pending.len() >= PENDING_FILES_MAX || self.bytes >= PENDING_BYTES_MAX {
             self.put()?;
@@ -303,8 +305,11 @@ impl<'a> Desk<'a> {
                 _ => {}
             }
             let path = self.work.places.as_given(&done.path);
-            let actions = || Ok(done.treatment.as_ref().map(|treatment| treatment.actions.clone()));
-            self.work.teller.file(&path, &done.outcome, actions)?;
+            let told = || {
+                let actions = done.treatment.as_ref().map(|treatment| treatment.actions.clone());
+                Ok((actions, done.pixels.as_ref().map(|pixels| pixels.told.clone())))
+            };
+            self.work.teller.file(&path, &done.outcome, told)?;
         }
         Ok(())
     }

@@ -32,6 +32,13 @@ pub(in crate::deid) struct Done {
     pub(in crate::deid) outcome: Outcome,
     pub(in crate::deid) uids: Vec<(String, String)>,
     pub(in crate::deid) treatment: Option<Treatment>,
+    pub(in crate::deid) pixels: Option<Pixels>,
+}
+
+/// What was done to the pixels of an object: how far they were looked at, and the whole as JSON.
+pub(in crate::deid) struct Pixels {
+    pub(in crate::deid) extent: &'static str,
+    pub(in crate::deid) told: String,
 }
 
 /// What was done to the elements of an object: a JSON list, and its digest. The objects of a series have the same.
@@ -155,11 +162,29 @@ impl Store {
         self.all(query, |row| row.get("output"))
     }
 
-    /// What was done to the elements of a file.
-    pub(in crate::deid) fn actions(&self, path: &Path) -> Result<Option<String>> {
-        let query = sql("/* deid: actions */ SELECT actions FROM files
+    /// What was done to the elements and to the pixels of a file, as JSON.
+    pub(in crate::deid) fn told(&self, path: &Path) -> Result<(Option<String>, Option<String>)> {
+        let query = sql("/* deid: told */ SELECT actions, pixels FROM files
             LEFT JOIN treatments ON treatments.digest = files.treatment WHERE path = $1");
-        self.one(query.bind(path.as_os_str().as_bytes()), |row| row.get("actions"))
+        self.one(query.bind(path.as_os_str().as_bytes()), |row| Ok((row.get("actions")?, row.get("pixels")?)))
+    }
+
+    /// How many cleared files of each modality were looked at how far.
+    pub(in crate::deid) fn extents(&self) -> Result<Vec<(String, String, u64)>> {
+        let query = sql(
+            "/* deid: extents */ SELECT COALESCE(modality, '') AS modality, extent, COUNT(*) AS n FROM files
+            WHERE run = $1 AND outcome = 'cleared' AND extent IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
+        );
+        self.all(query.bind(self.run), |row| Ok((row.get("modality")?, row.get("extent")?, row.get("n")?)))
+    }
+
+    /// Some of the cleared files in which something was blanked: where they lie below OUT, and what was done to their pixels.
+    pub(in crate::deid) fn masked(&self, most: usize) -> Result<Vec<(String, String)>> {
+        let query =
+            sql("/* deid: masked */ SELECT output, pixels FROM files WHERE run = $1 AND outcome = 'cleared'
+            AND pixels NOT LIKE '%\"masked\":[]%' ORDER BY output LIMIT $2");
+        let query = query.bind(self.run).bind(most as u64);
+        self.all(query, |row| Ok((row.get("output")?, row.get("pixels")?)))
     }
 
     /// The next places below OUT that a run of this state wrote, or was about to.
@@ -186,7 +211,7 @@ fn keep_treatment(treatment: &Treatment) -> Query {
 fn keep_outcome(done: &Done) -> Query {
     let output = done.outcome.output();
     sql("/* deid: done */ UPDATE files SET outcome = $2, reason = $3, person = $4, output = $5, output_bytes = $6,
-        sha256 = $7, treatment = $8 WHERE path = $1")
+        sha256 = $7, treatment = $8, extent = $9, pixels = $10 WHERE path = $1")
     .bind(done.path.as_os_str().as_bytes())
     .bind(done.outcome.name())
     .bind(done.outcome.held_code())
@@ -195,6 +220,8 @@ fn keep_outcome(done: &Done) -> Query {
     .bind(output.map(|output| i64::try_from(output.bytes).unwrap_or(i64::MAX)))
     .bind(output.map(|output| output.sha256.to_string()))
     .bind(done.treatment.as_ref().map(|treatment| treatment.digest.clone()))
+    .bind(done.pixels.as_ref().map(|pixels| pixels.extent))
+    .bind(done.pixels.as_ref().map(|pixels| pixels.told.clone()))
 }
 
 fn task(row: &Row<'_>) -> Result<Task, DbError> {
