@@ -44,7 +44,7 @@ use work::Work;
 /// and descriptors cleaned, dates moved by one offset per person, patient characteristics, device identity and safe private
 /// attributes retained.
 #[derive(clap::Args)]
-#[command(after_help = help::SHORT, after_long_help = help::long())]
+#[command(override_usage = help::USAGE, after_help = help::SHORT, after_long_help = help::long())]
 pub(crate) struct Args {
     /// A file, or a folder that is read with all its sub-folders
     #[arg(value_name = "IN", required_unless_present = "verify_only")]

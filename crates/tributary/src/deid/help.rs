@@ -3,6 +3,11 @@
 use super::outcome::codes;
 use ::deid::profile::ProfileOption as O;
 
+/// The two ways to call it.
+pub(super) const USAGE: &str = "\
+tributary deid [OPTIONS] <IN> <OUT>
+       tributary deid --verify-only <FOLDER> [--original <IN>] [--json]";
+
 /// What `-h` adds.
 pub(super) const SHORT: &str = "\
 Example: tributary deid scans clean

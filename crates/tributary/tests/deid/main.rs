@@ -34,6 +34,7 @@ fn hospital(maker: Maker, script: Script, nhs_number: NhsNumberIn) -> Arc<Hospit
             Script::Cyrillic => Charset::Cyrillic,
             Script::Japanese => Charset::Japanese,
             Script::Korean => Charset::Korean,
+            Script::Chinese => Charset::Chinese,
         },
         nhs_number,
     })
@@ -222,7 +223,7 @@ fn what_cannot_be_done_is_refused_before_anything_is_written() {
     let inside = output.join("mapping.csv");
     for (args, says) in [
         (vec![Path::new("--mapping"), &inside], "inside OUT"),
-        (vec![Path::new("--options"), Path::new("clean-descriptors")], "not yet supported"),
+        (vec![Path::new("--options"), Path::new("clean-recognizable-visual-features")], "not yet supported"),
         (vec![Path::new("--options"), Path::new("keep-all")], "unknown option"),
         (vec![Path::new("--project"), Path::new("no-such-project")], "no-such-project"),
     ] {
