@@ -95,19 +95,25 @@ fn summary(store: &Store, profile: &Profile) -> Result<String> {
 
 /// A table in a frame of its own that scrolls where the page is narrow.
 fn table(title: &str, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> = rows.collect();
+    let is_number = |cell: &String| cell.bytes().all(|byte| byte.is_ascii_digit());
+    // Numbers stand to the right, and what heads them.
+    let class = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        if !rows.is_empty() && cells.into_iter().all(is_number) { " class=\"n\"" } else { "" }
+    };
+    let classes: Vec<&str> = (0..headings.len()).map(class).collect();
     let mut html = format!(
         "<div class=\"wide\" role=\"region\" aria-label=\"{title}\" tabindex=\"0\">\n<table>\n<thead><tr>"
     );
-    for heading in headings {
-        let _ = write!(html, "<th scope=\"col\">{heading}</th>");
+    for (heading, class) in headings.iter().zip(&classes) {
+        let _ = write!(html, "<th scope=\"col\"{class}>{heading}</th>");
     }
     html += "</tr></thead>\n<tbody>\n";
-    for row in rows {
+    for row in &rows {
         html += "<tr>";
-        for cell in row {
-            let is_number = !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit());
-            let class = if is_number { " class=\"n\"" } else { "" };
-            let _ = write!(html, "<td{class}>{}</td>", text(&cell));
+        for (cell, class) in row.iter().zip(&classes) {
+            let _ = write!(html, "<td{class}>{}</td>", text(cell));
         }
         html += "</tr>\n";
     }
