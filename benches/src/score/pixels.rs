@@ -15,7 +15,7 @@ pub(super) struct Seen {
     pub(super) hidden: Vec<bool>,
     /// Each marker: whether it can still be read.
     pub(super) markers: Vec<bool>,
-    /// Whether every pixel far from an identifying text is as it was.
+    /// Whether every pixel far from all writing is as it was.
     pub(super) rest: bool,
     /// Whether the bits above the stored ones tell nothing; `true` where nothing was hidden there.
     pub(super) bits: bool,
@@ -38,7 +38,7 @@ pub(super) fn look(pair: &Pair, key: &PixelKey, before: &[u8]) -> Option<Seen> {
     Some(Seen {
         hidden: identifying.iter().map(|writing| !view.legible(writing)).collect(),
         markers: markers.iter().map(|writing| view.legible(writing)).collect(),
-        rest: view.rest_is_equal(&identifying),
+        rest: view.rest_is_equal(),
         bits,
     })
 }
@@ -76,10 +76,10 @@ impl View<'_> {
         contrast(1) * 10 > contrast(0)
     }
 
-    fn rest_is_equal(&self, identifying: &[&Writing]) -> bool {
+    fn rest_is_equal(&self) -> bool {
         (0..self.key.frames).all(|frame| {
             let near = |x: usize, y: usize| {
-                identifying.iter().any(|w| {
+                self.key.writings.iter().any(|w| {
                     w.frame == frame
                         && x + MARGIN >= w.x
                         && x < w.x + w.width + MARGIN

@@ -117,7 +117,6 @@ fn case(seed: u64, number: u32, visit: &Visit, kind: &'static Kind) -> Case {
         Written::OneIn(n) => random.below(n) == 0,
         Written::Never => false,
     };
-    let sizes: &[u16] = if identified_in_pixels { &[160, 192, 256] } else { &[64, 96, 128, 192, 256] };
     let preferred = random.pick(&SYNTAXES);
     let native = preferred.is_encapsulated() && !kind.has_pixels();
     let series_uid = format!("{}.{}", visit.study_uid, number % 9 + 1);
@@ -128,7 +127,7 @@ fn case(seed: u64, number: u32, visit: &Visit, kind: &'static Kind) -> Case {
         uid: format!("{series_uid}.{number}"),
         frame_of_reference: format!("{}.0.1", visit.study_uid),
         series_uid,
-        size: random.pick(sizes),
+        size: random.pick(kind.look.sizes()),
         syntax: if native { Syntax::ExplicitLittle } else { preferred },
         identified_in_pixels,
         undecodable: false,

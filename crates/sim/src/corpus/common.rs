@@ -226,8 +226,8 @@ fn series(job: &mut Job<'_>, sheet: &mut Sheet) {
     if job.random.below(2) == 0 {
         sheet.text("PerformingPhysicianName", "Ledgefold^Rhona\\Quillscar^Ida");
         sheet.text("OperatorsName", "Ledgefold^Rhona");
-        let mut parts = vec![Part::Secret(visit.person.name.family.to_uppercase()), Part::Loose(" ")];
-        parts.extend_from_slice(job.kind.series);
+        let mut parts = job.kind.series.to_vec();
+        parts.extend([Part::Loose(" for "), Part::Secret(visit.person.name.family.to_uppercase())]);
         sheet.said("ProtocolName", &parts);
     }
     if !job.kind.body.is_empty() {

@@ -93,13 +93,8 @@ fn plant(job: &mut Job<'_>, sheet: &mut Sheet, tag: Tag, vr: VR) {
             ];
             return sheet.said(keyword, &parts);
         }
-        VR::SH | VR::LO => {
-            if job.kept_device(tag) {
-                "UNIT 4711".into()
-            } else {
-                person.nhs_number.clone()
-            }
-        }
+        VR::LO | VR::SH | VR::ST | VR::LT | VR::UT | VR::UC if job.kept_device(tag) => "UNIT 4711".into(),
+        VR::SH | VR::LO => person.nhs_number.clone(),
         VR::ST | VR::LT | VR::UT | VR::UC => format!("seen by {}", person.doctor.replace('^', " ")),
         VR::UR => format!("http://pacs.example/{}", visit.accession),
         VR::OB | VR::UN => {

@@ -325,7 +325,7 @@ fn enhanced(job: &mut Job<'_>, sheet: &mut Sheet) {
     sheet.text("AcquisitionDateTime", format!("{}{}", job.visit.date.dicom(), tm(job.visit.time_s + 50)));
     if job.kind.modality == "MR" {
         sheet.texts([("PulseSequenceName", "tse"), ("ResonantNucleus", "1H"), ("AcquisitionContrast", "T2")]);
-        sheet.fd("MagneticFieldStrength", &[1.5]);
+        sheet.text("MagneticFieldStrength", "1.5");
     }
     let (organization, frame_uid) = (format!("{}.30", job.visit.study_uid), format!("{}.31", job.uid));
     sheet.items("DimensionOrganizationSequence", 1, |_, item| {

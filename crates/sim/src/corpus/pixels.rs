@@ -3,10 +3,12 @@
 
 use super::Job;
 use super::key::{PixelKey, Writing};
+use super::rules::Answers;
 use super::sheet::Sheet;
 use crate::encode::{Pixels, Samples};
 use crate::images::{glyphs, phantom};
 use crate::random::Random;
+use dicom::tag::{VR, tags};
 
 /// What a picture looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,17 @@ pub(super) enum Look {
     Counts,
     /// A photograph or a screen, 8 bits, colour.
     Colour,
+}
+
+impl Look {
+    /// Rows and columns that such pictures have here: small, but no smaller than what they show.
+    pub(super) fn sizes(self) -> &'static [u16] {
+        match self {
+            Self::Chest | Self::Slice | Self::Fan | Self::Colour => &[192, 256],
+            Self::Magnetic => &[128, 192, 256],
+            Self::Counts | Self::None => &[64, 96, 128],
+        }
+    }
 }
 
 /// Where and how often something is written.
@@ -92,7 +105,9 @@ fn render(job: &mut Job<'_>, look: Look, frames: usize) -> Pixels {
                 if angle.abs() > 0.6 || !(0.35..1.9).contains(&depth) {
                     return 0.0;
                 }
-                ((70.0 + 40.0 * (depth * 31.0).sin() + 55.0 * noise.noise()) * (1.3 - depth / 2.0)).min(200.0)
+                let speckle = if look == Look::Fan { 12.0 } else { 3.0 };
+                let echo = 80.0 + 30.0 * (depth * 9.0).sin() + speckle * noise.noise();
+                (echo * (1.3 - depth / 2.0)).min(200.0)
             }),
         };
         all = Some(joined(all, one));
@@ -220,10 +235,11 @@ fn describe(job: &mut Job<'_>, sheet: &mut Sheet, pixels: &Pixels, frames: usize
     }
     if job.identified_in_pixels {
         // Half of the devices say so; some say the contrary.
-        match job.number % 4 {
-            0 | 1 => sheet.text("BurnedInAnnotation", "YES"),
-            2 => sheet.text("BurnedInAnnotation", "NO"),
-            _ => {}
+        let says = ["YES", "YES", "NO"].get(usize::try_from(job.number % 4).unwrap_or(0));
+        if let Some(says) = says {
+            // Afterwards it says what is so then (PS3.15 E.3.1), whatever it said before.
+            let answers = Answers { research: None, basic: None };
+            sheet.put_text(tags::BURNED_IN_ANNOTATION, VR::CS, says, "pixels", answers);
         }
     } else if job.number % 2 == 0 {
         sheet.text("BurnedInAnnotation", "NO");
