@@ -87,6 +87,9 @@ fn gone(key: &ObjectKey, place: &Place, now: Option<&str>, present: bool) -> boo
     if now.is_empty() {
         return true;
     }
+    if place.category == "overlay" && place.hex {
+        return blanked(&place.value, now);
+    }
     if place.hex {
         return !now.contains(place.value.trim_end_matches("00"));
     }
@@ -95,6 +98,14 @@ fn gone(key: &ObjectKey, place: &Place, now: Option<&str>, present: bool) -> boo
         return false;
     }
     !tells(key, now) && !parts(old).any(|part| now.to_lowercase().contains(&part.to_lowercase()))
+}
+
+/// Whether at most one in ten of the dots of an overlay is left: what they wrote can no longer be read.
+fn blanked(old: &str, now: &str) -> bool {
+    let dots = |text: &str| -> Vec<u32> { text.chars().filter_map(|digit| digit.to_digit(16)).collect() };
+    let (old, now) = (dots(old), dots(now));
+    let left: u32 = old.iter().zip(&now).map(|(old, now)| (old & now).count_ones()).sum();
+    left * 10 <= old.iter().map(|digit| digit.count_ones()).sum()
 }
 
 /// The parts of a value that say something by themselves: components of names, several values.

@@ -221,34 +221,62 @@ fn over_long(job: &mut Job<'_>, sheet: &mut Sheet) {
     sheet.said_at(tags::REQUESTED_PROCEDURE_DESCRIPTION, VR::LO, &parts, "over-long value");
 }
 
-/// An overlay plane with a name in it (PS3.3 C.9.2), with its own texts.
+/// Overlay planes (PS3.3 C.9.2): one with a name in it and texts of its own, and on some pictures another with a drawn line only.
 fn overlay(job: &mut Job<'_>, sheet: &mut Sheet) {
-    if !job.kind.has_pixels() || job.size < 64 {
+    if !job.kind.has_pixels() {
         return;
     }
     let person = &job.visit.person;
     let lines = [person.name.family.clone(), person.nhs_number_spaced()];
-    let group = |element| Tag(0x6000, element);
-    let own = |sheet: &mut Sheet, element, vr, bytes: &[u8]| {
-        sheet.set.put(Element::bytes_of(group(element), vr, bytes));
-    };
-    own(sheet, 0x0010, VR::US, &job.size.to_le_bytes());
-    own(sheet, 0x0011, VR::US, &job.size.to_le_bytes());
-    own(sheet, 0x0040, VR::CS, b"G ");
-    own(sheet, 0x0050, VR::SS, &[1, 0, 1, 0]);
-    own(sheet, 0x0100, VR::US, &[1, 0]);
-    own(sheet, 0x0102, VR::US, &[0, 0]);
     let bits = crate::images::phantom::overlay(job.size, &lines);
-    sheet.put_bytes(group(0x3000), VR::OW, &bits, "overlay", Answers::gone());
-    sheet.put_text(
-        group(0x0022),
-        VR::LO,
-        &format!("marks {}", person.name.family),
-        "overlay",
-        Answers::gone(),
-    );
-    sheet.put_text(group(0x1500), VR::LO, &person.nhs_number, "overlay", Answers::gone());
-    sheet.put_text(group(0x4000), VR::LT, &person.name.plain(), "overlay", Answers::gone());
+    let texts = [
+        (0x0022, VR::LO, format!("marks {}", person.name.family)),
+        (0x1500, VR::LO, person.nhs_number.clone()),
+        (0x4000, VR::LT, person.name.plain()),
+    ];
+    plane(job, sheet, 0x6000);
+    sheet.put_bytes(Tag(0x6000, 0x3000), VR::OW, &bits, "overlay", Answers::gone());
+    for (element, vr, text) in texts {
+        sheet.put_text(Tag(0x6000, element), vr, &text, "overlay", Answers::gone());
+    }
+    if job.random.below(2) == 0 {
+        plane(job, sheet, 0x6002);
+        // Drawn, not written: Clean Graphics keeps what identifies nobody (PS3.15 E.3.3).
+        let answers = Answers { research: Some(Rule::Keep), basic: Some(Rule::Gone { present: false }) };
+        sheet.put_bytes(Tag(0x6002, 0x3000), VR::OW, &outline(job.size), "drawn overlay", answers);
+    }
+}
+
+/// What every overlay plane says of itself.
+fn plane(job: &Job<'_>, sheet: &mut Sheet, group: u16) {
+    let size = job.size.to_le_bytes();
+    for (element, vr, bytes) in [
+        (0x0010, VR::US, size.as_slice()),
+        (0x0011, VR::US, &size),
+        (0x0040, VR::CS, b"G "),
+        (0x0050, VR::SS, &[1, 0, 1, 0]),
+        (0x0100, VR::US, &[1, 0]),
+        (0x0102, VR::US, &[0, 0]),
+    ] {
+        sheet.set.put(Element::bytes_of(Tag(group, element), vr, bytes));
+    }
+}
+
+/// A circle around the middle, as somebody draws around a finding.
+fn outline(size: u16) -> Vec<u8> {
+    let size = usize::from(size);
+    let (middle, radius) = (size / 2, size / 4);
+    let mut bits = vec![0u8; (size * size).div_ceil(16) * 2];
+    for y in 0..size {
+        for x in 0..size {
+            let far = x.abs_diff(middle).pow(2) + y.abs_diff(middle).pow(2);
+            if (radius.pow(2)..(radius + 2).pow(2)).contains(&far) {
+                let at = y * size + x;
+                bits[at / 8] |= 1 << (at % 8);
+            }
+        }
+    }
+    bits
 }
 
 /// A curve (retired, PS3.3-2004 C.10.2).
