@@ -174,7 +174,7 @@ impl<'a> Cursor<'a> {
 
     fn header(&mut self, tag: Tag) -> Result<([u8; 2], usize)> {
         if !self.explicit {
-            let vr = tag::entry(tag).map_or(*b"??", |entry| two(&entry.vr.to_string()));
+            let vr = tag::entry(tag).map_or(*b"??", |entry| two(entry.vr.to_string()));
             return Ok((vr, self.long()?));
         }
         let vr = two(&String::from_utf8_lossy(self.take(2)?));

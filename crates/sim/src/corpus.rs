@@ -145,15 +145,18 @@ fn case(seed: u64, number: u32, visit: &Visit, kind: &'static Kind) -> Case {
 
 fn finish(job: Job<'_>, mut sheet: Sheet, picture: Option<(Pixels, PixelKey)>, trailing: Dataset) -> Case {
     let visit = job.visit;
-    let private_meta =
-        (job.number % 5 == 0).then(|| format!("{} {}", visit.person.name.family, visit.person.nhs_number));
+    let private_meta = (job.number.is_multiple_of(5))
+        .then(|| format!("{} {}", visit.person.name.family, visit.person.nhs_number));
     if let Some(text) = &private_meta {
         sheet.outside("meta", "file meta information", text);
     }
-    let source_ae =
-        if job.number % 4 == 0 { visit.site.issuer.clone() } else { format!("{}_GATE", visit.site.ods) };
+    let source_ae = if job.number.is_multiple_of(4) {
+        visit.site.issuer.clone()
+    } else {
+        format!("{}_GATE", visit.site.ods)
+    };
     sheet.outside("meta", "file meta information", &source_ae);
-    let preamble = (job.number % 6 == 0).then(|| visit.person.name.plain());
+    let preamble = (job.number.is_multiple_of(6)).then(|| visit.person.name.plain());
     if let Some(text) = &preamble {
         sheet.outside("preamble", "preamble", text);
     }
@@ -167,7 +170,7 @@ fn finish(job: Job<'_>, mut sheet: Sheet, picture: Option<(Pixels, PixelKey)>, t
         charset: charset(visit),
         source_ae,
         private_meta,
-        undefined_lengths: job.number % 3 == 0,
+        undefined_lengths: job.number.is_multiple_of(3),
     };
     let mut file = if job.undecodable { damaged(&object) } else { object.file(job.syntax) };
     if let Some(text) = preamble {
@@ -194,7 +197,7 @@ fn damaged(object: &Object) -> Vec<u8> {
 /// The character set of an object: the hospital's, or another where that cannot hold the name.
 fn charset(visit: &Visit) -> Charset {
     match visit.person.name.script {
-        Script::Chinese if visit.site.number % 2 == 0 => Charset::Chinese,
+        Script::Chinese if visit.site.number.is_multiple_of(2) => Charset::Chinese,
         _ => visit.site.charset.or_one_that_holds(&visit.person.name.pn()),
     }
 }

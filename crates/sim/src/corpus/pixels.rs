@@ -150,7 +150,7 @@ fn banner(job: &mut Job<'_>, pixels: &mut Pixels, frame: usize, writings: &mut V
     if drawable(&name) {
         lines.insert(0, name);
     }
-    let scale = if job.size >= 256 { 1 + usize::from(job.number % 2 == 0) } else { 1 };
+    let scale = if job.size >= 256 { 1 + usize::from(job.number.is_multiple_of(2)) } else { 1 };
     let (size, step) = (usize::from(job.size), 10 * scale);
     let bottom = job.number % 3 == 1;
     for (line, text) in lines.iter().enumerate() {
@@ -218,7 +218,7 @@ fn describe(job: &mut Job<'_>, sheet: &mut Sheet, pixels: &Pixels, frames: usize
     sheet.us("Rows", &[pixels.rows]);
     sheet.us("Columns", &[pixels.columns]);
     sheet.us("SamplesPerPixel", &[pixels.channels]);
-    let inverted = job.kind.look == Look::Chest && job.number % 5 == 0;
+    let inverted = job.kind.look == Look::Chest && job.number.is_multiple_of(5);
     let interpretation = match (colour, inverted) {
         (true, _) => "RGB",
         (_, true) => "MONOCHROME1",
@@ -241,7 +241,7 @@ fn describe(job: &mut Job<'_>, sheet: &mut Sheet, pixels: &Pixels, frames: usize
             let answers = Answers { research: None, basic: None };
             sheet.put_text(tags::BURNED_IN_ANNOTATION, VR::CS, says, "pixels", answers);
         }
-    } else if job.number % 2 == 0 {
+    } else if job.number.is_multiple_of(2) {
         sheet.text("BurnedInAnnotation", "NO");
     }
     if !colour {
