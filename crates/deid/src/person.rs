@@ -61,7 +61,13 @@ impl Claims {
             }
         }
         if by_number.is_none() && by_local_id.is_empty() {
-            // A study is about one person, whoever that is: only its objects are put together.
+            // A placeholder is a doubt, and no identity. Where nothing is said at all, a study is about one person, whoever that
+            // is: only its objects are put together.
+            let is_said = |id: &Sensitive<String>| !id.inside().trim().is_empty();
+            let ids = facts.patient.id.iter().chain(facts.patient.other_ids.iter().map(|(id, _)| id));
+            if ids.into_iter().any(is_said) {
+                return Err(Nobody::Unknown);
+            }
             let uids = [&facts.study_uid, &facts.sop_instance_uid].map(|uid| uid.inside().trim());
             let Some(study) = uids.into_iter().find(|uid| !uid.is_empty()) else { return Err(Nobody::Unknown) };
             by_local_id.push(pseudonym(PersonKey::Local {

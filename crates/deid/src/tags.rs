@@ -255,6 +255,7 @@ impl<'a> Cleaner<'a> {
         } else {
             self.text.clean(text).text
         };
+        let cleaned = values::cut(vr, cleaned);
         let is_left = text.is_empty() || cleaned.chars().any(|c| c != '\\');
         (is_left && values::is_valid(vr, cleaned.as_bytes())).then(|| cleaned.into_bytes())
     }

@@ -40,6 +40,26 @@ fn spells_text(vr: VR, bytes: &[u8]) -> bool {
     bytes.len() >= printable_min && bytes.iter().all(|b| (b' '..=b'~').contains(b))
 }
 
+/// Text, each value cut behind a word where it is longer than its VR allows: some writers do not count.
+pub(crate) fn cut(vr: VR, text: String) -> String {
+    let chars_max = match vr {
+        VR::SH | VR::AE | VR::CS => 16,
+        VR::LO => 64,
+        VR::ST => 1_024,
+        VR::LT => 10_240,
+        _ => return text,
+    };
+    let cut_value = |value: &str| {
+        let Some((end, _)) = value.char_indices().nth(chars_max) else { return value.to_owned() };
+        let words = value[..end].rfind(char::is_whitespace).unwrap_or(0);
+        value[..words].trim_end().to_owned()
+    };
+    if !tag::is_multi_valued_text(vr) {
+        return cut_value(&text);
+    }
+    text.split('\\').map(cut_value).collect::<Vec<_>>().join("\\")
+}
+
 /// Whether one value of a text VR is valid; the empty value is.
 fn is_valid_text(vr: VR, value: &str) -> bool {
     if value.is_empty() {

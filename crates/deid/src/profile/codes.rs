@@ -19,6 +19,8 @@ pub(crate) enum CodeForm {
     Number,
     /// A letter or digit, two digits, perhaps a point and more.
     Icd,
+    /// Numbers of one or two digits with points and hyphens between them.
+    Lead,
     /// Two or three letters, perhaps a region.
     Language,
     /// Allowed words only: no form of its own.
@@ -36,6 +38,7 @@ impl CodeForm {
             "digits" => Self::Digits,
             "number" => Self::Number,
             "icd" => Self::Icd,
+            "lead" => Self::Lead,
             "language" => Self::Language,
             "word" => Self::Word,
             _ => return None,
@@ -74,6 +77,10 @@ impl CodeForm {
                     && front.bytes().all(ordinary)
                     && (1..=4).contains(&rest.len())
                     && rest.bytes().all(ordinary)
+            }
+            Self::Lead => {
+                let numbers: Vec<&str> = value.split(['.', '-']).collect();
+                numbers.len() <= 6 && numbers.iter().all(|number| number.len() <= 2 && digits(number))
             }
             Self::Language => {
                 let (language, region) = value.split_once(['-', '_']).unwrap_or((value, "XX"));

@@ -5,7 +5,7 @@
 //! sequence that needs one is still valid.
 
 use crate::profile::{self, CodeForm};
-use crate::text::TextCleaner;
+use crate::text::{TextCleaner, is_everyday_word};
 use dicom::dataset::Dataset;
 use dicom::tag::{Tag, VR, tags};
 
@@ -59,8 +59,9 @@ fn kept(item: &Dataset, text: &TextCleaner<'_>) -> Option<Coded> {
     if !may_stay {
         return None;
     }
-    let meaning = text.clean(item.text(tags::CODE_MEANING).unwrap_or_default()).text;
-    let meaning = if meaning.is_empty() { REMOVED } else { &meaning };
+    let meaning = item.text(tags::CODE_MEANING).unwrap_or_default();
+    let cleaned = if is_plain(meaning, text) { meaning.to_owned() } else { text.clean(meaning).text };
+    let meaning = if cleaned.is_empty() { REMOVED } else { &cleaned };
     let mut coded = Coded::new(scheme, value, place, meaning);
     coded.version = item
         .text(tags::CODING_SCHEME_VERSION)
@@ -69,6 +70,14 @@ fn kept(item: &Dataset, text: &TextCleaner<'_>) -> Option<Coded> {
         })
         .map(str::to_owned);
     Some(coded)
+}
+
+/// Whether a meaning is made of everyday words only, of which none is known of the person. Beside a code that has the form of its
+/// scheme, "Subject Name" announces nobody.
+fn is_plain(meaning: &str, text: &TextCleaner<'_>) -> bool {
+    let mut words = meaning.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let is_short = |word: &str| word.len() <= 2;
+    words.all(|word| is_short(word) || is_everyday_word(word)) && !text.is_known(meaning)
 }
 
 /// The scheme of codes that are local to nobody says where.
