@@ -1,4 +1,4 @@
-//! The machine room: clock, configuration, keys, sealed files, SQL, objects, jobs and audit. It knows nothing of medicine.
+//! The machine room: clock, configuration, keys, sealed files, SQL, objects, jobs, audit and web plumbing. It knows nothing of medicine.
 //!
 //! The modules are listed from the ground up; each uses only what stands above it here.
 
@@ -6,6 +6,7 @@ pub mod clock;
 pub mod disk;
 pub mod tls;
 pub mod shutdown;
+pub mod web;
 pub mod config;
 pub mod telemetry;
 pub mod keys;
