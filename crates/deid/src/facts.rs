@@ -41,6 +41,47 @@ pub struct Facts {
     pub patient: Patient,
     /// Where it says it was made.
     pub origin: Origin,
+    /// What says it made it.
+    pub device: Device,
+}
+
+/// What made an image, and at which size: the class that rules about its pixels are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Device {
+    /// Manufacturer (0008,0070), as far as it can be one.
+    pub manufacturer: String,
+    /// Manufacturer's Model Name (0008,1090), as far as it can be one.
+    pub model: String,
+    /// Rows (0028,0010); 0 where there are none.
+    pub rows: u32,
+    /// Columns (0028,0011).
+    pub columns: u32,
+}
+
+/// Letters of a manufacturer or a model, at most (PS3.5 §6.2, VR LO).
+const DEVICE_CHARS_MAX: usize = 64;
+/// Digits of a model, at most: an identifier of a person has more.
+const DEVICE_DIGITS_MAX: usize = 5;
+
+impl Device {
+    /// A value that cannot be a maker or a model is as none: who stores it must not store an identifier.
+    fn of(dataset: &Dataset) -> Self {
+        let size = |tag| dataset.integer(tag).and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+        let named = |tag| {
+            let text = dataset.text(tag).unwrap_or_default().trim();
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let plausible = text.chars().count() <= DEVICE_CHARS_MAX
+                && digits <= DEVICE_DIGITS_MAX
+                && !text.contains(['^', '\\']);
+            if plausible { text.to_uppercase() } else { String::new() }
+        };
+        Self {
+            manufacturer: named(tags::MANUFACTURER),
+            model: named(tags::MANUFACTURER_MODEL_NAME),
+            rows: size(tags::ROWS),
+            columns: size(tags::COLUMNS),
+        }
+    }
 }
 
 /// Who an object says it is about; every value as it stands there.
@@ -155,6 +196,7 @@ impl Facts {
             study_date: text(tags::STUDY_DATE).map(Sensitive::new),
             age_years: age_years(set),
             patient: Patient::of(set),
+            device: Device::of(set),
             origin: Origin {
                 institution_name: text(tags::INSTITUTION_NAME).map(Sensitive::new),
                 institution_codes: set

@@ -94,6 +94,9 @@ pub mod transfer_syntax {
 
 /// SOP classes (PS3.4 Annex B and C).
 pub mod sop_class {
+    use dicom_core::dictionary::UidDictionary;
+    use dicom_dictionary_std::StandardSopClassDictionary;
+
     /// Verification.
     pub const VERIFICATION: &str = "1.2.840.10008.1.1";
     /// Computed Radiography Image Storage.
@@ -120,6 +123,12 @@ pub mod sop_class {
     pub const STUDY_ROOT_GET: &str = "1.2.840.10008.5.1.4.1.2.2.3";
     /// Patient Root Query/Retrieve – FIND.
     pub const PATIENT_ROOT_FIND: &str = "1.2.840.10008.5.1.4.1.2.1.1";
+
+    /// The standard's name of a class (PS3.6 Annex A); `None` for one that it does not have.
+    pub fn name(uid: &str) -> Option<&'static str> {
+        let class = StandardSopClassDictionary.by_uid(uid)?;
+        Some(class.name)
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +147,12 @@ mod tests {
     fn well_known_is_a_prefix_of_components() {
         assert!(is_well_known("1.2.840.10008.1.2"));
         assert!(!is_well_known("1.2.840.100081.2"));
+    }
+
+    #[test]
+    fn a_class_has_the_standards_name() {
+        assert_eq!(sop_class::name(sop_class::CT_IMAGE), Some("CT Image Storage"));
+        assert_eq!(sop_class::name("1.2.3"), None);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Config {
     pub projects: Vec<ProjectEntry>,
     /// Our application entity.
     pub listen: Listen,
+    /// The review pages; none where there is no such section.
+    pub portal: Option<PortalConfig>,
     /// Limits, units last in their names.
     pub limits: Limits,
     /// When consignments may be sent.
@@ -107,6 +109,19 @@ pub struct ListenTls {
     pub key: PathBuf,
     /// Who signs the certificates of our peers, PEM.
     pub client_ca: Option<PathBuf>,
+}
+
+/// Where the review pages are served, and how many cleared instances are drawn for them.
+#[derive(Debug, Clone)]
+pub struct PortalConfig {
+    /// Address and port: on the loopback address, unless there is TLS.
+    pub address: SocketAddr,
+    /// Certificate and key.
+    pub tls: Option<ListenTls>,
+    /// Of each device, this many first instances are drawn.
+    pub sample_first: u32,
+    /// After them, one in so many.
+    pub sample_one_in: u32,
 }
 
 /// An application entity title (PS3.5 §6.2, VR AE): 1 to 16 characters, no backslash, no control character.

@@ -8,11 +8,13 @@ pub mod windows;
 pub mod cohort;
 pub mod optouts;
 pub mod documents;
+pub mod boxes;
 pub mod store;
 pub mod linkage;
 pub mod gates;
 pub mod spool;
 pub mod context;
+pub mod accounts;
 pub mod patient;
 pub mod identify;
 pub mod enrol;
@@ -23,6 +25,7 @@ pub mod ae;
 pub mod retrieve;
 pub mod status;
 pub mod check;
+pub mod portal;
 pub mod service;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::pipeline::nightly::{Night, night, take_receipts};
 use crate::pipeline::receipts::{destroy_spent, sweep_outbox};
 use crate::pipeline::receive::Receiver;
 use crate::pipeline::{clinical, deidentify, lost};
+use crate::portal::{Portal, PortalError};
 use crate::retrieve::manners::Rate;
 use crate::retrieve::{fetch, query};
 use crate::sources::worker_of;
@@ -60,6 +61,9 @@ pub enum ServiceError {
     /// A second process would free the jobs of the first, and sweep its spool.
     #[error("{0} is locked: another process serves this hub")]
     Serving(PathBuf),
+    /// The review pages cannot be served.
+    #[error(transparent)]
+    Portal(#[from] PortalError),
     /// A restore was cut off.
     #[error("a restore was begun here and cut off: run `tributary hub restore` again before serving")]
     RestoreUnfinished,
@@ -77,6 +81,7 @@ pub struct Service {
     client: Client,
     stop: Arc<AtomicBool>,
     drivers: Vec<Driver>,
+    portal: Option<Portal>,
 }
 
 impl Service {
@@ -101,6 +106,7 @@ impl Service {
         let acceptor =
             Acceptor::listen(Arc::clone(&hub.config), Peers::Configured, receiver, Arc::clone(&hub.clock))
                 .map_err(|error| ServiceError::Listen { address: hub.config.listen.address, error })?;
+        let portal = Portal::start(&hub).await?;
         let work = work_driver(&hub, &owner);
         let mut drivers: Vec<Driver> = hub
             .config
@@ -109,12 +115,17 @@ impl Service {
             .map(|source| archive_driver(&hub, &owner, &client, source, work.clone()))
             .collect();
         drivers.push(work);
-        Ok(Self { _lock: lock, hub, acceptor, client, stop, drivers })
+        Ok(Self { _lock: lock, hub, acceptor, client, stop, drivers, portal })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.acceptor.address()
+    }
+
+    /// Where the review pages are served, if they are.
+    pub fn portal_address(&self) -> Option<SocketAddr> {
+        self.portal.as_ref().map(Portal::address)
     }
 
     /// The hub that it serves.
@@ -137,9 +148,18 @@ impl Service {
         tokio::select! {
             () = shutdown.requested() => {}
             () = self.nights() => {}
+            () = self.pages(&shutdown) => {}
         }
         self.stop.store(true, Ordering::Relaxed);
         while running.join_next().await.is_some() {}
+    }
+
+    /// Serves the review pages, where there are any.
+    async fn pages(&self, shutdown: &Shutdown) {
+        match &self.portal {
+            Some(portal) => portal.serve(shutdown.clone()).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Consigns at once and every so often, looks for receipts between; each is safe to be cut off. What fails is tried at

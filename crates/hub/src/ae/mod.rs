@@ -9,6 +9,7 @@ mod tls;
 
 pub use client::{Client, Holding, Retrieved};
 pub use server::{Acceptor, Peers};
+pub(crate) use tls::acceptor as tls_acceptor;
 pub use tls::{TlsFault, check_tls};
 
 use crate::pipeline::receive::{Announced, ReceiveError, Receiver, Receiving};

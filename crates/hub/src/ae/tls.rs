@@ -39,11 +39,12 @@ pub enum TlsFault {
 pub fn check_tls(config: &Config) -> Vec<TlsFault> {
     let ours = config.listen.tls.iter().filter_map(|tls| acceptor(tls).err());
     let theirs = config.sources.iter().filter_map(|source| caller(source.tls.as_ref()?).err());
-    ours.chain(theirs).collect()
+    let pages = config.portal.iter().filter_map(|portal| acceptor(portal.tls.as_ref()?).err());
+    ours.chain(theirs).chain(pages).collect()
 }
 
 /// What we show and demand when we are called.
-pub(super) fn acceptor(tls: &ListenTls) -> Result<Arc<ServerConfig>, TlsFault> {
+pub(crate) fn acceptor(tls: &ListenTls) -> Result<Arc<ServerConfig>, TlsFault> {
     platform::tls::install_provider();
     let (chain, key) = identity(&tls.certificate, &tls.key)?;
     let builder = match &tls.client_ca {

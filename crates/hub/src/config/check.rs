@@ -10,12 +10,12 @@ use platform::objects::{ObjectsConfig, S3Config};
 use submission::digest::Digest;
 
 use super::raw::{
-    Limits, RawConfig, RawDatabase, RawDocument, RawHours, RawListen, RawProject, RawRule, RawSource,
-    RawTransfer, RawTrust,
+    Limits, RawConfig, RawDatabase, RawDocument, RawHours, RawListen, RawPortal, RawProject, RawRule,
+    RawSource, RawTransfer, RawTrust,
 };
 use super::{
     AeTitle, Config, ConfigError, Document, Endpoint, Fault, Hours, KeyPaths, Level, Listen, ListenTls,
-    NhsNumberIn, ProjectEntry, Rule, Source, SourceTls, StorePeer, Trust,
+    NhsNumberIn, PortalConfig, ProjectEntry, Rule, Source, SourceTls, StorePeer, Trust,
 };
 
 /// Collects faults, so that a person mends them in one go.
@@ -55,6 +55,7 @@ pub(super) fn meant(raw: RawConfig, base: &Path) -> Result<Config, ConfigError> 
             backup_recipient: raw.keys.backup_recipient.map(|p| check.path(p)),
         },
         projects: raw.projects.into_iter().enumerate().map(|(i, p)| check.project(i, p)).collect(),
+        portal: raw.portal.map(|p| check.portal(p)),
         limits: raw.limits,
         transfer: check.transfer(&raw.transfer),
         transfer_every_s: raw.transfer.every_s,
@@ -230,6 +231,30 @@ impl Checker<'_> {
             client_ca: t.client_ca.map(|p| self.path(p)),
         });
         Listen { ae_title: self.ae_title("listen.ae_title", &raw.ae_title), address, tls }
+    }
+
+    fn portal(&mut self, raw: RawPortal) -> PortalConfig {
+        let address = raw.listen.parse().unwrap_or_else(|_| {
+            self.note("portal.listen", "an IP address and a port, as 127.0.0.1:8470");
+            std::net::SocketAddr::from(([127, 0, 0, 1], 8470))
+        });
+        if raw.tls.is_none() && !address.ip().is_loopback() {
+            self.note(
+                "portal.listen",
+                "pages are served without TLS on this machine only (127.0.0.1): give [portal.tls] certificate and key",
+            );
+        }
+        if raw.sample_first == 0 || raw.sample_one_in == 0 {
+            self.note("portal.sample_first", "at least 1, as sample_one_in");
+        }
+        let tls = raw.tls.map(|tls| ListenTls {
+            address: None,
+            certificate: self.path(tls.certificate),
+            key: self.path(tls.key),
+            client_ca: None,
+        });
+        let (sample_first, sample_one_in) = (raw.sample_first, raw.sample_one_in);
+        PortalConfig { address, tls, sample_first, sample_one_in }
     }
 
     fn project(&mut self, i: usize, raw: RawProject) -> ProjectEntry {

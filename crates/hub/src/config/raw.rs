@@ -20,6 +20,7 @@ pub(super) struct RawConfig {
     pub(super) transfer: RawTransfer,
     #[serde(default)]
     pub(super) identity: RawIdentity,
+    pub(super) portal: Option<RawPortal>,
     #[serde(default)]
     pub(super) projects: Vec<RawProject>,
     #[serde(default)]
@@ -151,6 +152,32 @@ impl Default for RawTransfer {
         let RawHours { start, end } = RawHours::default();
         Self { start, end, every_s: 3600, receipts_every_s: 300 }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPortal {
+    pub(super) listen: String,
+    pub(super) tls: Option<RawPortalTls>,
+    #[serde(default = "sample_first")]
+    pub(super) sample_first: u32,
+    #[serde(default = "sample_one_in")]
+    pub(super) sample_one_in: u32,
+}
+
+fn sample_first() -> u32 {
+    20
+}
+
+fn sample_one_in() -> u32 {
+    50
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPortalTls {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 #[derive(Deserialize, Default)]

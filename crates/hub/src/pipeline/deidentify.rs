@@ -1,13 +1,16 @@
 //! Step 4 of an instance: who is it → tags → pixels → verified and written → outbox → row `cleared`, or held by name.
 
 use super::admit::{Admission, admit};
+use super::looked::{DEVICE_STOPPED, device_of, review_of, ruled};
+use crate::boxes;
 use crate::context::{Hub, HubError, Served};
 use crate::linkage::{Identity, Known};
 use crate::spool::SpoolError;
-use crate::store::{Arrival, Belongs, Instance as Row, Outgoing, Spooled, Store};
+use crate::store::{Arrival, Belongs, DeviceKey, Instance as Row, Outgoing, Spooled, Store};
 use bytes::Bytes;
 use deid::instance::{Instance, PixelVerdict, Rejection};
 use deid::pixels::Review;
+use deid::pixels::region::Region;
 use deid::pseudonym::Subject;
 use dicom::part10::{Limits, Source};
 use platform::audit::{self, AuditError, Details};
@@ -32,10 +35,29 @@ const SOP_UID_MISMATCH: &str = "sop-uid-mismatch";
 enum Verdict {
     /// De-identified; its bytes are in the outbox.
     Cleared(Cleared),
-    /// `held`, `quarantined` or `rejected`, with its reason.
-    Stopped(&'static str, String),
+    /// It does not leave.
+    Stopped(Stopped),
     /// The version that was cleared before, byte for byte: one holding, one more provenance.
     Same,
+}
+
+/// `held`, `quarantined` or `rejected`, and why.
+struct Stopped {
+    state: &'static str,
+    reason: String,
+    /// Where text is suspected.
+    boxes: Vec<Region>,
+}
+
+impl Stopped {
+    fn new(state: &'static str, reason: impl Into<String>) -> Self {
+        Self { state, reason: reason.into(), boxes: Vec::new() }
+    }
+
+    /// What a rule has to settle.
+    fn doubts(&self) -> &str {
+        &self.reason
+    }
 }
 
 struct Cleared {
@@ -44,6 +66,8 @@ struct Cleared {
     digest: String,
     bytes: u64,
     clearance: String,
+    /// The device rule under which it was masked.
+    rule: Option<String>,
 }
 
 /// The written object before it is in the outbox.
@@ -115,7 +139,7 @@ impl Place {
 pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
     let mut steps = Vec::new();
     let Some(object) = hub.store.spool_object(&lease.payload).await? else {
-        return done(hub, lease, steps, false).await;
+        return done(hub, lease, steps, None, false).await;
     };
     let first = match open(hub, &object).await? {
         Ok(instance) => instance,
@@ -125,6 +149,7 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
     if !first.facts().agrees_with_meta {
         return unreadable(hub, lease, &object, SOP_UID_MISMATCH.to_owned()).await;
     }
+    let device = device_of(first.facts());
     let admissions = admit(hub, &object, first.facts()).await?;
     let known = hub.store.instances_of_token(&object.source, &object.token).await?;
     let mut first = Some(first);
@@ -142,7 +167,7 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
             }
             Standing::Elsewhere => continue,
         };
-        let judged = judge(hub, &object, &admission, first.take()).await;
+        let judged = judge(hub, &object, &admission, &device, first.take()).await;
         // Where the object turns out to be lost, its rows say what is to be fetched again.
         if let Err(HubError::Spool(_)) = judged {
             for of in steps.iter().map(|(of, _)| of).chain([&of]) {
@@ -153,7 +178,7 @@ pub async fn step(hub: &Arc<Hub>, lease: &Lease) -> Result<Outcome, HubError> {
         }
         steps.push((of, judged?));
     }
-    done(hub, lease, steps, waits).await
+    done(hub, lease, steps, Some(device), waits).await
 }
 
 /// What an object is to its instance in one project.
@@ -255,6 +280,7 @@ async fn judge(
     hub: &Arc<Hub>,
     object: &Spooled,
     admission: &Admission<'_>,
+    device: &DeviceKey,
     first: Option<Instance<deid::state::Identifiable>>,
 ) -> Result<Verdict, HubError> {
     let opened = match first {
@@ -263,9 +289,9 @@ async fn judge(
     };
     let instance = match opened {
         Ok(instance) => instance,
-        Err(code) => return Ok(Verdict::Stopped("quarantined", code)),
+        Err(code) => return Ok(Verdict::Stopped(Stopped::new("quarantined", code))),
     };
-    let held = |code: &str| Ok(Verdict::Stopped("held", code.to_owned()));
+    let held = |code: &str| Ok(Verdict::Stopped(Stopped::new("held", code)));
     if let Some(code) = admission.held {
         return held(code);
     }
@@ -277,15 +303,27 @@ async fn judge(
         return held(shut.code);
     }
     // A person has looked at this object, not at another version of it.
-    let released =
-        hub.store.last_decision(&object.id, ["release", "hold"]).await?.as_deref() == Some("release");
-    let review = if released { Review::Released } else { Review::Pending };
-    match cleaned(hub, object, served, person, instance, review).await? {
+    let review = review_of(hub, object).await?;
+    let standing = hub.store.device_standing(device).await?;
+    if standing.is_stopped && review == Review::Pending {
+        return held(DEVICE_STOPPED);
+    }
+    let may_be_ruled = review == Review::Pending && standing.rule.is_some();
+    let mut outcome = cleaned(hub, object, served, person, instance, review).await?;
+    let ruled = may_be_ruled.then(|| ruled(&standing, outcome.as_ref().err().map(Stopped::doubts))).flatten();
+    if let Some(review) = ruled
+        && let Ok(instance) = open(hub, object).await?
+    {
+        outcome = cleaned(hub, object, served, person, instance, review).await?;
+        let rule = standing.rule.map(|rule| rule.id);
+        outcome = outcome.map(|(cleared, written)| (Cleared { rule, ..cleared }, written));
+    }
+    match outcome {
         Ok((cleared, written)) => {
             put(hub, &served.project.name, &cleared.digest, written).await?;
             Ok(Verdict::Cleared(cleared))
         }
-        Err((state, reason)) => Ok(Verdict::Stopped(state, reason)),
+        Err(stopped) => Ok(Verdict::Stopped(stopped)),
     }
 }
 
@@ -300,7 +338,7 @@ async fn cleaned(
 ) -> Result<Result<(Cleared, Written), Stopped>, HubError> {
     let (project, handle) = (&served.project.name, &person.person);
     let Some(subject) = hub.linkage.subject(project, handle, &served.engine, &hub.custody).await? else {
-        return Ok(Err(("held", "identity-unknown".to_owned())));
+        return Ok(Err(Stopped::new("held", "identity-unknown")));
     };
     let known = needles(person.identity.expose(&hub.custody));
     // What goes out is about as long as what came, once that is inflated.
@@ -310,10 +348,8 @@ async fn cleaned(
     let cleaned = tokio::task::spawn_blocking(move || {
         clean(&hub_, &name, instance, &subject, &known, review, in_memory)
     });
-    cleaned.await.unwrap_or_else(|_| Ok(Err(("quarantined", "engine-failed".to_owned()))))
+    cleaned.await.unwrap_or_else(|_| Ok(Err(Stopped::new("quarantined", "engine-failed"))))
 }
-
-type Stopped = (&'static str, String);
 
 /// The straight line through the wall; runs on a blocking thread.
 fn clean(
@@ -325,15 +361,19 @@ fn clean(
     review: Review,
     in_memory: Option<usize>,
 ) -> Result<Result<(Cleared, Written), Stopped>, HubError> {
-    let Some(served) = hub.served(project) else { return Ok(Err(("held", "not-configured".into()))) };
+    let Some(served) = hub.served(project) else {
+        return Ok(Err(Stopped::new("held", "not-configured")));
+    };
     let cleaned = match instance.clean_tags(&served.profile, subject, &served.engine, known) {
         Ok(cleaned) => cleaned,
-        Err(rejection) => return Ok(Err(("quarantined", rejection.code().to_owned()))),
+        Err(rejection) => return Ok(Err(Stopped::new("quarantined", rejection.code()))),
     };
     let judged = match cleaned.clean_pixels(&served.pixels, review) {
         PixelVerdict::Clear(judged) => judged,
-        PixelVerdict::Review { reasons, .. } => return Ok(Err(("held", codes(&reasons)))),
-        PixelVerdict::Reject(reasons) => return Ok(Err(("rejected", codes(&reasons)))),
+        PixelVerdict::Review { reasons, boxes } => {
+            return Ok(Err(Stopped { boxes, ..Stopped::new("held", codes(&reasons)) }));
+        }
+        PixelVerdict::Reject(reasons) => return Ok(Err(Stopped::new("rejected", codes(&reasons)))),
     };
     let at_us = hub.clock.now().as_micros();
     let (result, written) = if let Some(bytes) = in_memory {
@@ -352,12 +392,12 @@ fn clean(
         Err(residue) if residue.is_world() => return Err(SpoolError::Disk(io::Error::other(residue)).into()),
         Err(residue) => {
             tracing::warn!(code = residue.code(), "object held: its outgoing form did not pass verification");
-            return Ok(Err(("held", residue.code().to_owned())));
+            return Ok(Err(Stopped::new("held", residue.code())));
         }
     };
     Ok(into_cleared(&signed)
         .map(|cleared| (cleared, written))
-        .ok_or(("quarantined", "clearance-not-signed".to_owned())))
+        .ok_or_else(|| Stopped::new("quarantined", "clearance-not-signed")))
 }
 
 /// What the row keeps of a clearance that was signed just now.
@@ -369,6 +409,7 @@ fn into_cleared(signed: &Signed<Clearance>) -> Option<Cleared> {
         digest: clearance.sha256.to_string(),
         bytes: clearance.bytes,
         clearance: String::from_utf8(signed.to_json().ok()?).ok()?,
+        rule: None,
     })
 }
 
@@ -410,9 +451,9 @@ async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) ->
     }
     let stopped = |project: &String| {
         let place = Place::new(object, project, true);
-        (Of::First(place), Verdict::Stopped("quarantined", code.clone()))
+        (Of::First(place), Verdict::Stopped(Stopped::new("quarantined", code.as_str())))
     };
-    done(hub, lease, projects.iter().map(stopped).collect(), false).await
+    done(hub, lease, projects.iter().map(stopped).collect(), None, false).await
 }
 
 /// A lost lease, as it is told within a group of commits.
@@ -424,6 +465,7 @@ async fn done(
     hub: &Hub,
     lease: &Lease,
     verdicts: Vec<(Of, Verdict)>,
+    device: Option<DeviceKey>,
     mut waits: bool,
 ) -> Result<Outcome, HubError> {
     let (store, now, held) = (hub.store.clone(), hub.clock.now(), lease.clone());
@@ -435,7 +477,7 @@ async fn done(
                     Of::First(place) => place.received(&store, tx, now).await?,
                 };
                 match arrival {
-                    Arrival::Ours(row) => settle(&store, tx, &row, verdict, now).await?,
+                    Arrival::Ours(row) => settle(&store, tx, &row, verdict, device.as_ref(), now).await?,
                     Arrival::Unwanted => {}
                     Arrival::Early | Arrival::After(_) => waits = true,
                 }
@@ -466,6 +508,7 @@ async fn settle(
     tx: &mut Tx,
     row: &Row,
     verdict: &Verdict,
+    device: Option<&DeviceKey>,
     now: Timestamp,
 ) -> Result<(), DbError> {
     let details = Details::new().id("instance", &row.id);
@@ -482,12 +525,23 @@ async fn settle(
             if !store.item_cleared(tx, "instance", &row.id, &out, now).await? {
                 return Ok(());
             }
+            if let Some(device) = device {
+                store.made_by(tx, &row.id, device, None, true).await?;
+            }
             let details = details.and_then(|d| d.id("digest", &c.digest));
+            let details = match &c.rule {
+                Some(rule) => details.and_then(|d| d.id("rule", rule)),
+                None => details,
+            };
             ("instance cleared", details.and_then(|d| d.id("pseudonym", &c.pseudonym)))
         }
-        Verdict::Stopped(state, reason) => {
+        Verdict::Stopped(Stopped { state, reason, boxes }) => {
             if !store.instance_is(tx, &row.id, state, Some(reason), now).await? {
                 return Ok(());
+            }
+            if let Some(device) = device {
+                let boxes = (!boxes.is_empty()).then(|| boxes::to_json(boxes));
+                store.made_by(tx, &row.id, device, boxes.as_deref(), false).await?;
             }
             ("instance stopped", details.map(|d| d.code("state", state)))
         }

@@ -2,6 +2,7 @@
 
 pub mod receive;
 pub mod admit;
+mod looked;
 pub mod deidentify;
 pub mod clinical;
 pub mod outgoing;
@@ -12,3 +13,4 @@ pub mod receipts;
 pub mod reconsider;
 pub mod nightly;
 pub mod review;
+pub mod rules;

@@ -4,6 +4,7 @@
 use super::consign::{Next, consign};
 use super::receipts::{destroy_spent, receipts, sweep_outbox};
 use super::reconsider::{expire_unrequested, reconsider};
+use super::rules::replay_all;
 use super::transfer::{Transferred, transfer};
 use crate::context::{Hub, HubError, Served};
 
@@ -16,7 +17,7 @@ pub struct Night {
     pub receipted: usize,
     /// Consignments that wait for their answer, by project.
     pub waiting: Vec<(String, usize)>,
-    /// Held things that go on because their gate is open again.
+    /// Held things that go on because their gate is open again, or a device rule speaks for them.
     pub freed: usize,
     /// What a person must look at: (project, sequence, code).
     pub alerts: Vec<(String, i64, &'static str)>,
@@ -26,6 +27,7 @@ pub struct Night {
 /// failure is told at the end.
 pub async fn night(hub: &Hub) -> Result<Night, HubError> {
     let (mut night, mut trouble) = (Night::default(), None);
+    night.freed += replay_all(hub).await?;
     for served in &hub.projects {
         if let Err(error) = night_of(hub, served, &mut night).await {
             tracing::error!(project = %served.project.name, %error, "the project's night did not end");

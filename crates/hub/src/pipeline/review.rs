@@ -6,11 +6,13 @@
 use super::outgoing::{again, empty_outbox};
 use super::receipts::destroy_spent;
 use super::reconsider::is_of_a_gate;
+use crate::boxes;
 use crate::context::{Hub, HubError};
 use crate::enrol::{day_number, query_job, retrieve_job};
 use crate::sources::where_to_ask;
 use crate::store::{Clinical, Decided, Decision, Instance, Study};
 use deid::custody::Sensitive;
+use deid::pixels::region::Region;
 use dicom::dataset::Dataset;
 use dicom::part10::{self, Limits, Object, Source};
 use dicom::tag::{Tag, VR, entry, tags};
@@ -51,6 +53,12 @@ pub enum ReviewError {
         /// What was wanted.
         what: &'static str,
     },
+    /// Nothing to mask, or more than anybody draws.
+    #[error("draw at least one box, and {} at most", boxes::BOXES_MAX)]
+    NoBoxes,
+    /// A rejection needs a reason from the list.
+    #[error("choose a reason for the rejection")]
+    NoReason,
     /// The reason given is no code.
     #[error("a reason is a code: lower-case letters, digits and hyphens; no words about a person")]
     NotACode,
@@ -257,7 +265,7 @@ pub async fn locate(hub: &Hub, id: &str, actor: &str) -> Result<Located> {
 }
 
 /// The received object, where it is here and can be read.
-async fn opened(hub: &Hub, spool: &str) -> Option<Object> {
+pub(crate) async fn opened(hub: &Hub, spool: &str) -> Option<Object> {
     let (files, id) = (std::sync::Arc::clone(&hub.spool), spool.to_owned());
     let limits = Limits { header_bytes_max: hub.config.limits.header_bytes_max, ..Limits::default() };
     let read = tokio::task::spawn_blocking(move || {
@@ -318,25 +326,45 @@ pub fn remedy(code: &str) -> &'static str {
 
 /// Settles a doubt about pixels: a person has looked and found nothing that identifies.
 pub async fn release(hub: &Hub, id: &str, actor: &str) -> Result<()> {
+    let row = in_doubt(hub, id, "release").await?;
+    instance_again(hub, &row, "release", None, actor).await
+}
+
+/// Settles a doubt about pixels: a person has looked, and all that identifies lies inside these boxes, on every frame.
+pub async fn mask(hub: &Hub, id: &str, regions: &[Region], actor: &str) -> Result<()> {
+    if regions.is_empty() || regions.len() > boxes::BOXES_MAX {
+        return Err(ReviewError::NoBoxes);
+    }
+    let row = in_doubt(hub, id, "mask").await?;
+    instance_again(hub, &row, "mask", Some(&boxes::to_json(regions)), actor).await
+}
+
+/// Whether looking at the pixels can settle all that an instance is held for.
+pub fn is_pixel_doubt(reason: &str) -> bool {
+    reason.split(' ').all(|code| code.starts_with(PIXEL_DOUBT))
+}
+
+/// An instance that is held for nothing but doubts about its pixels.
+async fn in_doubt(hub: &Hub, id: &str, what: &'static str) -> Result<Instance> {
     let Some(row) = hub.store.instance(id).await? else {
         let known = hub.store.study(id).await?.is_some() || hub.store.row(id).await?.is_some();
         return Err(if known { ReviewError::NotAnInstance } else { ReviewError::Unknown(id.to_owned()) });
     };
     if row.state != "held" {
-        return Err(ReviewError::NothingToDo { state: row.state, what: "release" });
+        return Err(ReviewError::NothingToDo { state: row.state, what });
     }
     let reason = row.reason.clone().unwrap_or_default();
     if let Some(other) = reason.split(' ').find(|code| !code.starts_with(PIXEL_DOUBT)) {
         return Err(ReviewError::NotReleasable { remedy: remedy(other), reason });
     }
-    instance_again(hub, &row, "release", actor).await
+    Ok(row)
 }
 
 /// Tries something again after its cause was mended: an instance, a clinical record, a study or a row.
 pub async fn retry(hub: &Hub, id: &str, actor: &str) -> Result<()> {
     if let Some(row) = hub.store.instance(id).await? {
         return match row.state.as_str() {
-            "held" | "quarantined" | "refused" => instance_again(hub, &row, "retry", actor).await,
+            "held" | "quarantined" | "refused" => instance_again(hub, &row, "retry", None, actor).await,
             _ => Err(ReviewError::NothingToDo { state: row.state, what: "retry" }),
         };
     }
@@ -440,13 +468,25 @@ fn moved(is_moved: bool, what: &'static str) -> Result<()> {
     Err(ReviewError::NothingToDo { state: "no longer what it was".into(), what })
 }
 
-async fn instance_again(hub: &Hub, row: &Instance, kind: &'static str, actor: &str) -> Result<()> {
+async fn instance_again(
+    hub: &Hub,
+    row: &Instance,
+    kind: &'static str,
+    boxes: Option<&str>,
+    actor: &str,
+) -> Result<()> {
     let trust = row.trust.as_deref().unwrap_or("unattributed");
     let (mut tx, now, _) = decide(hub, &row.id, trust, kind, actor, None).await?;
     if let Some(spool) = &row.spool {
         // What is released is the object that was looked at: another version of it is looked at for itself.
         let decision = Decision { kind, subject: spool, actor, note_code: None };
-        hub.store.decided(&mut tx, &decision, now).await?;
+        match boxes {
+            Some(boxes) => {
+                let reasons = row.reason.as_deref().unwrap_or_default();
+                hub.store.masked(&mut tx, &decision, boxes, reasons, now).await?
+            }
+            None => hub.store.decided(&mut tx, &decision, now).await?,
+        };
     }
     moved(hub.store.instance_is(&mut tx, &row.id, "received", None, now).await?, kind)?;
     again(hub, &mut tx, "instance", &row.id, now).await?;

@@ -85,6 +85,8 @@ CREATE TABLE instance (
   bytes        BIGINT,                           -- outgoing length
   clearance    TEXT,                             -- the signed clearance, JSON
   consignment  TEXT,
+  device       TEXT,                             -- what made it, a row of `device`, once it was looked at
+  boxes        TEXT,                             -- where text is suspected, JSON, while held
   updated_us   BIGINT NOT NULL,
   UNIQUE (token, source, project)
 );
@@ -94,6 +96,7 @@ CREATE INDEX instance_name ON instance (project, name);
 CREATE INDEX instance_digest ON instance (project, digest);
 CREATE INDEX instance_consignment ON instance (consignment);
 CREATE INDEX instance_spool ON instance (spool);
+CREATE INDEX instance_device ON instance (device, state);
 
 -- One clinical record of a cohort row, cleared like an instance.
 CREATE TABLE clinical (
@@ -147,7 +150,7 @@ CREATE INDEX alias_consignment ON alias (consignment);
 -- What a person decided: pauses, objections handled, reviews. Append-only; the newest row of a subject holds.
 CREATE TABLE decision (
   id           TEXT PRIMARY KEY,
-  kind         TEXT NOT NULL,                    -- pause, resume, release, retry, reject, object
+  kind         TEXT NOT NULL,                    -- pause, resume, release, mask, retry, reject, object
   subject      TEXT NOT NULL,                    -- a source, trust, instance or person handle
   actor        TEXT NOT NULL,
   note_code    TEXT,

@@ -39,6 +39,10 @@ pub struct Instance {
     pub clearance: Option<String>,
     /// The consignment it went into.
     pub consignment: Option<String>,
+    /// What made it, once it was looked at.
+    pub device: Option<String>,
+    /// Where text is suspected, JSON.
+    pub boxes: Option<String>,
 }
 
 /// One object in the sealed spool.
@@ -140,6 +144,8 @@ impl Instance {
             bytes: row.get("bytes")?,
             clearance: row.get("clearance")?,
             consignment: row.get("consignment")?,
+            device: row.get("device")?,
+            boxes: row.get("boxes")?,
         })
     }
 }

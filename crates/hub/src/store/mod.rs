@@ -2,17 +2,23 @@
 //!
 //! Methods that change something take the caller's transaction, so that a step, its facts and the next job commit together.
 
+mod accounts;
 mod cohorts;
 mod consignments;
 mod counts;
+mod devices;
 mod instances;
 mod recovery;
+mod reviews;
 mod states;
 
+pub use accounts::{Account, Session};
 pub use cohorts::{CohortRow, NewSheet, NewStudy, Study};
 pub use consignments::{Clinical, Consignment, Item};
 pub use counts::{Count, Decided, Decision, InstanceCount};
+pub use devices::{Device, DeviceKey, DeviceRule, InForce, Proposal, Standing};
 pub use instances::{Arrival, Arrived, Belongs, Instance, Outgoing, Spooled};
+pub use reviews::{Looked, QueuePart, Queued};
 pub use states::MOVES;
 
 use data_encoding::HEXLOWER;
@@ -25,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     platform::audit::SCHEMA,
     Migration { name: "hub-1", ddl: include_str!("0001_spine.sql") },
     platform::jobs::PAYLOADS,
+    Migration { name: "hub-2", ddl: include_str!("0002_portal.sql") },
 ];
 
 /// Rows in one statement at most.

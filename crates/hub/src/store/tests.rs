@@ -379,11 +379,14 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
 #[tokio::test]
 async fn no_statement_of_the_night_walks_a_table() {
     let sources = [
+        include_str!("accounts.rs"),
         include_str!("cohorts.rs"),
         include_str!("consignments.rs"),
         include_str!("counts.rs"),
+        include_str!("devices.rs"),
         include_str!("instances.rs"),
         include_str!("recovery.rs"),
+        include_str!("reviews.rs"),
     ];
     let plans = platform::testing::plans::plans(MIGRATIONS, &sources).await;
     assert!(plans.len() > 70, "{} statements", plans.len());

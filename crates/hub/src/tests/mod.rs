@@ -111,6 +111,14 @@ impl House {
         Self { hub, clock, national: Signer::from_seed(national.expose()).unwrap(), dir }
     }
 
+    /// A hub with review pages.
+    pub(crate) async fn with_portal() -> Self {
+        Self::with(&format!(
+            "{CONFIG}[portal]\nlisten = \"127.0.0.1:0\"\nsample_first = 2\nsample_one_in = 4\n"
+        ))
+        .await
+    }
+
     /// The process ends and another begins on the same files.
     pub(crate) async fn restart(self) -> Self {
         let Self { hub, clock, national, dir } = self;

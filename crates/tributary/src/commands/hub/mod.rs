@@ -1,5 +1,6 @@
 //! `tributary hub`: the regional house.
 
+mod account;
 mod backup;
 mod cohort;
 mod lists;
@@ -48,7 +49,9 @@ A hub, step by step:
   tributary hub serve
   tributary hub status
   tributary hub review list
-      what waits for a person, and why";
+      what waits for a person, and why
+  tributary hub account add ann --role reviewer
+      who may look at it in a browser, where hub.toml has a section [portal]";
 
 #[derive(Subcommand)]
 enum Command {
@@ -74,6 +77,9 @@ enum Command {
     /// What is held, and what a person decides about it
     #[command(subcommand)]
     Review(review::Command),
+    /// Who signs in to the review pages
+    #[command(subcommand)]
+    Account(account::Command),
     Backup(backup::Backup),
     Restore(backup::Restore),
     Sheet(pages::Sheet),
@@ -107,6 +113,7 @@ pub(crate) async fn run(args: Args, custody: Custody) -> Result<ExitCode> {
         Command::Pause(subject) => status::pause(&hub, &subject, "pause", &actor).await,
         Command::Resume(subject) => status::pause(&hub, &subject, "resume", &actor).await,
         Command::Review(command) => review::run(&hub, &command, &actor).await,
+        Command::Account(command) => account::run(&hub, &command, &actor).await,
         Command::Backup(args) => backup::backup(&hub, &args).await,
         Command::Check | Command::Restore(_) | Command::Sheet(_) | Command::Dataflow(_) => {
             Ok(ExitCode::SUCCESS)

@@ -25,6 +25,9 @@ pub(super) async fn serve(hub: Arc<Hub>) -> Result<ExitCode> {
     let shutdown = crate::commands::until_asked_to_end();
     let service = Service::start(Arc::clone(&hub)).await?;
     tracing::info!(hub = %hub.config.hub_id, address = %service.address(), sources = hub.config.sources.len(), "serving");
+    if let Some(address) = service.portal_address() {
+        tracing::info!(%address, "review pages");
+    }
     service.serve(shutdown).await;
     Ok(ExitCode::SUCCESS)
 }
