@@ -9,6 +9,7 @@ mod page;
 mod picture;
 mod queue;
 mod rules;
+mod samples;
 mod session;
 mod words;
 
@@ -114,6 +115,13 @@ fn pages(desk: Arc<Desk>) -> Router {
         .route("/rules/{id}/picture", get(rules::picture))
         .route("/rules/{id}/approve", post(rules::approve))
         .route("/rules/{id}/withdraw", post(rules::withdraw))
+        .route("/samples", get(samples::list))
+        .route("/samples/{id}", get(samples::sample))
+        .route("/samples/{id}/frames/{frame}", get(samples::frame))
+        .route("/samples/{id}/clean", post(samples::clean))
+        .route("/samples/{id}/leak", post(samples::leak))
+        .route("/rates", get(samples::rates))
+        .route("/devices/{id}/resume", post(samples::resume))
         .route("/assets/portal.css", get(|| asset("text/css", include_str!("portal/portal.css"))))
         .route("/assets/portal.js", get(|| asset("text/javascript", include_str!("portal/portal.js"))))
         .fallback(|| async { page::Problem::NotFound })

@@ -174,7 +174,14 @@ pub struct Setup {
 impl Setup {
     /// Writes both houses' papers for archives on these ports.
     pub fn write(dir: &Path, region: &Region, ports: &[u16]) -> Self {
+        Self::with(dir, region, ports, "")
+    }
+
+    /// The same, with these sections in the hub's configuration.
+    pub fn with(dir: &Path, region: &Region, ports: &[u16], sections: &str) -> Self {
         let papers = house::write(&dir.join("house"), region, ports, &house::Keep::Folder).unwrap();
+        let written = std::fs::read_to_string(&papers.hub).unwrap();
+        std::fs::write(&papers.hub, format!("{written}\n{sections}")).unwrap();
         let config = Config::load(&papers.hub).unwrap();
         Self { papers, config }
     }

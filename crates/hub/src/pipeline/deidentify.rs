@@ -2,6 +2,7 @@
 
 use super::admit::{Admission, admit};
 use super::looked::{DEVICE_STOPPED, device_of, review_of, ruled};
+use super::sampling::Sampling;
 use crate::boxes;
 use crate::context::{Hub, HubError, Served};
 use crate::linkage::{Identity, Known};
@@ -456,6 +457,12 @@ async fn unreadable(hub: &Hub, lease: &Lease, object: &Spooled, code: String) ->
     done(hub, lease, projects.iter().map(stopped).collect(), None, false).await
 }
 
+/// What made an object, and how many of what it makes are drawn for a second look.
+struct Made {
+    device: DeviceKey,
+    sampling: Option<Sampling>,
+}
+
 /// A lost lease, as it is told within a group of commits.
 const LEASE_LOST: &str = "lease-lost";
 
@@ -469,6 +476,7 @@ async fn done(
     mut waits: bool,
 ) -> Result<Outcome, HubError> {
     let (store, now, held) = (hub.store.clone(), hub.clock.now(), lease.clone());
+    let made = device.map(|device| Made { device, sampling: hub.config.portal.as_ref().map(Sampling::of) });
     let committed = hub.commits.submit(move |tx| {
         Box::pin(async move {
             for (of, verdict) in &verdicts {
@@ -477,7 +485,7 @@ async fn done(
                     Of::First(place) => place.received(&store, tx, now).await?,
                 };
                 match arrival {
-                    Arrival::Ours(row) => settle(&store, tx, &row, verdict, device.as_ref(), now).await?,
+                    Arrival::Ours(row) => settle(&store, tx, &row, verdict, made.as_ref(), now).await?,
                     Arrival::Unwanted => {}
                     Arrival::Early | Arrival::After(_) => waits = true,
                 }
@@ -508,7 +516,7 @@ async fn settle(
     tx: &mut Tx,
     row: &Row,
     verdict: &Verdict,
-    device: Option<&DeviceKey>,
+    made: Option<&Made>,
     now: Timestamp,
 ) -> Result<(), DbError> {
     let details = Details::new().id("instance", &row.id);
@@ -525,8 +533,11 @@ async fn settle(
             if !store.item_cleared(tx, "instance", &row.id, &out, now).await? {
                 return Ok(());
             }
-            if let Some(device) = device {
-                store.made_by(tx, &row.id, device, None, true).await?;
+            if let Some(made) = made {
+                let (device, n) = store.made_by(tx, &row.id, &made.device, None, true).await?;
+                if made.sampling.is_some_and(|sampling| sampling.draws(n, &row.token)) {
+                    store.sample_drawn(tx, &row.id, &c.digest, &device, now).await?;
+                }
             }
             let details = details.and_then(|d| d.id("digest", &c.digest));
             let details = match &c.rule {
@@ -539,9 +550,9 @@ async fn settle(
             if !store.instance_is(tx, &row.id, state, Some(reason), now).await? {
                 return Ok(());
             }
-            if let Some(device) = device {
+            if let Some(made) = made {
                 let boxes = (!boxes.is_empty()).then(|| boxes::to_json(boxes));
-                store.made_by(tx, &row.id, device, boxes.as_deref(), false).await?;
+                store.made_by(tx, &row.id, &made.device, boxes.as_deref(), false).await?;
             }
             ("instance stopped", details.map(|d| d.code("state", state)))
         }

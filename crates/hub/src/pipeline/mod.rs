@@ -3,6 +3,7 @@
 pub mod receive;
 pub mod admit;
 mod looked;
+pub mod sampling;
 pub mod deidentify;
 pub mod clinical;
 pub mod outgoing;

@@ -1,6 +1,7 @@
 //! What consigning and sending share: the gates asked once a person, items taken back, the manifest made and signed.
 
 use super::deidentify::outbox_name;
+use super::looked::DEVICE_STOPPED;
 use crate::context::{Hub, HubError, Served};
 use crate::sources::worker_of;
 use crate::store::{Consignment, Item, new_id};
@@ -8,7 +9,7 @@ use platform::audit::{self, Details};
 use platform::clock::Timestamp;
 use platform::db::Tx;
 use platform::jobs::{self, Job};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use submission::clearance::Clearance;
 use submission::digest::Digest;
 use submission::manifest::{Alias, Entry, Manifest};
@@ -40,8 +41,13 @@ pub(super) async fn ask_gates(
 ) -> Result<(Vec<Item>, Vec<Fallen>), HubError> {
     let gates = hub.gates(served);
     let mut answers: HashMap<(String, String), Option<&'static str>> = HashMap::new();
+    let stopped: HashSet<String> = hub.store.items_of_stopped().await?.into_iter().collect();
     let (mut open, mut fallen) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
+        if stopped.contains(&item.id) {
+            fallen.push(Fallen { item, state: "held", code: DEVICE_STOPPED });
+            continue;
+        }
         let asked = (item.trust.clone(), item.person.clone());
         let code = match answers.get(&asked) {
             Some(code) => *code,

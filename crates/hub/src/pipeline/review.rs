@@ -319,6 +319,7 @@ pub fn remedy(code: &str) -> &'static str {
             "a list speaks against another id that it states: it goes no further; reject it"
         }
         "spool-object-lost" => "its sealed file is gone or damaged: whoever pushed it must push it again",
+        "device-stopped" => "an approver lets its device go on, on the page of leak rates; or reject it",
         "study-short" => "ask the archive why it does not send all; it is retried by itself",
         _ => "mend the cause, then retry it; or reject it",
     }

@@ -55,11 +55,13 @@ CREATE TABLE device_rule (
   withdrawn_by  TEXT REFERENCES account (name),
   withdrawn_us  BIGINT
 );
+CREATE INDEX device_stopped ON device (stopped_us) WHERE stopped_us IS NOT NULL;
 CREATE UNIQUE INDEX device_rule_active ON device_rule (device) WHERE state = 'active';
 CREATE INDEX device_rule_state ON device_rule (state, proposed_us);
 
 -- A cleared instance drawn for a person to look at.
 CREATE TABLE sample (
+  id            TEXT PRIMARY KEY,
   instance      TEXT NOT NULL,
   digest        TEXT NOT NULL,                   -- SHA-256 of the outgoing bytes that were drawn
   device        TEXT NOT NULL REFERENCES device (id),
@@ -67,7 +69,7 @@ CREATE TABLE sample (
   verdict       TEXT CHECK (verdict IN ('clean', 'leak', 'gone')),  -- gone: sent before anybody looked
   actor         TEXT,
   decided_us    BIGINT,
-  PRIMARY KEY (instance, digest)
+  UNIQUE (instance, digest)
 );
 CREATE INDEX sample_waiting ON sample (drawn_us) WHERE verdict IS NULL;
 CREATE INDEX sample_device ON sample (device, verdict);

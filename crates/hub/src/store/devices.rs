@@ -90,17 +90,23 @@ pub struct Proposal<'a> {
     pub actor: &'a str,
 }
 
-impl Device {
+impl DeviceKey {
     pub(super) fn read(row: &Row) -> std::result::Result<Self, DbError> {
         Ok(Self {
+            modality: row.get("modality")?,
+            manufacturer: row.get("manufacturer")?,
+            model: row.get("model")?,
+            rows: row.get("matrix_rows")?,
+            columns: row.get("matrix_columns")?,
+        })
+    }
+}
+
+impl Device {
+    fn read(row: &Row) -> std::result::Result<Self, DbError> {
+        Ok(Self {
             id: row.get("device")?,
-            key: DeviceKey {
-                modality: row.get("modality")?,
-                manufacturer: row.get("manufacturer")?,
-                model: row.get("model")?,
-                rows: row.get("matrix_rows")?,
-                columns: row.get("matrix_columns")?,
-            },
+            key: DeviceKey::read(row)?,
             cleared: row.get("cleared")?,
             stopped: row.get("stopped_us")?,
         })

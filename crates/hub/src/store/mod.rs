@@ -10,6 +10,7 @@ mod devices;
 mod instances;
 mod recovery;
 mod reviews;
+mod samples;
 mod states;
 
 pub use accounts::{Account, Session};
@@ -19,6 +20,7 @@ pub use counts::{Count, Decided, Decision, InstanceCount};
 pub use devices::{Device, DeviceKey, DeviceRule, InForce, Proposal, Standing};
 pub use instances::{Arrival, Arrived, Belongs, Instance, Outgoing, Spooled};
 pub use reviews::{Looked, QueuePart, Queued};
+pub use samples::{Rate, Sample};
 pub use states::MOVES;
 
 use data_encoding::HEXLOWER;

@@ -387,6 +387,7 @@ async fn no_statement_of_the_night_walks_a_table() {
         include_str!("instances.rs"),
         include_str!("recovery.rs"),
         include_str!("reviews.rs"),
+        include_str!("samples.rs"),
     ];
     let plans = platform::testing::plans::plans(MIGRATIONS, &sources).await;
     assert!(plans.len() > 70, "{} statements", plans.len());
