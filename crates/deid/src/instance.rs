@@ -221,12 +221,14 @@ impl Instance<TagsCleaned> {
         self.worked_on(task, review)
     }
 
-    /// A person's regions count wherever there are pixels, and whatever the policy says.
+    /// Regions of a person or a rule count wherever there are pixels, and whatever the policy says.
     fn inspected(mut self, inspection: Inspection, review: Review) -> PixelVerdict {
-        match review {
-            Review::Masked(masks) if !masks.is_empty() && self.object.pixels.is_some() => {
+        match &review {
+            Review::Masked(masks) | Review::Ruled(masks)
+                if !masks.is_empty() && self.object.pixels.is_some() =>
+            {
                 let task = Task { masks: Vec::new(), is_declared: false, is_read: false };
-                self.worked_on(task, Review::Masked(masks))
+                self.worked_on(task, review)
             }
             _ => {
                 self.inspection = inspection;
@@ -236,8 +238,12 @@ impl Instance<TagsCleaned> {
     }
 
     fn worked_on(mut self, mut task: Task, review: Review) -> PixelVerdict {
-        task.is_read &= review == Review::Pending;
-        if let Review::Masked(regions) = review {
+        task.is_read = match review {
+            Review::Pending => task.is_read,
+            Review::Released | Review::Masked(_) => false,
+            Review::Ruled(_) => true,
+        };
+        if let Review::Masked(regions) | Review::Ruled(regions) = review {
             task.masks.extend(regions);
         }
         match pixels::clean(self.object, &task) {

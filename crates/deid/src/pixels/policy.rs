@@ -136,6 +136,9 @@ pub enum Review {
     Released,
     /// A person has looked and found nothing that identifies outside these regions, which are blanked in every frame.
     Masked(Vec<Region>),
+    /// Nobody has looked at this image, but a rule for its device settles the doubts: these regions are blanked in every frame,
+    /// and the rest is read for text, whatever the profile asks for.
+    Ruled(Vec<Region>),
 }
 
 /// What the object declared of its pixels before its elements were cleaned away.

@@ -291,6 +291,22 @@ fn a_persons_boxes_are_blanked_in_every_frame() {
 }
 
 #[test]
+fn under_a_rule_its_boxes_are_blanked_and_the_rest_is_read() {
+    let bench = bench();
+    let (mut set, pixels) = image(&[written(soft(), "SENTINEL"), soft()]);
+    set.put_text(tags::BURNED_IN_ANNOTATION, VR::CS, "YES");
+    let corner = Region { left: (WIDTH - 4) as u32, top: (HEIGHT - 4) as u32, width: 4, height: 4 };
+    let file = stored(set, pixels);
+    let (mut object, inspection) = out(&bench, judge(&bench, file.clone(), Review::Ruled(vec![corner])));
+    assert_eq!(inspection.extent.code(), "read");
+    assert!(inspection.regions.contains(&corner) && inspection.regions.len() > 1, "the text was not found");
+    let ruled = cells(&mut object);
+    let (mut object, _) = out(&bench, judge(&bench, file, Review::Masked(vec![corner])));
+    let by_person = cells(&mut object);
+    assert_ne!(ruled, by_person, "a person's word about the rest counts, a rule's does not");
+}
+
+#[test]
 fn what_cannot_be_decoded_is_held_and_a_release_does_not_help() {
     let bench = bench();
     let (set, pixels) = image(&[soft()]);
