@@ -91,9 +91,9 @@ await page.keyboard.press("Delete");
 assert.equal(await page.locator(".box").count(), 1);
 assert.equal(await page.locator("[name=left]").count(), 1);
 // It is as large as it was drawn, also after the page was narrow.
-await page.getByLabel("Top").fill("0");
-await page.getByLabel("Left").fill("0");
-await page.getByLabel("Left").press("Tab");
+await page.getByRole("textbox", { name: "Top" }).fill("0");
+await page.getByRole("textbox", { name: "Left" }).fill("0");
+await page.getByRole("textbox", { name: "Left" }).press("Tab");
 await box.focus();
 await page.keyboard.press("m");
 await page.getByText("The boxes are masked and the image goes on").waitFor();
@@ -111,7 +111,7 @@ await page.getByRole("table").getByRole("link").first().click();
 await heading("Device rule");
 assert.equal(await page.getByRole("button", { name: "Approve the rule" }).count(), 0, "not by who proposed it");
 await page.getByRole("button", { name: "Sign out" }).click();
-await page.getByText("You are signed out").waitFor();
+await page.getByText("You are signed out.", { exact: true }).waitFor();
 await look("signed-out");
 await signIn("ben");
 await page.getByRole("link", { name: "Device rules" }).click();
@@ -131,6 +131,29 @@ for (let attempt = 0; ; attempt += 1) {
   await page.waitForTimeout(200);
 }
 await look("queue-empty");
+
+// A second look at what was cleared: one is clean; in the other somebody sees something, and the device is stopped.
+await page.getByRole("link", { name: "Second look" }).click();
+await heading("Second look at cleared images");
+await look("samples");
+await page.getByRole("link", { name: /Look at/ }).first().click();
+await heading("Was anything missed?");
+await seen();
+await look("sample");
+await page.keyboard.press("c");
+await page.getByText("Noted: nothing was missed").waitFor();
+await page.getByRole("link", { name: "Leak rates" }).click();
+await heading("How much was missed");
+assert.match(await page.getByRole("row").nth(1).textContent(), /95%/, "none of one: below 95%");
+await look("rates");
+await page.getByRole("link", { name: "Second look" }).click();
+await page.getByRole("link", { name: /Look at/ }).first().click();
+await page.getByRole("button", { name: "Yes, something identifies" }).click();
+await page.getByText("Noted: the device is stopped").waitFor();
+await page.getByRole("link", { name: "Leak rates" }).click();
+await look("rates-stopped");
+await page.getByRole("button", { name: /Let it go on/ }).click();
+await page.getByText("The device goes on").waitFor();
 await page.goto(`${portal}/nowhere`);
 await heading("Page not found");
 await look("not-found");
