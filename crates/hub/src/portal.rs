@@ -112,7 +112,7 @@ fn pages(desk: Arc<Desk>) -> Router {
         .route("/review/{id}/rule/picture", get(rules::proposed_picture))
         .route("/rules", get(rules::list))
         .route("/rules/{id}", get(rules::rule))
-        .route("/rules/{id}/picture", get(rules::picture))
+        .route("/rules/{id}/picture", get(rules::rule_picture))
         .route("/rules/{id}/approve", post(rules::approve))
         .route("/rules/{id}/withdraw", post(rules::withdraw))
         .route("/samples", get(samples::list))

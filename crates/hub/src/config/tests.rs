@@ -47,6 +47,20 @@ fn the_minimal_sample_gets_its_defaults() {
 }
 
 #[test]
+fn review_pages_are_for_this_machine_unless_there_is_tls() {
+    assert!(parse(MINIMAL).unwrap().portal.is_none(), "none unless asked for");
+    let with = |portal: &str| format!("{MINIMAL}\n[portal]\n{portal}\n");
+    let portal = parse(&with("listen = \"127.0.0.1:8470\"")).unwrap().portal.unwrap();
+    assert_eq!((portal.sample_first, portal.sample_one_in), (20, 50));
+    let faults = faults_of(&with("listen = \"0.0.0.0:8470\""));
+    assert_eq!(faults.iter().map(|fault| fault.key.as_str()).collect::<Vec<_>>(), ["portal.listen"]);
+    assert!(faults[0].what.contains("[portal.tls]"), "{}", faults[0].what);
+    let tls = "listen = \"0.0.0.0:8470\"\n[portal.tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"";
+    assert!(parse(&with(tls)).unwrap().portal.unwrap().tls.is_some());
+    assert_eq!(faults_of(&with("listen = \"here\"")).len(), 1);
+}
+
+#[test]
 fn an_unknown_key_is_an_error_with_its_line() {
     let text = MINIMAL.replace("port = 104", "port = 104\nstudies_per_minute = 3");
     let Err(ConfigError::File(config::ConfigError::Invalid { line, detail, .. })) = parse(&text) else {

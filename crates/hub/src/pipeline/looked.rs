@@ -2,7 +2,7 @@
 
 use crate::boxes;
 use crate::context::{Hub, HubError};
-use crate::store::{DeviceKey, Looked, Spooled, Standing};
+use crate::store::{DeviceKey, Looked, Standing};
 use deid::facts::Facts;
 use deid::pixels::Review;
 
@@ -24,28 +24,25 @@ pub(super) fn device_of(facts: &Facts) -> DeviceKey {
 }
 
 /// What was said of this very object: of another version of it, nothing was.
-pub(super) async fn review_of(hub: &Hub, object: &Spooled) -> Result<Review, HubError> {
-    let looked = hub.store.looked_at(&object.id).await?;
+pub(super) async fn review_of(hub: &Hub, spool: &str) -> Result<Review, HubError> {
+    let looked = hub.store.looked_at(spool).await?;
     Ok(looked.map_or(Review::Pending, |looked| as_review(&looked)))
 }
 
 fn as_review(looked: &Looked) -> Review {
     match (looked.kind.as_str(), &looked.boxes) {
         ("release", _) => Review::Released,
-        ("mask", Some(boxes)) => masked(boxes),
+        ("mask", Some(boxes)) => boxes::of_json(boxes).map_or(Review::Pending, Review::Masked),
         _ => Review::Pending,
     }
-}
-
-/// Boxes that cannot be read settle nothing.
-fn masked(kept: &str) -> Review {
-    boxes::of_json(kept).map_or(Review::Pending, |_| Review::Pending)
 }
 
 /// What the rule of a device says of an object that is held for this, or for nothing; `None`: no rule settles that.
 pub(super) fn ruled(standing: &Standing, reason: Option<&str>) -> Option<Review> {
     let rule = standing.rule.as_ref()?;
-    reason.is_none_or(|reason| is_settled_by(reason, &rule.reasons)).then(|| masked(&rule.boxes))
+    let is_settled = reason.is_none_or(|reason| is_settled_by(reason, &rule.reasons));
+    // Boxes that cannot be read settle nothing.
+    boxes::of_json(&rule.boxes).filter(|_| is_settled).map(Review::Ruled)
 }
 
 /// Whether all doubts are among those that a rule settles.

@@ -265,7 +265,7 @@ pub async fn locate(hub: &Hub, id: &str, actor: &str) -> Result<Located> {
 }
 
 /// The received object, where it is here and can be read.
-pub(crate) async fn opened(hub: &Hub, spool: &str) -> Option<Object> {
+async fn opened(hub: &Hub, spool: &str) -> Option<Object> {
     let (files, id) = (std::sync::Arc::clone(&hub.spool), spool.to_owned());
     let limits = Limits { header_bytes_max: hub.config.limits.header_bytes_max, ..Limits::default() };
     let read = tokio::task::spawn_blocking(move || {

@@ -2,7 +2,7 @@
 
 use super::form::{Fields, Posted};
 use super::page::{Frame, Problem, age, page_as, refusal, way_to_rule};
-use super::picture::{Picture, as_png, frames, picture};
+use super::picture::{self, Seen};
 use super::queue::{Part, said};
 use super::session::SignedIn;
 use super::words::{REJECTIONS, reason};
@@ -12,44 +12,12 @@ use crate::pipeline::review::{self, ReviewError, is_pixel_doubt};
 use crate::store::{Decided, Instance};
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use deid::pixels::region::Region;
-use dicom::part10::Object;
-use dicom::tag::{Tag, tags};
-use dicom::uid::sop_class;
 use platform::audit::{self, Details};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-
-/// Frames that a page offers one by one.
-const FRAMES_MAX: u32 = 2_000;
-
-/// What a page may say of a header: nothing here is about a person.
-#[derive(Default)]
-pub(super) struct Seen {
-    pub(super) class: &'static str,
-    pub(super) modality: String,
-    pub(super) manufacturer: String,
-    pub(super) model: String,
-    pub(super) rows: i64,
-    pub(super) columns: i64,
-    pub(super) frames: u32,
-}
-
-impl Seen {
-    pub(super) fn of(object: &Object) -> Self {
-        let set = &object.dataset;
-        let number = |tag: Tag| set.integer(tag).unwrap_or(0);
-        Self {
-            class: set.text(tags::SOP_CLASS_UID).and_then(sop_class::name).unwrap_or("Not known"),
-            rows: number(tags::ROWS),
-            columns: number(tags::COLUMNS),
-            frames: frames(object).min(FRAMES_MAX),
-            ..Self::default()
-        }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "instance.html")]
@@ -128,23 +96,17 @@ async fn held(desk: &Desk, id: &str) -> Result<Instance, Problem> {
 
 async fn shown(desk: &Desk, frame: Frame, row: Instance, asked: Asked) -> Result<Response, Problem> {
     let (store, now) = (&desk.hub.store, desk.hub.clock.now());
-    let object = match &row.spool {
-        Some(spool) => review::opened(&desk.hub, spool).await,
+    let opened = match &row.spool {
+        Some(spool) => picture::received(desk, spool).await,
         None => None,
     };
-    let mut seen = object.as_ref().map(Seen::of).unwrap_or_default();
-    if let Some(device) = &row.device
-        && let Some(device) = store.device(device).await?
-    {
-        let key = device.key;
-        (seen.modality, seen.manufacturer, seen.model) = (key.modality, key.manufacturer, key.model);
-    }
+    let seen = opened.as_ref().map(Seen::of).unwrap_or_default();
     let (before, after) = store.queue_neighbours(&asked.part.as_query(), &row.id).await?;
     let codes = row.reason.clone().unwrap_or_default();
     let proposed = row.boxes.as_deref().and_then(boxes::of_json).unwrap_or_default();
     let status = if frame.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let title =
-        format!("Look at this {} image", if seen.modality.is_empty() { "held" } else { &seen.modality });
+        format!("Look at this {} image", if seen.modality.is_empty() { "held" } else { seen.modality });
     page_as(
         status,
         &InstancePage {
@@ -187,20 +149,8 @@ pub(super) async fn frame(
 ) -> Result<Response, Problem> {
     let row = held(&desk, &id).await?;
     let spool = row.spool.ok_or(Problem::NotFound)?;
-    let object = review::opened(&desk.hub, &spool).await.ok_or(Problem::NotFound)?;
-    as_answer(&desk, object, frame).await
-}
-
-/// Decodes a frame, few at a time.
-pub(super) async fn as_answer(desk: &Desk, mut object: Object, frame: u32) -> Result<Response, Problem> {
-    let turn = Arc::clone(&desk.pictures).acquire_owned().await.map_err(|_| Problem::Failed)?;
-    let decoded = tokio::task::spawn_blocking(move || {
-        let _turn = turn;
-        let picture: Picture = picture(&mut object, frame).ok()?;
-        as_png(&picture)
-    });
-    let png = decoded.await.ok().flatten().ok_or(Problem::NotFound)?;
-    Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
+    let opened = picture::received(&desk, &spool).await.ok_or(Problem::NotFound)?;
+    picture::answer(&desk, opened, frame).await
 }
 
 /// Where one goes after a decision: to the next instance of the same part of the queue.
@@ -272,10 +222,8 @@ pub(super) async fn mask(State(desk): State<Arc<Desk>>, Path(id): Path<String>, 
 /// The parts of the boxes that lie on the image.
 async fn on_the_image(desk: &Desk, row: &Instance, drawn: Vec<Region>) -> Vec<Region> {
     let Some(spool) = &row.spool else { return Vec::new() };
-    let Some(object) = review::opened(&desk.hub, spool).await else { return Vec::new() };
-    let seen = Seen::of(&object);
-    let size = |n: i64| u32::try_from(n).unwrap_or(0);
-    let (width, height) = (size(seen.columns), size(seen.rows));
+    let Some(opened) = picture::received(desk, spool).await else { return Vec::new() };
+    let (width, height) = (opened.facts().device.columns, opened.facts().device.rows);
     drawn.into_iter().filter_map(|region| boxes::within(region, width, height)).collect()
 }
 

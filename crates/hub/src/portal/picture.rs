@@ -1,90 +1,87 @@
-//! The picture of one frame, decoded in memory and sent as PNG.
+//! The picture of one frame, decoded in memory, few at a time, and sent as PNG.
 
-use dicom::part10::{Layout, Object};
-use dicom::tag::{Tag, tags};
-use std::io::Read;
+use super::page::Problem;
+use super::{Arc, Desk};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use deid::instance::Instance;
+use deid::pixels::Picture;
+use deid::state::Identifiable;
+use dicom::part10::{Limits, Source};
+use dicom::uid::sop_class;
+use std::io::Cursor;
 
-/// Pixels of a picture at most: a radiograph has some 15 million.
-const PIXELS_MAX: u64 = 100_000_000;
+/// Frames that a page offers one by one.
+const FRAMES_MAX: u32 = 2_000;
+/// An object of the outbox that is longer than this is not shown.
+const CLEARED_BYTES_MAX: u64 = 512 << 20;
 
-/// Why there is no picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoPicture {
-    /// The object has no such frame.
-    NoFrame,
-    /// Its pixels cannot be decoded.
-    NotDecoded,
+/// An object whose picture is looked at. It is never written anywhere.
+pub(super) type Opened = Instance<Identifiable>;
+
+/// What a page may say of an object: nothing here is about a person.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) class: &'static str,
+    pub(super) modality: &'static str,
+    pub(super) manufacturer: String,
+    pub(super) model: String,
+    pub(super) rows: u32,
+    pub(super) columns: u32,
+    pub(super) frames: u32,
 }
 
-/// A picture: three bytes for each pixel.
-#[derive(Debug)]
-pub(super) struct Picture {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) rgb: Vec<u8>,
-}
-
-/// How many frames an object has (PS3.3 C.7.6.6); 0 where it has no pixels.
-pub(super) fn frames(object: &Object) -> u32 {
-    if object.pixels.is_none() {
-        return 0;
+impl Seen {
+    pub(super) fn of(opened: &Opened) -> Self {
+        let facts = opened.facts();
+        Self {
+            class: sop_class::name(&facts.sop_class).unwrap_or("Not known"),
+            modality: facts.modality.unwrap_or_default(),
+            manufacturer: facts.device.manufacturer.clone(),
+            model: facts.device.model.clone(),
+            rows: facts.device.rows,
+            columns: facts.device.columns,
+            frames: opened.frames().min(FRAMES_MAX),
+        }
     }
-    let stated = object.dataset.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    u32::try_from(stated).unwrap_or(1).max(1)
 }
 
-/// One frame, counted from 1.
-pub(super) fn picture(object: &mut Object, frame: u32) -> Result<Picture, NoPicture> {
-    if frame == 0 || frame > frames(object) {
-        return Err(NoPicture::NoFrame);
-    }
-    native(object, frame - 1).ok_or(NoPicture::NotDecoded)
+/// A received object, unsealed as it is read; `None`: it is gone, or cannot be read.
+pub(super) async fn received(desk: &Desk, spool: &str) -> Option<Opened> {
+    let (files, id, limits) = (Arc::clone(&desk.hub.spool), spool.to_owned(), limits(desk));
+    let opened = tokio::task::spawn_blocking(move || {
+        let source: Box<dyn Source> = Box::new(files.read(&id).ok()?);
+        Opened::open(source, &limits).ok()
+    });
+    opened.await.ok().flatten()
 }
 
-/// A native frame of 8 or 16 bits, grey or RGB.
-fn native(object: &mut Object, frame: u32) -> Option<Picture> {
-    if !matches!(object.pixels.as_ref()?.layout, Layout::Native { .. }) {
+/// A cleared object, while it is in the outbox.
+pub(super) async fn cleared(desk: &Desk, name: &str) -> Option<Opened> {
+    let head = desk.hub.outbox.head(name).await.ok()?;
+    if head.bytes > CLEARED_BYTES_MAX {
         return None;
     }
-    let number = |tag: Tag| object.dataset.integer(tag).and_then(|n| u64::try_from(n).ok());
-    let (rows, columns) = (number(tags::ROWS)?, number(tags::COLUMNS)?);
-    let (samples, bits) = (number(tags::SAMPLES_PER_PIXEL).unwrap_or(1), number(tags::BITS_ALLOCATED)?);
-    let is_signed = number(tags::PIXEL_REPRESENTATION) == Some(1);
-    let interpretation = object.dataset.text(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default().to_owned();
-    let pixels = rows.checked_mul(columns).filter(|n| (1..=PIXELS_MAX).contains(n))?;
-    if !matches!((samples, bits), (1 | 3, 8) | (1, 16)) {
-        return None;
-    }
-    let bytes = pixels * samples * bits / 8;
-    let mut reader = object.pixel_reader().ok()??;
-    std::io::copy(&mut (&mut reader).take(bytes * u64::from(frame)), &mut std::io::sink()).ok()?;
-    let mut raw = vec![0; usize::try_from(bytes).ok()?];
-    reader.read_exact(&mut raw).ok()?;
-    let (width, height) = (u32::try_from(columns).ok()?, u32::try_from(rows).ok()?);
-    if samples == 3 {
-        return Some(Picture { width, height, rgb: raw });
-    }
-    let values: Vec<i32> = match (bits, is_signed) {
-        (8, _) => raw.into_iter().map(i32::from).collect(),
-        (_, false) => raw.chunks_exact(2).map(|b| i32::from(u16::from_le_bytes([b[0], b[1]]))).collect(),
-        (_, true) => raw.chunks_exact(2).map(|b| i32::from(i16::from_le_bytes([b[0], b[1]]))).collect(),
-    };
-    Some(Picture { width, height, rgb: grey(&values, interpretation == "MONOCHROME1") })
+    let bytes = desk.hub.outbox.get(name).await.ok()?;
+    Opened::open(Box::new(Cursor::new(bytes)), &limits(desk)).ok()
 }
 
-/// The whole range of values, from black to white: nothing that was burned in lies outside it.
-fn grey(values: &[i32], is_inverse: bool) -> Vec<u8> {
-    let low = values.iter().copied().min().unwrap_or(0);
-    let range = (values.iter().copied().max().unwrap_or(0) - low).max(1);
-    let level = |value: i32| {
-        let level = u8::try_from((value - low) * 255 / range).unwrap_or(u8::MAX);
-        if is_inverse { 255 - level } else { level }
-    };
-    values.iter().flat_map(|value| [level(*value); 3]).collect()
+fn limits(desk: &Desk) -> Limits {
+    Limits { header_bytes_max: desk.hub.config.limits.header_bytes_max, ..Limits::default() }
 }
 
-/// As PNG.
-pub(super) fn as_png(picture: &Picture) -> Option<Vec<u8>> {
+/// A frame, counted from 1, as an answer.
+pub(super) async fn answer(desk: &Desk, mut opened: Opened, frame: u32) -> Result<Response, Problem> {
+    let turn = Arc::clone(&desk.pictures).acquire_owned().await.map_err(|_| Problem::Failed)?;
+    let decoded = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        as_png(&opened.picture(frame.checked_sub(1)?).ok()?)
+    });
+    let png = decoded.await.ok().flatten().ok_or(Problem::NotFound)?;
+    Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
+}
+
+fn as_png(picture: &Picture) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, picture.width, picture.height);
     encoder.set_color(png::ColorType::Rgb);

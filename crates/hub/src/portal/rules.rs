@@ -1,13 +1,12 @@
 //! Device rules: proposed by who masked an image, approved by another account, withdrawn when they turn out wrong.
 
 use super::form::Posted;
-use super::instance::as_answer;
 use super::page::{Frame, Problem, age, page, page_as, sentence};
+use super::picture;
 use super::session::SignedIn;
 use super::words::reason;
 use super::{Arc, Desk};
 use crate::boxes;
-use crate::pipeline::review;
 use crate::pipeline::rules::{self, RuleError};
 use crate::store::{DeviceKey, DeviceRule};
 use askama::Template;
@@ -152,7 +151,7 @@ async fn spool_of(desk: &Desk, instance: &str) -> Result<Option<String>, Problem
 }
 
 /// The picture that a rule was drawn on.
-pub(super) async fn picture(
+pub(super) async fn rule_picture(
     State(desk): State<Arc<Desk>>,
     _: SignedIn,
     Path(id): Path<String>,
@@ -163,8 +162,8 @@ pub(super) async fn picture(
 
 async fn of_instance(desk: &Desk, instance: &str) -> Result<Response, Problem> {
     let spool = spool_of(desk, instance).await?.ok_or(Problem::NotFound)?;
-    let object = review::opened(&desk.hub, &spool).await.ok_or(Problem::NotFound)?;
-    as_answer(desk, object, 1).await
+    let opened = picture::received(desk, &spool).await.ok_or(Problem::NotFound)?;
+    picture::answer(desk, opened, 1).await
 }
 
 pub(super) async fn propose_page(

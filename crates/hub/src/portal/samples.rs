@@ -1,8 +1,8 @@
 //! A second look at what was cleared: one image a page, and what all looks together say of each device.
 
 use super::form::Posted;
-use super::instance::{Seen, as_answer};
 use super::page::{Frame, Problem, age, page};
+use super::picture::{self, Opened, Seen};
 use super::session::SignedIn;
 use super::{Arc, Desk};
 use crate::pipeline::deidentify::outbox_name;
@@ -11,14 +11,10 @@ use crate::store::{DeviceKey, Rate, Sample};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use dicom::part10::{self, Limits, Object};
 use serde::Deserialize;
-use std::io::Cursor;
 
 /// Samples that a page lists.
 const LISTED_MAX: u32 = 25;
-/// An object that is longer than this is not shown.
-const OBJECT_BYTES_MAX: u64 = 512 << 20;
 
 struct Line {
     id: String,
@@ -114,14 +110,8 @@ pub(super) async fn list(
 }
 
 /// The cleared object, while it is in the outbox.
-async fn cleared(desk: &Desk, sample: &Sample) -> Result<Option<Object>, Problem> {
-    let name = outbox_name(&sample.project, &sample.digest);
-    let Ok(head) = desk.hub.outbox.head(&name).await else { return Ok(None) };
-    if head.bytes > OBJECT_BYTES_MAX {
-        return Ok(None);
-    }
-    let Ok(bytes) = desk.hub.outbox.get(&name).await else { return Ok(None) };
-    Ok(part10::open(Box::new(Cursor::new(bytes)), &Limits::default()).ok())
+async fn cleared(desk: &Desk, sample: &Sample) -> Option<Opened> {
+    picture::cleared(desk, &outbox_name(&sample.project, &sample.digest)).await
 }
 
 async fn waiting(desk: &Desk, id: &str) -> Result<Sample, Problem> {
@@ -136,11 +126,11 @@ pub(super) async fn sample(
     Query(query): Query<SamplesQuery>,
 ) -> Result<Response, Problem> {
     let sample = waiting(&desk, &id).await?;
-    let Some(object) = cleared(&desk, &sample).await? else {
+    let Some(opened) = cleared(&desk, &sample).await else {
         sampling::gone(&desk.hub, &sample).await?;
         return Ok(Redirect::to("/samples?said=gone").into_response());
     };
-    let seen = Seen::of(&object);
+    let seen = Seen::of(&opened);
     page(&SamplePage {
         frame: Frame { said: said(&query.said), ..Frame::new(&by, "samples", "Was anything missed?") },
         age: age(sample.drawn, desk.hub.clock.now()),
@@ -158,8 +148,8 @@ pub(super) async fn frame(
     Path((id, frame)): Path<(String, u32)>,
 ) -> Result<Response, Problem> {
     let sample = waiting(&desk, &id).await?;
-    let object = cleared(&desk, &sample).await?.ok_or(Problem::NotFound)?;
-    as_answer(&desk, object, frame).await
+    let opened = cleared(&desk, &sample).await.ok_or(Problem::NotFound)?;
+    picture::answer(&desk, opened, frame).await
 }
 
 pub(super) async fn clean(
@@ -220,10 +210,10 @@ fn told(rate: Rate) -> Told {
 fn percent(part: f64) -> String {
     let percent = part * 100.0;
     match percent {
-        0.0 => "0 %".into(),
-        _ if percent < 1.0 => format!("{percent:.2} %"),
-        _ if percent < 10.0 => format!("{percent:.1} %"),
-        _ => format!("{percent:.0} %"),
+        0.0 => "0%".into(),
+        _ if percent < 1.0 => format!("{percent:.2}%"),
+        _ if percent < 10.0 => format!("{percent:.1}%"),
+        _ => format!("{percent:.0}%"),
     }
 }
 

@@ -115,22 +115,27 @@ pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, request: Request) -> 
 
 async fn signed_in(desk: &Desk, name: &str, password: String) -> Result<Response, Problem> {
     let (store, now) = (&desk.hub.store, desk.hub.clock.now());
+    // Who sends many at once has each counted before the next is looked at.
+    let Ok(_turn) = desk.passwords.acquire().await else { return Err(Problem::Failed) };
     if desk.attempts().must_wait(name, now) {
         return sign_in_form(StatusCode::TOO_MANY_REQUESTS, name, Some(WAIT), None);
     }
     let account = store.account(name).await?;
-    let is_right = {
-        let Ok(_turn) = desk.passwords.acquire().await else { return Err(Problem::Failed) };
-        let account = account.clone();
-        tokio::task::spawn_blocking(move || is_password(account.as_ref(), &password)).await.unwrap_or(false)
-    };
-    let Some(account) = account.filter(|_| is_right) else {
+    let looked_at = account.clone();
+    let is_right = tokio::task::spawn_blocking(move || is_password(looked_at.as_ref(), &password));
+    let is_right = is_right.await.unwrap_or(false);
+    if !is_right {
         desk.attempts().failed(name, now);
-        // A name that is none may be a password, typed into the wrong field: it is not written down.
-        if let Some(account) = store.account(name).await? {
-            noted(desk, &account, "sign-in refused", now).await?;
+    }
+    let account = match account {
+        Some(account) if is_right => account,
+        account => {
+            // A name that is none may be a password, typed into the wrong field: it is not written down.
+            if let Some(account) = account {
+                noted(desk, &account, "sign-in refused", now).await?;
+            }
+            return sign_in_form(StatusCode::UNAUTHORIZED, name, Some(WRONG), None);
         }
-        return sign_in_form(StatusCode::UNAUTHORIZED, name, Some(WRONG), None);
     };
     desk.attempts().succeeded(name);
     let token = Token::generate().map_err(|_| Problem::Failed)?;

@@ -57,6 +57,7 @@ CREATE TABLE device_rule (
 );
 CREATE INDEX device_stopped ON device (stopped_us) WHERE stopped_us IS NOT NULL;
 CREATE UNIQUE INDEX device_rule_active ON device_rule (device) WHERE state = 'active';
+CREATE INDEX device_rule_device ON device_rule (device);
 CREATE INDEX device_rule_state ON device_rule (state, proposed_us);
 
 -- A cleared instance drawn for a person to look at.

@@ -162,8 +162,8 @@ impl Store {
     /// What is to leave and was made by a device that is stopped.
     pub async fn items_of_stopped(&self) -> Result<Vec<String>> {
         self.all(
-            "/* store: items of stopped */ SELECT i.id FROM device d JOIN instance i ON i.device = d.id
-             WHERE d.stopped_us IS NOT NULL AND i.state IN ('cleared', 'consigned')",
+            "/* store: items of stopped */ SELECT i.id FROM device d CROSS JOIN instance i
+             WHERE d.stopped_us IS NOT NULL AND i.device = d.id AND i.state IN ('cleared', 'consigned')",
             &[],
             |row| row.get("id"),
         )

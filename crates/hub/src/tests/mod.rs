@@ -5,6 +5,7 @@ mod clinical;
 mod collecting;
 mod enrol;
 mod review;
+mod rules;
 mod sending;
 mod versions;
 
