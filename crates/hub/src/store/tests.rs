@@ -1,5 +1,7 @@
 //! The store on SQLite and PostgreSQL: states move forward, second copies change nothing, counts sum.
 
+mod portal;
+
 use super::*;
 use platform::clock::Timestamp;
 use platform::testing::test_dbs;
