@@ -14,6 +14,14 @@ pub(super) fn reason(code: &str) -> &'static str {
         "pixels-overlays" => "It had an overlay, which was removed",
         "pixels-graphics" => "It had drawings or notes, which were removed",
         "pixels-for-processing" => "It is raw data for processing",
+        "pixels-declared-not-found" => {
+            "It says that there is text in the picture, and the program found none"
+        }
+        "pixels-text-remains" => "Text is still found after masking",
+        "pixels-mostly-text" => "Most of the picture is text",
+        "pixels-undecodable" | "pixels-unreadable" => "Its picture cannot be decoded here",
+        "pixels-too-large" => "Its picture is too large to be looked at",
+        "encapsulated-document" => "It is a document in a wrapping, not an image",
         "pixel-length" | "pixel-surplus" | "pixel-stream" => {
             "Something in the picture data is no picture, or cannot be followed"
         }
