@@ -25,6 +25,8 @@ const SIDE_MAX_PX: usize = 1 << 16;
 const LEVELS: u32 = 4;
 /// What is smaller than this holds no letter, pixels a side.
 const SIDE_MIN_PX: usize = 5;
+/// A reduction whose longer side is shorter than this shows only letters that fill the image, and anatomy that looks like them.
+const REDUCED_SIDE_MIN_PX: usize = 120;
 
 /// One plane of samples: a grey frame, or one channel of a colour frame, row by row. The values are stored values mapped to
 /// 16 bits so that their order is kept; signed ones are offset by 32768.
@@ -49,15 +51,17 @@ pub fn find_text(plane: &Plane<'_>) -> Vec<Region> {
     }
     let mut level = Level::whole(width, height, plane.width, plane.samples);
     let mut finer: Option<Level<'_>> = None;
-    let mut boxes = Vec::new();
+    let (mut boxes, mut found) = (Vec::new(), Vec::new());
     loop {
         for ink in [hat::Ink::Bright, hat::Ink::Dark] {
             for shapes in hat::shapes(&level, finer.as_ref(), ink) {
-                boxes.extend(line::lines(&level, shapes));
+                found.extend(line::lines(&level, shapes, &boxes));
             }
         }
+        boxes.append(&mut found);
         let next = level.reduction + 1;
-        if next >= LEVELS || level.width < 2 * SIDE_MIN_PX || level.height < 2 * SIDE_MIN_PX {
+        let is_small = level.width.max(level.height) < 2 * REDUCED_SIDE_MIN_PX;
+        if next >= LEVELS || is_small || level.width.min(level.height) < 2 * SIDE_MIN_PX {
             break;
         }
         let halved = level.halved();

@@ -76,9 +76,15 @@ fn kept(item: &Dataset, text: &TextCleaner<'_>) -> Option<Coded> {
 /// scheme, "Subject Name" announces nobody.
 fn is_plain(meaning: &str, text: &TextCleaner<'_>) -> bool {
     let mut words = meaning.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let is_short = |word: &str| word.len() <= 2;
-    words.all(|word| is_short(word) || is_everyday_word(word)) && !text.is_known(meaning)
+    let is_label = |word: &str| word.len() <= 2 || LABELS.contains(&word.to_lowercase().as_str());
+    words.all(|word| is_label(word) || is_everyday_word(word)) && !text.is_known(meaning)
 }
+
+/// Words that announce an identifier in text, and are names of concepts here (PS3.16).
+const LABELS: [&str; 12] = [
+    "name", "uid", "date", "birth", "address", "telephone", "physician", "person", "doctor", "nurse", "consultant",
+    "identifier",
+];
 
 /// The scheme of codes that are local to nobody says where.
 const LOCAL: &str = "99LOCAL";

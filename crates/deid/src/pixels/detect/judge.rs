@@ -14,8 +14,6 @@ struct Weights {
     of: [f32; MEASURES],
 }
 
-const LETTER: Weights =
-    Weights { bias: -17.04, of: [1.49, 0.0, -2.02, 12.25, 0.0, -6.03, 2.29, 1.43, 4.85, 0.0, 0.0] };
 const WORD: Weights =
     Weights { bias: -14.90, of: [0.88, 0.0, -1.20, 7.57, 0.0, -6.10, 1.20, 1.63, 4.69, 0.0, 1.65] };
 const PAIR: Weights =
@@ -25,14 +23,16 @@ const LINE: Weights =
 
 /// Strength beyond this says no more.
 const STRENGTH_MAX: f32 = 8.0;
-/// What is sharp must be sharp a level below, too.
-const CRISPNESS_MIN: f32 = 0.5;
+/// What is sharp must be sharp a level below, too: more so on the reductions by 4 and 8, where ribs and folds are as thin as letters.
+const CRISPNESS_MIN: [f32; 4] = [0.5, 0.5, 0.68, 0.68];
 /// A single shape that does not turn back is any corner or curve; a few of them side by side are ribs or folds.
 const TURNS_MIN: [f32; 5] = [0.0, 1.1, 0.0, 1.08, 1.08];
 
-/// Whether letters that stand in a line are text; `count` is how many letters they make, where some touch.
-pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32) -> bool {
-    if letters.is_empty() || height < 5 {
+/// Whether letters that stand in a line are text; `count` is how many letters they make, where some touch, `reduction` the
+/// level that they were found on.
+pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32, reduction: u32) -> bool {
+    // A letter alone names nobody: it is the L or R of a side, or no letter at all.
+    if (letters.len() < 2 && count < 3) || height < 5 {
         return false;
     }
     let of = |value: &dyn Fn(&Shape) -> f32| {
@@ -40,7 +40,8 @@ pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32) -> bool {
     };
     let turns = of(&Shape::turns);
     let turns_min = TURNS_MIN.get(letters.len()).copied().unwrap_or(0.0);
-    if of(&Shape::crispness) < CRISPNESS_MIN || turns < turns_min {
+    let crispness_min = CRISPNESS_MIN.get(reduction as usize).copied().unwrap_or(1.0);
+    if of(&Shape::crispness) < crispness_min || turns < turns_min {
         return false;
     }
     let evidence = |shape: &Shape| (shape.strength().min(STRENGTH_MAX) - 1.0) * (shape.area as f32).sqrt();
@@ -64,7 +65,6 @@ pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32) -> bool {
         (count as f32).min(24.0).ln(),
     ];
     let weights = match (letters.len(), count) {
-        (1, ..3) => &LETTER,
         (1, _) => &WORD,
         (2, _) => &PAIR,
         _ => &LINE,

@@ -8,6 +8,11 @@ use crate::pixels::region::Region;
 /// What fills less of its box than this is a frame or a rim around something.
 const FRAME_FILL: f32 = 0.12;
 
+/// Letters higher than this part of an image's longer side are no writing on it,
+const IMAGE_SHARE_MAX: usize = 4;
+/// unless the image is so small that they are this high, in pixels.
+const HEIGHT_ALWAYS_PX: u32 = 24;
+
 /// A box in pixels of the image, one past its last column and row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
@@ -46,18 +51,25 @@ impl Mark {
 }
 
 /// The lines among the shapes of one ink: those that run across, then those that run down.
-pub(super) fn lines(level: &Level<'_>, shapes: Vec<Shape>) -> Vec<Bounds> {
+///
+/// `finer`: what finer levels found. A line that they explain is not found again, with the coarse surroundings that it has here.
+pub(super) fn lines(level: &Level<'_>, shapes: Vec<Shape>, finer: &[Bounds]) -> Vec<Bounds> {
     let mut boxes = Vec::new();
+    let height_max = ((level.width.max(level.height) / IMAGE_SHARE_MAX) as u32).max(HEIGHT_ALWAYS_PX >> level.reduction);
     let mut rest = shapes;
     for upright in [true, false] {
         let mut marks: Vec<Mark> = rest.iter().filter_map(|shape| mark(shape, upright)).collect();
         marks.sort_unstable_by_key(|mark| (mark.left, mark.top));
         let mut taken = vec![false; marks.len()];
         for group in groups(&marks) {
-            if is_text(&marks, &group) {
+            let is_huge = group.iter().any(|at| marks[*at].height() > height_max);
+            if !is_huge && is_text(&marks, &group, level.reduction) {
+                let is_explained = covered(finer, &around(level, &marks, &group, upright, false));
                 let group = grown(&marks, group);
                 group.iter().for_each(|at| taken[*at] = true);
-                boxes.push(around(level, &marks, &group, upright));
+                if !is_explained {
+                    boxes.push(around(level, &marks, &group, upright, true));
+                }
             }
         }
         rest = marks.iter().zip(taken).filter(|(_, taken)| !taken).map(|(mark, _)| mark.shape).collect();
@@ -147,7 +159,7 @@ fn side_by_side(one: &Mark, other: &Mark) -> bool {
 }
 
 /// Whether a group is text.
-fn is_text(marks: &[Mark], group: &[usize]) -> bool {
+fn is_text(marks: &[Mark], group: &[usize], reduction: u32) -> bool {
     let (mut letters, mut count, mut height) = (Vec::new(), 0, 0);
     for at in group {
         let mark = &marks[*at];
@@ -157,7 +169,7 @@ fn is_text(marks: &[Mark], group: &[usize]) -> bool {
             height = height.max(mark.height());
         }
     }
-    judge::is_text(&letters, count, height)
+    judge::is_text(&letters, count, height, reduction)
 }
 
 /// A line with what goes on at its ends: dots, strokes, blots, another word.
@@ -190,15 +202,26 @@ fn grown(marks: &[Mark], mut group: Vec<usize>) -> Vec<usize> {
     }
 }
 
-/// The box of a line in pixels of the image, with room for what was too faint or too small to be a shape.
-fn around(level: &Level<'_>, marks: &[Mark], group: &[usize], upright: bool) -> Bounds {
+/// Whether at least two fifths of a box lie in others.
+fn covered(others: &[Bounds], bounds: &Bounds) -> bool {
+    let shared = |other: &Bounds| {
+        let across = bounds.right.min(other.right).saturating_sub(bounds.left.max(other.left));
+        let down = bounds.bottom.min(other.bottom).saturating_sub(bounds.top.max(other.top));
+        u64::from(across) * u64::from(down)
+    };
+    let area = u64::from(bounds.right - bounds.left) * u64::from(bounds.bottom - bounds.top);
+    others.iter().map(shared).sum::<u64>() * 5 >= area * 2
+}
+
+/// The box of a line in pixels of the image; `roomy`: with room for what was too faint or too small to be a shape.
+fn around(level: &Level<'_>, marks: &[Mark], group: &[usize], upright: bool, roomy: bool) -> Bounds {
     let of = || group.iter().map(|at| &marks[*at]);
     let left = of().map(|mark| mark.left).min().unwrap_or(0);
     let top = of().map(|mark| mark.top).min().unwrap_or(0);
     let right = of().map(|mark| mark.right).max().unwrap_or(0);
     let bottom = of().map(|mark| mark.bottom).max().unwrap_or(0);
     let height = bottom - top;
-    let (ends, sides) = (2 + height, 2 + height * 3 / 10);
+    let (ends, sides) = if roomy { (2 + height * 3 / 4, 2 + height * 3 / 10) } else { (0, 0) };
     let (left, right) = (left.saturating_sub(ends), right + ends);
     let (top, bottom) = (top.saturating_sub(sides), bottom + sides);
     let scale = |value: u32| value << level.reduction;
@@ -240,7 +263,7 @@ pub(super) fn merged(mut boxes: Vec<Bounds>, width: usize, height: usize) -> Vec
         .collect()
 }
 
-/// Whether one box holds most of the other, or they are pieces of one line.
+/// Whether one box holds nearly all of the other, or they are pieces of one line.
 fn one_line(a: &Bounds, b: &Bounds) -> bool {
     let shared = |low_a: u32, high_a: u32, low_b: u32, high_b: u32| {
         u64::from(high_a.min(high_b).saturating_sub(low_a.max(low_b)))
@@ -250,7 +273,7 @@ fn one_line(a: &Bounds, b: &Bounds) -> bool {
     let area =
         |bounds: &Bounds| u64::from(bounds.right - bounds.left) * u64::from(bounds.bottom - bounds.top);
     let most = |shared: u64, one: u32, other: u32| shared * 10 >= u64::from(one.max(other)) * 7;
-    across * down * 2 >= area(a).min(area(b))
+    across * down * 10 >= area(a).min(area(b)) * 8
         || (across > 0 && most(down, a.bottom - a.top, b.bottom - b.top))
         || (down > 0 && most(across, a.right - a.left, b.right - b.left))
 }
