@@ -181,7 +181,8 @@ impl<'a> Cleaner<'a> {
     fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: Vec<u8>) -> Option<Element> {
         let bytes = match (action, vr) {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
-            (Action::Terms, _) | (Action::Keep | Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
+            (Action::Terms, _) | (Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
+            (Action::Keep, VR::CS) if self.names_somebody(&bytes) => return None,
             (Action::Clean, VR::AE) => self.words(vr, &bytes)?,
             (Action::Clean, _) if tag::is_charset_text(vr) && vr != VR::PN => self.words(vr, &bytes)?,
             (Action::Clean, _) => return None,
@@ -228,7 +229,8 @@ impl<'a> Cleaner<'a> {
     /// Each UID mapped, unless it is the standard's own or is kept.
     fn uid_values(&mut self, action: Action, bytes: &[u8]) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(bytes).ok()?;
-        if action == Action::Keep {
+        // A UID of the study in a place that keeps UIDs is mapped as everywhere else.
+        if action == Action::Keep && !(self.profile.maps_uids() && self.text.is_known(text)) {
             return values::is_valid(VR::UI, bytes).then(|| bytes.to_vec());
         }
         let values = text.split('\\').map(|value| value.trim_matches(['\0', ' ']));

@@ -137,7 +137,7 @@ impl Profile {
             Action::Dummy | Action::ByType(_) => "a stand-in",
             Action::Keep | Action::Uid | Action::Shift | Action::Clean if vr == VR::SQ => "cleaned inside",
             Action::Keep if matches!(vr, VR::DA | VR::DT | VR::TM) => "kept as far as it is valid",
-            Action::Keep | Action::Clean if vr == VR::CS => "kept if it is a listed term or of allowed words",
+            Action::Clean if vr == VR::CS => "kept if it is a listed term or of allowed words",
             Action::Keep if vr == VR::AS && self.ages.policy == AgePolicy::CapAt90 => "kept, up to 90 years",
             Action::Keep => "kept if it is valid",
             Action::KeepAtTop => "kept in the data set itself, removed from items",
