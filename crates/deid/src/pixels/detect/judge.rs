@@ -21,18 +21,21 @@ const PAIR: Weights =
 const LINE: Weights =
     Weights { bias: -35.40, of: [1.86, -1.12, -0.93, 25.11, -6.77, -16.25, 3.16, 3.37, 19.11, 3.64, -1.79] };
 
+/// Fewer letters tell nothing of a person.
+const LETTERS_MIN: u32 = 3;
 /// Strength beyond this says no more.
 const STRENGTH_MAX: f32 = 8.0;
 /// What is sharp must be sharp a level below, too: more so on the reductions by 4 and 8, where ribs and folds are as thin as letters.
 const CRISPNESS_MIN: [f32; 4] = [0.5, 0.5, 0.68, 0.68];
 /// A single shape that does not turn back is any corner or curve; a few of them side by side are ribs or folds.
-const TURNS_MIN: [f32; 5] = [0.0, 1.1, 0.0, 1.08, 1.08];
+const TURNS_MIN: [f32; 5] = [0.0, 1.8, 1.2, 1.08, 1.08];
 
 /// Whether letters that stand in a line are text; `count` is how many letters they make, where some touch, `reduction` the
 /// level that they were found on.
 pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32, reduction: u32) -> bool {
-    // A letter alone names nobody: it is the L or R of a side, or no letter at all.
-    if (letters.len() < 2 && count < 3) || height < 5 {
+    // One letter or two name nobody: they are the L or R of a side, AP, LT, or no letters at all.
+    // One shape on a reduction is a bone or a fold: letters that touch there stand apart on the image itself.
+    if letters.is_empty() || count < LETTERS_MIN || height < 5 || (letters.len() == 1 && reduction > 0) {
         return false;
     }
     let of = |value: &dyn Fn(&Shape) -> f32| {
