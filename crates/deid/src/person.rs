@@ -69,7 +69,9 @@ impl Claims {
                 return Err(Nobody::Unknown);
             }
             let uids = [&facts.study_uid, &facts.sop_instance_uid].map(|uid| uid.inside().trim());
-            let Some(study) = uids.into_iter().find(|uid| !uid.is_empty()) else { return Err(Nobody::Unknown) };
+            let Some(study) = uids.into_iter().find(|uid| !uid.is_empty()) else {
+                return Err(Nobody::Unknown);
+            };
             by_local_id.push(pseudonym(PersonKey::Local {
                 issuer: "no identifier".to_owned(),
                 id: Sensitive::new(study.to_owned()),

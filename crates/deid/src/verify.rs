@@ -218,7 +218,8 @@ impl Promises<'_> {
             promise(tag.0 > 0x0002 && tag.1 != 0, "no foreign group and no group length", tag)?;
             let listed = tag::entry(tag);
             promise(listed.is_some(), "no element that the dictionary does not know", tag)?;
-            let rule = self.profile.rule(tag).or_else(|| listed.map(|entry| self.profile.unlisted(tag, entry.vr)));
+            let rule =
+                self.profile.rule(tag).or_else(|| listed.map(|entry| self.profile.unlisted(tag, entry.vr)));
             let rule = rule.map(|rule| rule.in_object(types, sequence, tag));
             let is_plane =
                 sequence.is_none() && self.profile.has(ProfileOption::CleanGraphics) && is_overlay(tag);

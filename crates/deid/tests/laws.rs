@@ -1,4 +1,5 @@
 //! Laws of de-identification, from bytes to bytes, over generated objects of every storage SOP class of the standard.
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 use deid::custody::{Custody, Sensitive};
 use deid::identity::{NhsNumber, PersonKey};
@@ -236,7 +237,7 @@ impl Case {
             )),
             source_ae: "SENTINEL".to_owned(),
             private_meta: Some(person.name.plain()),
-            undefined_lengths: self.person % 2 == 0,
+            undefined_lengths: self.person.is_multiple_of(2),
         }
     }
 

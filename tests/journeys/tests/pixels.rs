@@ -1,5 +1,6 @@
 //! Compressed images made by foreign programs, of which a person had one corner blanked: what goes out without compression is
 //! what the foreign programs decode, but for that corner (PS3.5 §8.2, Annex A, Annex G).
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 use deid::custody::Sensitive;
 use deid::identity::PersonKey;

@@ -72,7 +72,11 @@ fn what_stands_for_nobody_is_nobody_but_a_study_is_somebodys() {
     let of = |id, study| claims(&[(ID, id), (tags::STUDY_INSTANCE_UID, study)]).unwrap().by_local_id;
     assert_eq!(of("", "1.2.3"), of(" ", "1.2.3"));
     assert_ne!(of("", "1.2.3"), of("", "1.2.4"));
-    assert_eq!(claims(&[(ID, ""), (ISSUER, "RX1")]), Err(Nobody::Unknown), "neither an identifier nor a study");
+    assert_eq!(
+        claims(&[(ID, ""), (ISSUER, "RX1")]),
+        Err(Nobody::Unknown),
+        "neither an identifier nor a study"
+    );
     let known = with_others(&[(ID, "UNKNOWN"), (ISSUER, "RX1")], vec![other("471199", "RX2")]).unwrap();
     assert_eq!(known.by_local_id, claims(&[(ID, "471199"), (ISSUER, "RX2")]).unwrap().by_local_id);
 }

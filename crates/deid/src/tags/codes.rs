@@ -82,7 +82,17 @@ fn is_plain(meaning: &str, text: &TextCleaner<'_>) -> bool {
 
 /// Words that announce an identifier in text, and are names of concepts here (PS3.16).
 const LABELS: [&str; 12] = [
-    "name", "uid", "date", "birth", "address", "telephone", "physician", "person", "doctor", "nurse", "consultant",
+    "name",
+    "uid",
+    "date",
+    "birth",
+    "address",
+    "telephone",
+    "physician",
+    "person",
+    "doctor",
+    "nurse",
+    "consultant",
     "identifier",
 ];
 

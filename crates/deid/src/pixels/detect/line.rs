@@ -55,7 +55,8 @@ impl Mark {
 /// `finer`: what finer levels found. A line that they explain is not found again, with the coarse surroundings that it has here.
 pub(super) fn lines(level: &Level<'_>, shapes: Vec<Shape>, finer: &[Bounds]) -> Vec<Bounds> {
     let mut boxes = Vec::new();
-    let height_max = ((level.width.max(level.height) / IMAGE_SHARE_MAX) as u32).max(HEIGHT_ALWAYS_PX >> level.reduction);
+    let height_max =
+        ((level.width.max(level.height) / IMAGE_SHARE_MAX) as u32).max(HEIGHT_ALWAYS_PX >> level.reduction);
     let mut rest = shapes;
     for upright in [true, false] {
         let mut marks: Vec<Mark> = rest.iter().filter_map(|shape| mark(shape, upright)).collect();
