@@ -59,63 +59,51 @@ pub enum ProfileOption {
 use ProfileOption as O;
 
 impl ProfileOption {
-    /// Every option: name, code and meaning of CID 7050 (PS3.16), and whether this version carries it out.
-    const ALL: [(Self, &'static str, &'static str, &'static str, bool); 12] = [
-        (O::CleanPixelData, "clean-pixel-data", "113101", "Clean Pixel Data Option", true),
+    /// Every option: name, code and meaning of CID 7050 (PS3.16).
+    const ALL: [(Self, &'static str, &'static str, &'static str); 12] = [
+        (O::CleanPixelData, "clean-pixel-data", "113101", "Clean Pixel Data Option"),
         (
             O::CleanRecognizableVisualFeatures,
             "clean-recognizable-visual-features",
             "113102",
             "Clean Recognizable Visual Features Option",
-            false,
         ),
-        (O::CleanGraphics, "clean-graphics", "113103", "Clean Graphics Option", true),
-        (
-            O::CleanStructuredContent,
-            "clean-structured-content",
-            "113104",
-            "Clean Structured Content Option",
-            true,
-        ),
-        (O::CleanDescriptors, "clean-descriptors", "113105", "Clean Descriptors Option", true),
+        (O::CleanGraphics, "clean-graphics", "113103", "Clean Graphics Option"),
+        (O::CleanStructuredContent, "clean-structured-content", "113104", "Clean Structured Content Option"),
+        (O::CleanDescriptors, "clean-descriptors", "113105", "Clean Descriptors Option"),
         (
             O::RetainLongitudinalFullDates,
             "retain-longitudinal-full-dates",
             "113106",
             "Retain Longitudinal Temporal Information Full Dates Option",
-            true,
         ),
         (
             O::RetainLongitudinalModifiedDates,
             "retain-longitudinal-modified-dates",
             "113107",
             "Retain Longitudinal Temporal Information Modified Dates Option",
-            true,
         ),
         (
             O::RetainPatientCharacteristics,
             "retain-patient-characteristics",
             "113108",
             "Retain Patient Characteristics Option",
-            true,
         ),
-        (O::RetainDeviceIdentity, "retain-device-identity", "113109", "Retain Device Identity Option", true),
-        (O::RetainUids, "retain-uids", "113110", "Retain UIDs Option", true),
-        (O::RetainSafePrivate, "retain-safe-private", "113111", "Retain Safe Private Option", true),
+        (O::RetainDeviceIdentity, "retain-device-identity", "113109", "Retain Device Identity Option"),
+        (O::RetainUids, "retain-uids", "113110", "Retain UIDs Option"),
+        (O::RetainSafePrivate, "retain-safe-private", "113111", "Retain Safe Private Option"),
         (
             O::RetainInstitutionIdentity,
             "retain-institution-identity",
             "113112",
             "Retain Institution Identity Option",
-            true,
         ),
     ];
 
-    /// The option of this name, if this version carries it out.
+    /// The option of this name.
     pub fn parse(name: &str) -> Result<Self, ProfileError> {
         match Self::ALL.iter().find(|(_, known, ..)| *known == name) {
-            Some((option, .., true)) => Ok(*option),
-            Some((_, name, ..)) => Err(ProfileError::NotYetSupported(name)),
+            Some((option, ..)) => Ok(*option),
             None => Err(ProfileError::UnknownOption(name.to_owned())),
         }
     }
@@ -123,11 +111,6 @@ impl ProfileOption {
     /// Every option of the standard.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::ALL.iter().map(|(option, ..)| *option)
-    }
-
-    /// Whether this version carries it out.
-    pub fn is_carried_out(self) -> bool {
-        self.row().4
     }
 
     /// Its name in a project file.
@@ -141,7 +124,7 @@ impl ProfileOption {
         (row.2, row.3)
     }
 
-    fn row(self) -> &'static (Self, &'static str, &'static str, &'static str, bool) {
+    fn row(self) -> &'static (Self, &'static str, &'static str, &'static str) {
         let at = Self::ALL.iter().position(|(option, ..)| *option == self).unwrap_or(0);
         &Self::ALL[at]
     }
@@ -494,9 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_are_not_carried_out_yet_are_refused() {
-        let name = "clean-recognizable-visual-features";
-        assert!(matches!(ProfileOption::parse(name), Err(ProfileError::NotYetSupported(_))));
+    fn options_that_nobody_knows_or_that_contradict_each_other_are_refused() {
         assert!(matches!(ProfileOption::parse("keep-everything"), Err(ProfileError::UnknownOption(_))));
         let two = ["retain-longitudinal-modified-dates", "retain-longitudinal-full-dates"];
         let settings = Settings::basic("test").with_options(&two);

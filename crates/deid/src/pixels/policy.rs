@@ -21,6 +21,7 @@ struct PolicyFile {
     class: Vec<Class>,
     suspicious: Suspicious,
     processing: Processing,
+    faceless: Faceless,
     /// SOP classes by UID, each with its name.
     picture: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
@@ -52,6 +53,12 @@ struct Class {
 #[serde(deny_unknown_fields)]
 struct Suspicious {
     image_type: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Faceless {
+    body_parts: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +106,8 @@ pub enum PixelReason {
     MostlyText,
     /// Text is still found after it was blanked several times.
     TextRemains,
+    /// The project asks for faces to be removed, and the image may show one (PS3.15 E.3.2).
+    VisualFeatures,
 }
 
 impl PixelReason {
@@ -123,6 +132,7 @@ impl PixelReason {
             Self::DeclaredNotFound => "pixels-declared-not-found",
             Self::MostlyText => "pixels-mostly-text",
             Self::TextRemains => "pixels-text-remains",
+            Self::VisualFeatures => "pixels-visual-features",
         }
     }
 }
@@ -153,6 +163,7 @@ pub(crate) struct Declared {
     overlays: bool,
     graphics: bool,
     has_pixels: bool,
+    body_part: String,
     manufacturer: String,
     model: String,
     rows: u32,
@@ -172,6 +183,7 @@ impl Declared {
             burned_in: declared(dataset, tags::BURNED_IN_ANNOTATION),
             intent: declared(dataset, tags::PRESENTATION_INTENT_TYPE),
             has_pixels,
+            body_part: declared(dataset, tags::BODY_PART_EXAMINED).unwrap_or_default(),
             manufacturer: declared(dataset, tags::MANUFACTURER).unwrap_or_default(),
             model: declared(dataset, tags::MANUFACTURER_MODEL_NAME).unwrap_or_default(),
             rows: number(dataset, tags::ROWS).unwrap_or(0),
@@ -181,6 +193,13 @@ impl Declared {
         };
         declared.note(dataset);
         declared
+    }
+
+    /// Whether slices of it could be put together to a face, or it is a photograph: it says no part of the body, or one near the face.
+    fn may_show_a_face(&self) -> bool {
+        let shows_surfaces = matches!(self.modality.as_str(), "CT" | "MR" | "PT" | "XC" | "GM" | "ES" | "OP");
+        let is_elsewhere = policy().faceless.body_parts.contains(&self.body_part);
+        self.has_pixels && shows_surfaces && !is_elsewhere
     }
 
     /// Overlays, graphics and conversions, at any depth.
@@ -230,6 +249,7 @@ const REGIONS_MAX: usize = 64;
 /// Which options that concern pixels a profile carries out.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked {
+    features: bool,
     pixels: bool,
     graphics: bool,
     content: bool,
@@ -240,6 +260,7 @@ impl Asked {
     pub(crate) fn of(profile: &Profile) -> Self {
         let has = |option| profile.options().any(|own| own == option);
         Self {
+            features: has(ProfileOption::CleanRecognizableVisualFeatures),
             pixels: has(ProfileOption::CleanPixelData),
             graphics: has(ProfileOption::CleanGraphics),
             content: has(ProfileOption::CleanStructuredContent),
@@ -297,6 +318,10 @@ impl PixelPolicy {
             || file.processing.classes.iter().any(|listed| listed == class);
         if processing && self.for_processing == ForProcessing::Reject {
             return Judgement::Reject(vec![PixelReason::ForProcessing]);
+        }
+        // Nothing removes a face yet; a study that may show one waits.
+        if asked.features && declared.may_show_a_face() {
+            return Judgement::Withhold(vec![PixelReason::VisualFeatures]);
         }
         let doubts = doubts(declared, processing, self.for_processing);
         let without = file.without_pixels.iter().find(|without| without.classes.contains_key(class));
@@ -401,6 +426,7 @@ fn policy() -> &'static PolicyFile {
             class: Vec::new(),
             suspicious: Suspicious { image_type: Vec::new() },
             processing: Processing { classes: Vec::new() },
+            faceless: Faceless { body_parts: Vec::new() },
             picture: BTreeMap::new(),
             values: BTreeMap::new(),
             document: BTreeMap::new(),
@@ -504,6 +530,25 @@ mod tests {
                 assert_eq!(judged, expected, "{tag} {vr:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_may_show_a_face_waits_where_faces_are_to_go() {
+        let of = |modality: &str, part: Option<&str>| {
+            let mut set = Dataset::new();
+            set.put_text(tags::MODALITY, VR::CS, modality);
+            set.put_text(tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY");
+            if let Some(part) = part {
+                set.put_text(tags::BODY_PART_EXAMINED, VR::CS, part);
+            }
+            let declared = Declared::of(&set, sop_class::CT_IMAGE, true);
+            let asked = Asked { features: true, ..Asked::default() };
+            PixelPolicy::new(ForProcessing::Reject).judge(&declared, asked, "1.2.3")
+        };
+        let waits = Judgement::Withhold(vec![PixelReason::VisualFeatures]);
+        assert_eq!(of("CT", Some("HEAD")), waits);
+        assert_eq!(of("CT", None), waits);
+        assert_eq!(of("CT", Some("CHEST")), Judgement::Pass(Extent::Declared));
     }
 
     #[test]

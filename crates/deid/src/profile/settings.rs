@@ -180,9 +180,6 @@ pub enum ProfileError {
     /// No such option in PS3.15.
     #[error("unknown option {0}; see `tributary deid --help` for the names")]
     UnknownOption(String),
-    /// The standard has it, this version does not: better refused than pretended.
-    #[error("option not yet supported: {0}")]
-    NotYetSupported(&'static str),
     /// Dates cannot be both kept and moved.
     #[error("retain-longitudinal-full-dates and retain-longitudinal-modified-dates exclude each other")]
     TwoDateOptions,

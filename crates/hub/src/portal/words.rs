@@ -17,6 +17,7 @@ pub(super) fn reason(code: &str) -> &'static str {
         "pixels-declared-not-found" => {
             "It says that there is text in the picture, and the program found none"
         }
+        "pixels-visual-features" => "The image may show a face",
         "pixels-text-remains" => "Text is still found after masking",
         "pixels-mostly-text" => "Most of the picture is text",
         "pixels-undecodable" | "pixels-unreadable" => "Its picture cannot be decoded here",

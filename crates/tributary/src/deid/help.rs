@@ -49,8 +49,7 @@ pub(super) fn options() -> String {
     let mut text =
         "Options on top of the Basic Profile, instead of the project's, by commas; '' for none\n".to_owned();
     for option in O::all() {
-        let yet = if option.is_carried_out() { "" } else { " (not yet: refused)" };
-        text += &format!("\n{}:\n    {}{yet}", option.name(), in_words(option));
+        text += &format!("\n{}:\n    {}", option.name(), in_words(option));
     }
     text
 }
@@ -59,7 +58,7 @@ pub(super) fn options() -> String {
 fn in_words(option: O) -> &'static str {
     match option {
         O::CleanPixelData => "text burned into images is found and blanked",
-        O::CleanRecognizableVisualFeatures => "what could show a face is taken out",
+        O::CleanRecognizableVisualFeatures => "what may show a face is held: nothing removes it yet",
         O::CleanGraphics => "overlays, graphics and annotations are kept as far as they do not identify",
         O::CleanStructuredContent => "structured reports are kept, their text cleaned",
         O::CleanDescriptors => "descriptions and comments are kept as far as they do not identify",

@@ -116,6 +116,10 @@ const CODES: &[(&str, &str)] = &[
         "it says that text is burned in, and none was found: a person has to look at it",
     ),
     ("pixels-mostly-text", "most of the image is text: a person has to look at it, or leave it out"),
+    (
+        "pixels-visual-features",
+        "the project asks for faces to be removed, which nothing does yet: leave it out, or drop the option",
+    ),
     ("pixels-text-remains", "text is still found after it was blanked: a person has to look at it"),
     ("age-too-young", "the person is younger than the project allows: nothing to do"),
     (

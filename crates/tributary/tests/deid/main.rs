@@ -223,7 +223,6 @@ fn what_cannot_be_done_is_refused_before_anything_is_written() {
     let inside = output.join("mapping.csv");
     for (args, says) in [
         (vec![Path::new("--mapping"), &inside], "inside OUT"),
-        (vec![Path::new("--options"), Path::new("clean-recognizable-visual-features")], "not yet supported"),
         (vec![Path::new("--options"), Path::new("keep-all")], "unknown option"),
         (vec![Path::new("--project"), Path::new("no-such-project")], "no-such-project"),
     ] {
