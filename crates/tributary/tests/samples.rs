@@ -70,15 +70,17 @@ for path in sorted(glob.glob(samples + "/**/*", recursive=True)):
 
 def faults(path):
     said = subprocess.run(["dciodvfy", path], capture_output=True, text=True, errors="replace")
-    lines = (re.sub(r"\d+(\.\d+){2,}", "UID", line) for line in (said.stderr + said.stdout).splitlines())
+    lines = (re.sub(r"UID \S+|\d+(\.\d+){2,}", "UID", line) for line in (said.stderr + said.stdout).splitlines())
     return {line for line in lines if line.startswith("Error")}
 
 for path in glob.glob(work + "/out/**/*.dcm", recursive=True):
     uid = os.path.basename(path)[:-4]
     print("out", uid)
     source = inputs.get(old.get(uid, uid))
-    if source and shutil.which("dciodvfy"):
-        for fault in faults(path) - faults(source):
+    before = faults(source) if source and shutil.which("dciodvfy") else {"Error - Dicom dataset read failed"}
+    # Of a file that the judge cannot read nobody knows the faults.
+    if "Error - Dicom dataset read failed" not in before:
+        for fault in faults(path) - before:
             print("fault", os.path.basename(source), fault)
 "#;
 

@@ -316,7 +316,9 @@ impl PixelPolicy {
         let class = declared.sop_class.as_str();
         let processing = declared.intent.as_deref().is_some_and(|intent| intent == "FOR PROCESSING")
             || file.processing.classes.iter().any(|listed| listed == class);
-        if processing && self.for_processing == ForProcessing::Reject {
+        // Nobody has looked at such an image before: it is accepted only where it is read.
+        let is_accepted = self.for_processing == ForProcessing::Accept && asked.pixels;
+        if processing && self.for_processing != ForProcessing::Hold && !is_accepted {
             return Judgement::Reject(vec![PixelReason::ForProcessing]);
         }
         // Nothing removes a face yet; a study that may show one waits.

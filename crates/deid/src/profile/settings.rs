@@ -79,7 +79,7 @@ pub enum ForProcessing {
     Reject,
     /// Held for a person to decide.
     Hold,
-    /// Treated as any other image.
+    /// Treated as any other image where the project asks for clean-pixel-data; rejected otherwise.
     Accept,
 }
 

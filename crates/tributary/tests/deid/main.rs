@@ -125,8 +125,18 @@ fn hospital_day(into: &Path) -> (Vec<Instance>, Vec<(PathBuf, Oddity)>) {
     (clean, odd)
 }
 
+/// Under these pixels are judged by what is declared, and what is odd is held.
+const DECLARED: &str =
+    "retain-longitudinal-modified-dates,retain-patient-characteristics,retain-device-identity";
+
+/// Under [`DECLARED`], unless the arguments choose.
 fn tributary(args: &[&Path]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tributary")).arg("deid").args(args).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
+    command.arg("deid").args(args);
+    if !args.iter().any(|arg| arg.starts_with("--options") || arg.starts_with("--project")) {
+        command.args(["--options", DECLARED]);
+    }
+    command.output().unwrap()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -206,6 +216,33 @@ fn a_hospitals_day_comes_out_clean_and_exactly_the_odd_ones_are_held() {
             .collect()
     };
     assert!(relative(&output) == relative(&again));
+}
+
+/// The built-in research profile reads and cleans what the declarations alone would hold.
+#[test]
+fn the_research_profile_cleans_most_of_what_declarations_hold_and_names_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("in"), dir.path().join("out"));
+    let (clean, odd) = hospital_day(&input);
+    let done =
+        Command::new(env!("CARGO_BIN_EXE_tributary")).arg("deid").args([&input, &output]).output().unwrap();
+    assert!(matches!(done.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&done.stderr));
+    let written = files(&output);
+    assert!(written.len() > clean.len() && written.len() <= clean.len() + odd.len(), "{}", written.len());
+    let everything: Vec<u8> = written.iter().flat_map(|path| fs::read(path).unwrap()).collect();
+    let lower = everything.to_ascii_lowercase();
+    for sentinel in clean.iter().flat_map(Instance::sentinels) {
+        let text = sentinel.text.to_lowercase();
+        assert!(
+            !lower.windows(text.len()).any(|window| window == text.as_bytes()),
+            "a {} survived",
+            sentinel.kind
+        );
+    }
+    for path in &written {
+        let said = text_of(path, dicom::tag::tags::DEIDENTIFICATION_METHOD);
+        assert!(said.contains("Clean Descriptors") && said.contains("Clean Pixel Data"), "{said}");
+    }
 }
 
 fn text_of(path: &Path, tag: dicom::tag::Tag) -> String {

@@ -218,7 +218,7 @@ fn group_lengths_foreign_groups_and_padding_are_dropped() {
 }
 
 #[test]
-fn odd_lengths_unknown_and_implicit_vrs_are_kept_as_bytes() {
+fn odd_lengths_are_kept_and_unknown_and_implicit_vrs_are_those_of_the_dictionary() {
     let body = [
         el(8, 0x60, "CS", b"CT "),
         el(0x10, 0x10, "PN", b"ODD"),
@@ -237,7 +237,7 @@ fn odd_lengths_unknown_and_implicit_vrs_are_kept_as_bytes() {
     assert_eq!(object.dataset.text(tags::PATIENT_SIZE), Some("1.70"));
     assert_eq!(
         object.dataset.get(Tag(0x10, 0x1010)),
-        Some(&Element::bytes_of(Tag(0x10, 0x1010), VR::UN, *b"ab"))
+        Some(&Element::bytes_of(Tag(0x10, 0x1010), VR::AS, *b"ab"))
     );
     assert_eq!(object.dataset.text(tags::PATIENT_COMMENTS), Some("ok"));
 }

@@ -73,17 +73,21 @@ fn bytes_without_a_declaration_are_guessed_and_noted() {
 }
 
 #[test]
-fn even_code_strings_come_out_as_utf8_and_un_stays_bytes() {
+fn even_code_strings_come_out_as_utf8_and_so_does_un_that_the_dictionary_knows() {
     let body = [
         el(8, 5, "CS", b"ISO_IR 100"),
         el(8, 0x70, "LO", b"Gr\xfcn"),
         el(0x10, 0x40, "CS", b"\xfc "),
         el(0x10, 0x4000, "UN", b"Gr\xfcn"),
+        el(0x11, 0x10, "LO", b"MAKER "),
+        el(0x11, 0x1001, "UN", b"Gr\xfcn"),
     ]
     .concat();
     let object = open_bytes(&explicit_file(&body)).unwrap();
     assert_eq!(object.dataset.text(tags::PATIENT_SEX), Some("ü"));
-    assert_eq!(object.dataset.get(tags::PATIENT_COMMENTS).unwrap().bytes(), b"Gr\xfcn");
+    // The dictionary knows that this is text (PS3.5 §6.2.2 Note 2); of what it does not know the bytes stay.
+    assert_eq!(object.dataset.text(tags::PATIENT_COMMENTS), Some("Grün"));
+    assert_eq!(object.dataset.get(Tag(0x11, 0x1001)).unwrap().bytes(), b"Gr\xfcn");
 }
 
 #[test]
