@@ -1,7 +1,7 @@
 //! Pictures with text burned in, and where it stands: what a detector of text is measured with.
 //!
-//! Two sets that share nothing but the kinds of picture: one to develop with, one to report from. They differ in typefaces, in
-//! words and in seeds. Typefaces from outside can be added to either.
+//! Two sets that share nothing but the kinds of picture: one to develop with, one to report from. They differ in typefaces and
+//! in seeds. Typefaces from outside can be added to either.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
