@@ -23,6 +23,12 @@ const DCMANON: &str = "dcmanon (dicom-anonymization)";
 /// So many outputs are looked into.
 const SAMPLE: usize = 20;
 
+/// Options under which pixels are judged by what is declared: headers only.
+const HEADERS: &str =
+    "retain-longitudinal-modified-dates,retain-patient-characteristics,retain-device-identity";
+/// The built-in research profile, which reads every pixel.
+const READING: &str = "tributary, every pixel read";
+
 pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
     println!("## De-identify a folder\n");
     let dcmanon = args.dcmanon.clone().unwrap_or_else(|| bench.folder.join("tools/bin/dcmanon"));
@@ -39,6 +45,11 @@ pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
                 command
             })?);
             comparison.add(once(bench, set, TRIBUTARY, &input, |out| {
+                let mut command = Command::new(&bench.tributary);
+                command.arg("deid").arg(&input).arg(out).args(["--options", HEADERS]);
+                command
+            })?);
+            comparison.add(once(bench, set, READING, &input, |out| {
                 let mut command = Command::new(&bench.tributary);
                 command.arg("deid").arg(&input).arg(out);
                 command
