@@ -5,9 +5,8 @@
 
 use crate::instance::{Instance, Rejection};
 use crate::pixels::{Asked, Declared, Judgement, PixelPolicy, PixelReason, Task, clean};
-use crate::profile::{Action, Profile, ProfileOption, Types};
-use crate::tags::is_overlay;
-use crate::verify::{Residue, Verifier, is_ours};
+use crate::profile::{Profile, Types};
+use crate::verify::{Residue, Verifier, may_go_out};
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, Limits, Object, ReadError, Source};
 use dicom::private::Blocks;
@@ -185,11 +184,7 @@ impl Inspector {
         let Some(entry) = tag::entry(tag) else {
             return Some(("unknown-element", "an element that the dictionary does not know"));
         };
-        let rule = self.profile.rule(tag).unwrap_or_else(|| self.profile.unlisted(tag, entry.vr));
-        let is_plane =
-            sequence.is_none() && self.profile.has(ProfileOption::CleanGraphics) && is_overlay(tag);
-        let is_removed =
-            rule.in_object(types, sequence, tag).action == Action::Remove && !is_plane && !is_ours(tag);
+        let is_removed = !may_go_out(&self.profile, types, sequence, tag, entry.vr);
         is_removed.then_some(("element-not-allowed", "an element that the profile removes"))
     }
 }

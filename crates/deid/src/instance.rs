@@ -73,6 +73,11 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// Whether the object is sound and the project does not want it as it is.
+    pub fn is_policy(&self) -> bool {
+        matches!(self, Self::TooYoung | Self::AgeUnknown)
+    }
+
     /// A stable code for holds and counts.
     pub fn code(&self) -> &'static str {
         match self {

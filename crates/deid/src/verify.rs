@@ -218,12 +218,8 @@ impl Promises<'_> {
             promise(tag.0 > 0x0002 && tag.1 != 0, "no foreign group and no group length", tag)?;
             let listed = tag::entry(tag);
             promise(listed.is_some(), "no element that the dictionary does not know", tag)?;
-            let rule =
-                self.profile.rule(tag).or_else(|| listed.map(|entry| self.profile.unlisted(tag, entry.vr)));
-            let rule = rule.map(|rule| rule.in_object(types, sequence, tag));
-            let is_plane =
-                sequence.is_none() && self.profile.has(ProfileOption::CleanGraphics) && is_overlay(tag);
-            let allowed = rule.is_some_and(|rule| rule.action != Action::Remove) || is_plane || is_ours(tag);
+            let allowed =
+                listed.is_some_and(|entry| may_go_out(self.profile, types, sequence, tag, entry.vr));
             promise(allowed, "no element that the profile removes", tag)?;
             element.items().iter().try_for_each(|item| self.level(item, types, Some(tag)))?;
         }
@@ -237,8 +233,15 @@ impl Promises<'_> {
     }
 }
 
+/// Whether an attribute that the dictionary has may stand in an object that goes out under this profile.
+pub(crate) fn may_go_out(profile: &Profile, types: Types, sequence: Option<Tag>, tag: Tag, vr: VR) -> bool {
+    let rule = profile.rule(tag).unwrap_or_else(|| profile.unlisted(tag, vr)).in_object(types, sequence, tag);
+    let is_plane = sequence.is_none() && profile.has(ProfileOption::CleanGraphics) && is_overlay(tag);
+    rule.action != Action::Remove || is_plane || is_ours(tag)
+}
+
 /// What the engine itself writes: declarations, and the listed codes of sequences (PS3.3 C.7.1.1, §8).
-pub(crate) fn is_ours(tag: Tag) -> bool {
+fn is_ours(tag: Tag) -> bool {
     matches!(
         tag,
         tags::PATIENT_NAME

@@ -21,14 +21,13 @@ const GAP_CHARS_MAX: usize = 3;
 /// Two parts of a name that make so many letters are found inside other words too.
 const JOINED_CHARS_MIN: usize = 8;
 
-/// Titles, which name nobody where PN has them as prefix or suffix.
+/// What stands before a name.
 pub(super) const TITLES: &[&str] = &[
     "mr",
     "mrs",
     "ms",
     "miss",
     "mx",
-    "master",
     "dr",
     "doctor",
     "prof",
@@ -42,13 +41,10 @@ pub(super) const TITLES: &[&str] = &[
     "sister",
     "nurse",
     "matron",
-    "phd",
-    "md",
-    "frcr",
-    "mbbs",
-    "jr",
-    "sr",
+    "master",
 ];
+/// What stands behind one, and belongs to none.
+const SUFFIXES: &[&str] = &["phd", "md", "frcr", "mbbs", "jr", "sr"];
 
 /// Words of addresses that say nothing by themselves, though some are names of towns elsewhere.
 const ADDRESS_WORDS: &[&str] = &[
@@ -184,7 +180,9 @@ impl Known {
                 let words = component.split(|c: char| !c.is_alphanumeric());
                 for spelled in std::iter::once(component).chain(words) {
                     count += 1;
-                    let is_title = |key: &str| TITLES.contains(&key) && (place > 2 || key == "mr");
+                    let is_title = |key: &str| {
+                        (TITLES.contains(&key) || SUFFIXES.contains(&key)) && (place > 2 || key == "mr")
+                    };
                     for key in keys_of(spelled) {
                         if key.chars().count() > 1 && !is_title(&key) && parts.len() < NAME_PARTS_MAX {
                             parts.push((count, key));

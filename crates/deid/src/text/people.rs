@@ -1,31 +1,9 @@
 //! Names that nobody told of: after titles and after who did what, and words that are names as well beside words that are unknown.
 
-use super::known::Known;
+use super::known::{Known, TITLES};
 use super::passage::{Fate, Passage};
 use super::vocabulary::{AlsoName, Vocabulary, also_name};
 
-/// Titles before a name.
-const TITLES: &[&str] = &[
-    "mr",
-    "mrs",
-    "ms",
-    "miss",
-    "mx",
-    "dr",
-    "doctor",
-    "prof",
-    "professor",
-    "sir",
-    "dame",
-    "lady",
-    "lord",
-    "rev",
-    "revd",
-    "sister",
-    "nurse",
-    "matron",
-    "master",
-];
 /// Which are modalities and diseases too: `MR HEAD`, `DR CHEST`, `MS PROTOCOL`, and `Mr Lumbar Spine`.
 const TITLES_OR_CODES: &[&str] = &["mr", "dr", "ms"];
 /// Words after which a name follows, if a colon does.

@@ -366,39 +366,3 @@ proptest! {
         lawful(&people()[7], &text, dates)?;
     }
 }
-
-/// `cargo test --release -p deid --lib text::tests::speed -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let identifiers: Vec<Identifier> = people()[3].iter().map(Identifier::from).collect();
-    let allowed = BTreeSet::new();
-    let texts: Vec<&str> = include_str!("tests/stays.txt").lines().collect();
-    let time = |what: &str, count: usize, run: &mut dyn FnMut()| {
-        let start = std::time::Instant::now();
-        run();
-        eprintln!("{what}: {:.2} us", start.elapsed().as_secs_f64() * 1e6 / count as f64);
-    };
-    TextCleaner::new(&identifiers, DatesInText::Remove, &allowed).clean("warm");
-    time("new", 10_000, &mut || {
-        for _ in 0..10_000 {
-            std::hint::black_box(TextCleaner::new(&identifiers, DatesInText::Remove, &allowed));
-        }
-    });
-    let cleaner = TextCleaner::new(&identifiers, DatesInText::Shift(-100), &allowed);
-    time("clean", 100 * texts.len(), &mut || {
-        for _ in 0..100 {
-            for text in &texts {
-                std::hint::black_box(cleaner.clean(text));
-            }
-        }
-    });
-    let long = texts.join("\n").repeat(3000);
-    time(&format!("clean of {} bytes", long.len()), 1, &mut || {
-        std::hint::black_box(cleaner.clean(&long));
-    });
-    let noise = "Smithers Qzzyx ".repeat(700_000);
-    time(&format!("noise of {} bytes", noise.len()), 1, &mut || {
-        std::hint::black_box(cleaner.clean(&noise));
-    });
-}

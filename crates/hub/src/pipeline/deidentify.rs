@@ -378,6 +378,7 @@ fn clean(
     };
     let cleaned = match instance.clean_tags(&served.profile, subject, &served.engine, known) {
         Ok(cleaned) => cleaned,
+        Err(rejection) if rejection.is_policy() => return Ok(Err(Stopped::new("held", rejection.code()))),
         Err(rejection) => return Ok(Err(Stopped::new("quarantined", rejection.code()))),
     };
     let judged = match cleaned.clean_pixels(&served.pixels, review) {
