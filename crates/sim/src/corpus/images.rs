@@ -2,7 +2,7 @@
 
 use super::common::tm;
 use super::key::Fate;
-use super::pixels::{Look, Written};
+use super::pixels::{Look, Sector, Written};
 use super::sheet::{Part, Sheet};
 use super::{Job, Kind};
 
@@ -375,17 +375,15 @@ fn ultrasound(job: &mut Job<'_>, sheet: &mut Sheet) {
         sheet.texts([("FrameTime", "33.3"), ("CineRate", "30")]);
         sheet.bytes("FrameIncrementPointer", dicom::tag::VR::AT, &[0x18, 0, 0x63, 0x10]);
     }
-    // The sector lies below the banner, or above it where the banner stands at the bottom.
-    let size = u32::from(job.size);
-    let (top, bottom) = if job.number % 3 == 1 { (2, size - 80) } else { (78, size - 2) };
+    let (sector, right) = (Sector::of(job), u32::from(job.size) - 2);
     sheet.items("SequenceOfUltrasoundRegions", 1, |_, item| {
         item.us("RegionSpatialFormat", &[1]);
         item.us("RegionDataType", &[1]);
         item.ul("RegionFlags", &[2]);
         item.ul("RegionLocationMinX0", &[2]);
-        item.ul("RegionLocationMinY0", &[top]);
-        item.ul("RegionLocationMaxX1", &[size - 2]);
-        item.ul("RegionLocationMaxY1", &[bottom]);
+        item.ul("RegionLocationMinY0", &[u32::from(sector.top)]);
+        item.ul("RegionLocationMaxX1", &[right]);
+        item.ul("RegionLocationMaxY1", &[u32::from(sector.bottom)]);
         item.us("PhysicalUnitsXDirection", &[3]);
         item.us("PhysicalUnitsYDirection", &[3]);
         item.fd("PhysicalDeltaX", &[0.043]);

@@ -86,6 +86,7 @@ pub(super) fn add(job: &mut Job<'_>, sheet: &mut Sheet) -> Option<(Pixels, Pixel
 fn render(job: &mut Job<'_>, look: Look, frames: usize) -> Pixels {
     let size = job.size;
     let mut noise = Random::labelled(u64::from(job.number), "corpus pixels");
+    let sector = Sector::of(job);
     let mut all: Option<Pixels> = None;
     for frame in 0..frames {
         let z = (job.number as f32 * 0.07 + frame as f32 * 0.11).fract();
@@ -101,6 +102,10 @@ fn render(job: &mut Job<'_>, look: Look, frames: usize) -> Pixels {
                 (600.0 * (1.0 - u.hypot(v)).max(0.0) + 20.0 * noise.noise()).max(0.0)
             }),
             Look::Fan | Look::Colour | Look::None => phantom::grey(size, size, 8, |u, v| {
+                let v = if look == Look::Fan { sector.stretched(v) } else { v };
+                if u.abs().max(v.abs()) > 0.95 {
+                    return 0.0;
+                }
                 let (depth, angle) = (u.hypot(v + 1.1), u.atan2(v + 1.1));
                 if angle.abs() > 0.6 || !(0.35..1.9).contains(&depth) {
                     return 0.0;
@@ -130,6 +135,27 @@ fn render(job: &mut Job<'_>, look: Look, frames: usize) -> Pixels {
             Pixels { samples, bits: 8, channels: 3, ..grey }
         }
         _ => grey,
+    }
+}
+
+/// The rows of an ultrasound picture that show its patient: below the banner, or above it where the banner stands at the bottom.
+pub(super) struct Sector {
+    pub(super) top: u16,
+    pub(super) bottom: u16,
+    size: u16,
+}
+
+impl Sector {
+    pub(super) fn of(job: &Job<'_>) -> Self {
+        let size = job.size;
+        let (top, bottom) = if job.number % 3 == 1 { (2, size.saturating_sub(80)) } else { (78, size - 2) };
+        Self { top, bottom, size }
+    }
+
+    /// From -1 to 1 down the sector instead of down the picture.
+    fn stretched(&self, v: f32) -> f32 {
+        let row = (v + 1.0) / 2.0 * f32::from(self.size);
+        (row - f32::from(self.top)) / (f32::from(self.bottom) - f32::from(self.top)) * 2.0 - 1.0
     }
 }
 
