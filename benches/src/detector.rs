@@ -5,7 +5,7 @@
 
 use ab_glyph::{Font, FontVec, PxScale, ScaleFont, point};
 use anyhow::{Context, Result};
-use deid::pixels::detect::{Plane, find_text};
+use deid::pixels::detect::{Markers, Plane, find_text};
 use deid::pixels::region::Region;
 use sim::lettering::{Face, Ground, Line, Picture, Raster, Set, built_in, picture};
 use std::collections::BTreeMap;
@@ -59,13 +59,13 @@ fn files(set: Set) -> &'static [&'static str] {
 }
 
 /// A TrueType face.
-struct TrueType {
+pub(crate) struct TrueType {
     name: String,
     font: FontVec,
 }
 
 impl TrueType {
-    fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
         Ok(Self { name, font: FontVec::try_from_vec(bytes)? })
@@ -166,7 +166,10 @@ fn processor_s() -> Result<f64> {
 }
 
 fn find(picture: &Picture) -> Vec<Region> {
-    find_text(&Plane { width: picture.width, height: picture.height, samples: &picture.samples })
+    find_text(
+        &Plane { width: picture.width, height: picture.height, samples: &picture.samples },
+        &Markers::default(),
+    )
 }
 
 fn megapixels(picture: &Picture) -> f64 {

@@ -26,6 +26,7 @@ mod deid;
 mod pipeline;
 
 mod detector;
+mod reader;
 mod corpus;
 
 mod score;
@@ -66,6 +67,8 @@ enum What {
     Pipeline(pipeline::Args),
     /// Burned-in text: what is found, what is taken for it, and how fast; needs no program
     Detector(detector::Args),
+    /// Teach the detector's reader of letters anew, and write its weights
+    Reader(reader::Args),
     /// The first three (the default)
     All,
     /// Write a corpus of objects with planted identifiers, and its answer key
@@ -159,6 +162,7 @@ fn main() -> Result<()> {
         Some(What::Floor(args)) => return floor::run(args),
         Some(What::Corpus(args)) => return corpus::run(args),
         Some(What::Score(args)) => return score::run(args),
+        Some(What::Reader(args)) => return reader::run(args),
         _ => {}
     }
     if let Some(What::Detector(args)) = &cli.what {
@@ -171,7 +175,7 @@ fn main() -> Result<()> {
         Some(What::Receive(args)) => receive::run(&bench, args),
         Some(What::Deid(args)) => deid::run(&bench, args),
         Some(What::Pipeline(args)) => pipeline::run(&bench, args),
-        Some(What::Floor(_) | What::Detector(_) | What::Corpus(_) | What::Score(_))
+        Some(What::Floor(_) | What::Detector(_) | What::Reader(_) | What::Corpus(_) | What::Score(_))
         | None
         | Some(What::All) => {
             receive::run(&bench, &receive::Args::default())?;

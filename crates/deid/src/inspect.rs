@@ -4,7 +4,7 @@
 //! patterns of identifiers and for the identifiers of the originals where the caller has them.
 
 use crate::instance::{Instance, Rejection};
-use crate::pixels::{Asked, Declared, Judgement, PixelPolicy, PixelReason, Task, clean};
+use crate::pixels::{Asked, Declared, Judgement, PixelPolicy, PixelReason, Task, clean, markers};
 use crate::profile::{Profile, Types};
 use crate::verify::{Residue, Verifier, may_go_out};
 use dicom::dataset::{Dataset, Element};
@@ -67,7 +67,8 @@ impl Known {
 
 /// What a reader of its frames finds: reasons why they cannot be read, or that there is text.
 fn read(object: Object) -> Vec<PixelReason> {
-    match clean(object, &Task { masks: Vec::new(), is_declared: false, is_read: true }) {
+    let task = Task { masks: Vec::new(), is_declared: false, is_read: true, markers: markers().clone() };
+    match clean(object, &task) {
         Ok((_, inspection)) if inspection.regions.is_empty() => Vec::new(),
         Ok(_) => vec![PixelReason::TextRemains],
         Err(held) => held.reasons,

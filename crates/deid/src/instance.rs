@@ -5,6 +5,7 @@
 use crate::changes::Outline;
 use crate::custody::Custody;
 use crate::facts::{self, Facts};
+use crate::pixels::detect::Markers;
 use crate::pixels::region::Region;
 use crate::pixels::{
     self, Asked, Declared, Extent, Held, Inspection, Judgement, Picture, PixelPolicy, PixelReason, Review,
@@ -20,7 +21,7 @@ use dicom::dataset::Dataset;
 use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
 use dicom::tag::{VR, tags};
 use residue::{Form, Needle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{Read, Seek, Write};
 use std::marker::PhantomData;
@@ -232,7 +233,12 @@ impl Instance<TagsCleaned> {
             Review::Masked(masks) | Review::Ruled(masks)
                 if !masks.is_empty() && self.object.pixels.is_some() =>
             {
-                let task = Task { masks: Vec::new(), is_declared: false, is_read: false };
+                let task = Task {
+                    masks: Vec::new(),
+                    is_declared: false,
+                    is_read: false,
+                    markers: Markers::default(),
+                };
                 self.worked_on(task, review)
             }
             _ => {
@@ -251,6 +257,12 @@ impl Instance<TagsCleaned> {
         if let Review::Masked(regions) | Review::Ruled(regions) = review {
             task.masks.extend(regions);
         }
+        // Somebody may be called Prone.
+        let words = |needle: &Needle| {
+            needle.text.split(|c: char| !c.is_alphanumeric()).map(str::to_uppercase).collect::<Vec<_>>()
+        };
+        let told: BTreeSet<String> = self.needles.iter().flat_map(words).collect();
+        task.markers = task.markers.without(|word| told.contains(word));
         match pixels::clean(self.object, &task) {
             Ok((object, inspection)) => {
                 self.object = object;

@@ -17,6 +17,7 @@ pub use clean::{Extent, Inspection};
 pub(crate) use clean::{Held, Task, clean};
 pub use picture::Picture;
 pub(crate) use picture::{count, picture};
+pub(crate) use policy::markers;
 pub(crate) use policy::{Asked, Declared, Judgement};
 pub use policy::{PixelPolicy, PixelReason, Review};
 pub(crate) use shape::decoded_bytes;

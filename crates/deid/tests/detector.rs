@@ -1,14 +1,17 @@
 //! The bar that gates releases: what the detector of burned-in text must find, and may take for text that is none, in a small
 //! fixed part of the reporting set, in typefaces that need no system package. docs/detector.md has the whole measurement.
 
-use deid::pixels::detect::{Plane, find_text};
+use deid::pixels::detect::{Markers, Plane, find_text};
 use deid::pixels::region::Region;
 use sim::lettering::{Contrast, Line, Picture, Set, built_in, picture};
 
 const PICTURES: u64 = 36;
 
 fn find(picture: &Picture) -> Vec<Region> {
-    find_text(&Plane { width: picture.width, height: picture.height, samples: &picture.samples })
+    find_text(
+        &Plane { width: picture.width, height: picture.height, samples: &picture.samples },
+        &Markers::default(),
+    )
 }
 
 fn is_found(line: &Line, boxes: &[Region]) -> bool {

@@ -2,7 +2,7 @@
 //! clears it (PS3.15 E.3.1).
 
 use super::decode::Decoder;
-use super::detect::{Plane, find_text};
+use super::detect::{Markers, Plane, find_text};
 use super::frame::Frame;
 use super::policy::PixelReason;
 use super::redact::{self, Masks, covered_percent};
@@ -83,6 +83,8 @@ pub(crate) struct Task {
     pub(crate) is_declared: bool,
     /// Whether a machine reads; else a person has.
     pub(crate) is_read: bool,
+    /// Lines that say nothing else stay.
+    pub(crate) markers: Markers,
 }
 
 /// Why an object's pixels are not clean, and what was found in them.
@@ -110,7 +112,8 @@ pub(crate) fn clean(mut object: Object, task: &Task) -> Result<(Object, Inspecti
         for &number in &waiting {
             let (frame, hidden) = redact::frame(&mut decoder, &mut object, number, &masks)?;
             is_hidden |= hidden;
-            let regions = if task.is_read { text_in(&frame, decoder.shape()) } else { Vec::new() };
+            let regions =
+                if task.is_read { text_in(&frame, decoder.shape(), &task.markers) } else { Vec::new() };
             if !regions.is_empty() {
                 found.insert(number, regions);
             }
@@ -154,14 +157,11 @@ fn is_mostly_text(shape: &Shape, masks: &Masks, given: &[Region]) -> bool {
 }
 
 /// Where the detector finds text in a frame, in any of its colours.
-fn text_in(frame: &Frame, shape: &Shape) -> Vec<Region> {
+fn text_in(frame: &Frame, shape: &Shape, markers: &Markers) -> Vec<Region> {
     let mut regions = Vec::new();
     for samples in frame.planes(shape) {
-        regions.append(&mut find_text(&Plane {
-            width: shape.width,
-            height: shape.height,
-            samples: &samples,
-        }));
+        let plane = Plane { width: shape.width, height: shape.height, samples: &samples };
+        regions.append(&mut find_text(&plane, markers));
     }
     regions.sort_unstable();
     regions.dedup();

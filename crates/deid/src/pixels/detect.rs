@@ -13,8 +13,14 @@
 mod hat;
 mod level;
 mod shape;
+mod reader;
+mod marker;
+mod reading;
 mod judge;
 mod line;
+
+pub use marker::Markers;
+pub use reader::{LETTERS, Patch};
 
 use super::region::Region;
 use level::Level;
@@ -43,22 +49,37 @@ pub struct Plane<'a> {
 /// Where text stands: one box for a line, with a margin, so that blanking the boxes leaves no stroke of it.
 ///
 /// A plane whose samples are fewer than it says, or that is larger than an image can be, is taken as far as it goes.
-pub fn find_text(plane: &Plane<'_>) -> Vec<Region> {
+/// Lines that say nothing but markers stay.
+pub fn find_text(plane: &Plane<'_>, markers: &Markers) -> Vec<Region> {
     let width = plane.width.min(SIDE_MAX_PX);
     let height = plane.height.min(SIDE_MAX_PX).min(plane.samples.len().checked_div(plane.width).unwrap_or(0));
     if width < SIDE_MIN_PX || height < SIDE_MIN_PX {
         return Vec::new();
     }
-    let mut level = Level::whole(width, height, plane.width, plane.samples);
-    let mut finer: Option<Level<'_>> = None;
-    let (mut boxes, mut found) = (Vec::new(), Vec::new());
-    loop {
+    let mut lines = Vec::new();
+    each_level(plane, width, height, |level, finer| {
+        let mut found = Vec::new();
         for ink in [hat::Ink::Bright, hat::Ink::Dark] {
-            for shapes in hat::shapes(&level, finer.as_ref(), ink) {
-                found.extend(line::lines(&level, shapes, &boxes));
+            for shapes in hat::shapes(level, finer, ink) {
+                found.extend(line::lines(&line::Page { level, ink, markers }, shapes, &lines));
             }
         }
-        boxes.append(&mut found);
+        lines.extend(line::unexplained(found));
+    });
+    line::boxes(&lines, width, height)
+}
+
+/// The image and its reductions, each with the one before.
+fn each_level(
+    plane: &Plane<'_>,
+    width: usize,
+    height: usize,
+    mut look: impl FnMut(&Level<'_>, Option<&Level<'_>>),
+) {
+    let mut level = Level::whole(width, height, plane.width, plane.samples);
+    let mut finer: Option<Level<'_>> = None;
+    loop {
+        look(&level, finer.as_ref());
         let next = level.reduction + 1;
         let is_small = level.width.max(level.height) < 2 * REDUCED_SIDE_MIN_PX;
         if next >= LEVELS || is_small || level.width.min(level.height) < 2 * SIDE_MIN_PX {
@@ -67,7 +88,30 @@ pub fn find_text(plane: &Plane<'_>) -> Vec<Region> {
         let halved = level.halved();
         finer = Some(std::mem::replace(&mut level, halved));
     }
-    line::merged(boxes, width, height)
+}
+
+/// What the reader of letters is shown in a plane: each shape that can be a letter, where it stands, and how it looks there.
+/// For those who train it.
+pub fn letters_seen(plane: &Plane<'_>) -> Vec<(Region, Patch)> {
+    let (width, height) = (plane.width, plane.height.min(plane.samples.len() / plane.width.max(1)));
+    let mut seen = Vec::new();
+    each_level(plane, width, height, |level, finer| {
+        for ink in [hat::Ink::Bright, hat::Ink::Dark] {
+            for shape in
+                hat::shapes(level, finer, ink).iter().flatten().filter(|shape| line::is_letter(shape))
+            {
+                let scale = |value: u32| value << level.reduction;
+                let region = Region {
+                    left: scale(shape.left),
+                    top: scale(shape.top),
+                    width: scale(shape.width()),
+                    height: scale(shape.height()),
+                };
+                seen.push((region, reader::patch(level, shape, ink)));
+            }
+        }
+    });
+    seen
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! It judges what the object says of itself. Without the option, what is not plainly a primary image of a listed kind is held.
 
 use super::clean::{Extent, Task, regions_without};
+use super::detect::Markers;
 use super::region::Region;
 use crate::profile::{DeviceRegions, ForProcessing, InspectPrimary, PixelSettings, Profile, ProfileOption};
 use dicom::dataset::Dataset;
@@ -22,6 +23,7 @@ struct PolicyFile {
     suspicious: Suspicious,
     processing: Processing,
     faceless: Faceless,
+    marker: Marker,
     /// SOP classes by UID, each with its name.
     picture: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
@@ -59,6 +61,12 @@ struct Suspicious {
 #[serde(deny_unknown_fields)]
 struct Faceless {
     body_parts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marker {
+    words: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -381,8 +389,15 @@ impl PixelPolicy {
             }));
         }
         let is_declared = declared.burned_in.as_deref().is_some_and(|value| value != "NO");
-        Task { masks, is_declared, is_read: true }
+        Task { masks, is_declared, is_read: true, markers: markers().clone() }
     }
+}
+
+/// What radiographers write on an image of everybody.
+pub(crate) fn markers() -> &'static Markers {
+    static MARKERS: LazyLock<Markers> =
+        LazyLock::new(|| Markers::new(policy().marker.words.iter().map(String::as_str)));
+    &MARKERS
 }
 
 /// Whether an object comes from this kind of device in this format.
@@ -429,6 +444,7 @@ fn policy() -> &'static PolicyFile {
             suspicious: Suspicious { image_type: Vec::new() },
             processing: Processing { classes: Vec::new() },
             faceless: Faceless { body_parts: Vec::new() },
+            marker: Marker { words: Vec::new() },
             picture: BTreeMap::new(),
             values: BTreeMap::new(),
             document: BTreeMap::new(),

@@ -3,7 +3,7 @@
 //! A plane is a picture of one bit a pixel. Text is blanked and the plane read again; what still reads goes, and so does a
 //! plane that is not whole: its bits could say anything.
 
-use crate::pixels::detect::{Plane, find_text};
+use crate::pixels::detect::{Markers, Plane, find_text};
 use crate::pixels::region::Region;
 use crate::text::TextCleaner;
 use crate::values;
@@ -102,7 +102,8 @@ fn without_text(bits: &mut [u8], first: usize, rows: usize, columns: usize) -> O
     for _ in 0..ROUNDS_MAX {
         let is_set = |at: usize| u16::from(bits[at / 8] >> (at % 8) & 1);
         let samples: Vec<u16> = (first..first + rows * columns).map(is_set).collect();
-        let found = find_text(&Plane { width: columns, height: rows, samples: &samples });
+        let found =
+            find_text(&Plane { width: columns, height: rows, samples: &samples }, &Markers::default());
         if found.is_empty() {
             return Some(());
         }

@@ -5,8 +5,8 @@
 
 use super::shape::{Shape, majority};
 
-/// What is measured of a group.
-const MEASURES: usize = 11;
+/// What is measured of a group, and at last how much it reads like letters.
+const MEASURES: usize = 12;
 
 /// What one kind of group is weighed with.
 struct Weights {
@@ -14,12 +14,28 @@ struct Weights {
     of: [f32; MEASURES],
 }
 
-const WORD: Weights =
-    Weights { bias: -14.90, of: [0.88, 0.0, -1.20, 7.57, 0.0, -6.10, 1.20, 1.63, 4.69, 0.0, 1.65] };
-const PAIR: Weights =
-    Weights { bias: -20.00, of: [3.11, -1.67, -1.56, 12.90, -2.74, -8.66, 4.26, 2.22, 9.40, 0.0, -0.69] };
-const LINE: Weights =
-    Weights { bias: -35.40, of: [1.86, -1.12, -0.93, 25.11, -6.77, -16.25, 3.16, 3.37, 19.11, 3.64, -1.79] };
+/// Where shapes touch, one or two of them make a word; each pair first without a reading, then with one.
+const WORD: [Weights; 2] = [
+    Weights { bias: -19.34, of: [0.87, 0.87, -3.05, 12.01, 0.0, -1.47, 2.21, 2.53, 2.83, 0.0, -0.74, 0.0] },
+    Weights { bias: -6.76, of: [0.64, 0.64, -1.57, 6.35, 0.0, -2.57, 0.17, -1.39, 2.55, 0.0, 0.0, 0.12] },
+];
+const PAIR: [Weights; 2] = [
+    Weights {
+        bias: -33.33,
+        of: [1.45, -0.32, -2.73, 26.94, -3.81, -3.31, 1.26, 0.49, 16.37, 0.0, -0.03, 0.0],
+    },
+    Weights { bias: -9.31, of: [1.32, -0.13, -0.95, 3.9, -3.2, -3.38, 2.71, 0.44, 6.69, 0.0, 0.02, 0.4] },
+];
+const LINE: [Weights; 2] = [
+    Weights {
+        bias: -8.95,
+        of: [1.45, -0.51, -1.22, 12.56, -4.53, -1.69, 2.94, -2.9, 10.06, -1.41, -1.24, 0.0],
+    },
+    Weights {
+        bias: -10.01,
+        of: [1.27, -0.1, -0.94, 5.87, -3.35, -4.36, 3.28, -0.25, 9.75, 0.12, 0.01, 0.65],
+    },
+];
 
 /// Fewer letters tell nothing of a person.
 const LETTERS_MIN: u32 = 3;
@@ -30,47 +46,82 @@ const CRISPNESS_MIN: [f32; 4] = [0.5, 0.5, 0.68, 0.68];
 /// A single shape that does not turn back is any corner or curve; a few of them side by side are ribs or folds.
 const TURNS_MIN: [f32; 5] = [0.0, 1.8, 1.2, 1.08, 1.08];
 
-/// Whether letters that stand in a line are text; `count` is how many letters they make, where some touch, `reduction` the
-/// level that they were found on.
-pub(super) fn is_text(letters: &[&Shape], count: u32, height: u32, reduction: u32) -> bool {
-    // One letter or two name nobody: they are the L or R of a side, AP, LT, or no letters at all.
-    // One shape on a reduction is a bone or a fold: letters that touch there stand apart on the image itself.
-    if letters.is_empty() || count < LETTERS_MIN || height < 5 || (letters.len() == 1 && reduction > 0) {
-        return false;
+/// Shapes that stand in a line.
+pub(super) struct Group<'a> {
+    letters: Vec<&'a Shape>,
+    /// How many letters they make, where some touch.
+    count: u32,
+    /// The highest of them, pixels of the level.
+    height: u32,
+    /// The level that they were found on.
+    reduction: u32,
+}
+
+impl<'a> Group<'a> {
+    /// Nothing yet.
+    pub(super) fn on(reduction: u32) -> Self {
+        Self { letters: Vec::new(), count: 0, height: 0, reduction }
     }
-    let of = |value: &dyn Fn(&Shape) -> f32| {
-        letters.iter().map(|shape| value(shape)).sum::<f32>() / letters.len() as f32
-    };
-    let turns = of(&Shape::turns);
-    let turns_min = TURNS_MIN.get(letters.len()).copied().unwrap_or(0.0);
-    let crispness_min = CRISPNESS_MIN.get(reduction as usize).copied().unwrap_or(1.0);
-    if of(&Shape::crispness) < crispness_min || turns < turns_min {
-        return false;
+
+    /// Takes in a shape that makes so many letters.
+    pub(super) fn add(&mut self, shape: &'a Shape, letters: u32, height: u32) {
+        self.letters.push(shape);
+        self.count += letters.min(8);
+        self.height = self.height.max(height);
     }
-    let evidence = |shape: &Shape| (shape.strength().min(STRENGTH_MAX) - 1.0) * (shape.area as f32).sqrt();
-    let all: f32 = letters.iter().map(|shape| evidence(shape)).sum();
-    let most = letters.iter().map(|shape| evidence(shape)).fold(0.0, f32::max);
-    let ink = of(&Shape::ink);
-    let spread = of(&|shape| (shape.ink() - ink).abs()) / of(&Shape::contrast).max(1.0);
-    let vote = letters.iter().fold((0, 0), |vote, shape| majority(vote, shape.vote()));
-    let runs: u32 = letters.iter().map(|shape| shape.runs()).sum();
-    let measures: [f32; MEASURES] = [
-        (all + 0.1).ln(),
-        (most + 0.1).ln(),
-        of(&Shape::strength).clamp(0.1, STRENGTH_MAX).ln(),
-        of(&Shape::sharpness),
-        spread.min(1.0),
-        of(&Shape::unevenness).min(1.0),
-        vote.1 as f32 / runs as f32,
-        turns.min(2.0),
-        of(&Shape::fill),
-        (letters.len() as f32).min(12.0).ln(),
-        (count as f32).min(24.0).ln(),
-    ];
-    let weights = match (letters.len(), count) {
-        (1, _) => &WORD,
-        (2, _) => &PAIR,
-        _ => &LINE,
-    };
-    weights.bias + weights.of.iter().zip(measures).map(|(weight, value)| weight * value).sum::<f32>() > 0.0
+
+    fn of(&self, value: impl Fn(&Shape) -> f32) -> f32 {
+        self.letters.iter().map(|shape| value(shape)).sum::<f32>() / self.letters.len() as f32
+    }
+
+    /// Whether it can be text at all.
+    pub(super) fn is_candidate(&self) -> bool {
+        // One letter or two name nobody: they are the L or R of a side, AP, LT, or no letters at all.
+        // One shape on a reduction is a bone or a fold: letters that touch there stand apart on the image itself.
+        let is_lonely = self.letters.len() == 1 && self.reduction > 0;
+        if self.letters.is_empty() || self.count < LETTERS_MIN || self.height < 5 || is_lonely {
+            return false;
+        }
+        let turns_min = TURNS_MIN.get(self.letters.len()).copied().unwrap_or(0.0);
+        let crispness_min = CRISPNESS_MIN.get(self.reduction as usize).copied().unwrap_or(1.0);
+        self.of(Shape::crispness) >= crispness_min && self.of(Shape::turns) >= turns_min
+    }
+
+    /// Whether a candidate is text. `likeness`: how much it reads like letters, if it can be read.
+    pub(super) fn is_text(&self, likeness: Option<f32>) -> bool {
+        let kind = match self.letters.len() {
+            1 => &WORD,
+            2 => &PAIR,
+            _ => &LINE,
+        };
+        let weights = &kind[usize::from(likeness.is_some())];
+        let measures = self.measures(likeness.unwrap_or_default());
+        weights.bias + weights.of.iter().zip(measures).map(|(weight, value)| weight * value).sum::<f32>()
+            > 0.0
+    }
+
+    fn measures(&self, likeness: f32) -> [f32; MEASURES] {
+        let evidence =
+            |shape: &Shape| (shape.strength().min(STRENGTH_MAX) - 1.0) * (shape.area as f32).sqrt();
+        let all: f32 = self.letters.iter().map(|shape| evidence(shape)).sum();
+        let most = self.letters.iter().map(|shape| evidence(shape)).fold(0.0, f32::max);
+        let ink = self.of(Shape::ink);
+        let spread = self.of(|shape| (shape.ink() - ink).abs()) / self.of(Shape::contrast).max(1.0);
+        let vote = self.letters.iter().fold((0, 0), |vote, shape| majority(vote, shape.vote()));
+        let runs: u32 = self.letters.iter().map(|shape| shape.runs()).sum();
+        [
+            (all + 0.1).ln(),
+            (most + 0.1).ln(),
+            self.of(Shape::strength).clamp(0.1, STRENGTH_MAX).ln(),
+            self.of(Shape::sharpness),
+            spread.min(1.0),
+            self.of(Shape::unevenness).min(1.0),
+            vote.1 as f32 / runs as f32,
+            self.of(Shape::turns).min(2.0),
+            self.of(Shape::fill),
+            (self.letters.len() as f32).min(12.0).ln(),
+            (self.count as f32).min(24.0).ln(),
+            likeness,
+        ]
+    }
 }

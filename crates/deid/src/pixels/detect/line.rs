@@ -1,7 +1,10 @@
 //! Lines of text: shapes of one height and one ink, side by side, and when they are enough to be taken for text.
 
+use super::hat::Ink;
 use super::judge;
 use super::level::Level;
+use super::marker::Markers;
+use super::reading;
 use super::shape::Shape;
 use crate::pixels::region::Region;
 
@@ -13,6 +16,23 @@ const IMAGE_SHARE_MAX: usize = 4;
 /// unless the image is so small that they are this high, in pixels.
 const HEIGHT_ALWAYS_PX: u32 = 24;
 
+/// or it is a marker, if this much of it lies in what reads as one.
+const MARKER_SHARE: f64 = 0.9;
+/// A letter is no longer than this many tenths of what it is wide.
+const LETTER_SLENDER_TENTHS: u32 = 26;
+
+/// An ink of a level, and what may stay.
+pub(super) struct Page<'a> {
+    pub(super) level: &'a Level<'a>,
+    pub(super) ink: Ink,
+    pub(super) markers: &'a Markers,
+}
+
+/// A line of which this much lies in what finer levels found, is explained by it;
+const FINER_SHARE: f64 = 0.4;
+/// or this much in what its own level found.
+const SAME_SHARE: f64 = 0.8;
+
 /// A box in pixels of the image, one past its last column and row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
@@ -22,9 +42,25 @@ pub(super) struct Bounds {
     bottom: u32,
 }
 
+impl Bounds {
+    fn area(&self) -> u64 {
+        u64::from(self.right - self.left) * u64::from(self.bottom - self.top)
+    }
+
+    /// The box around both.
+    fn with(&self, other: &Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
+    }
+}
+
 /// What a shape can be in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// This many letters; more than one where letters touch.
     Letters(u32),
     /// A stroke: `I`, `l`, `-`; also the edge of anything.
@@ -35,26 +71,40 @@ enum Kind {
 
 /// A shape as seen along the line.
 #[derive(Clone, Copy)]
-struct Mark {
-    shape: Shape,
-    kind: Kind,
-    left: u32,
+pub(super) struct Mark {
+    pub(super) shape: Shape,
+    pub(super) kind: Kind,
+    pub(super) left: u32,
     top: u32,
-    right: u32,
+    pub(super) right: u32,
     bottom: u32,
 }
 
 impl Mark {
-    fn height(&self) -> u32 {
+    pub(super) fn height(&self) -> u32 {
         self.bottom - self.top
     }
+}
+
+/// A line that was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    /// What its shapes take.
+    tight: Bounds,
+    /// With room for what was too faint or too small to be a shape.
+    roomy: Bounds,
+    /// It says nothing but markers.
+    is_marker: bool,
+    /// How certain it is that its shapes are letters, all together.
+    certainty: f32,
 }
 
 /// The lines among the shapes of one ink: those that run across, then those that run down.
 ///
 /// `finer`: what finer levels found. A line that they explain is not found again, with the coarse surroundings that it has here.
-pub(super) fn lines(level: &Level<'_>, shapes: Vec<Shape>, finer: &[Bounds]) -> Vec<Bounds> {
-    let mut boxes = Vec::new();
+pub(super) fn lines(page: &Page<'_>, shapes: Vec<Shape>, finer: &[Line]) -> Vec<Line> {
+    let level = page.level;
+    let mut lines = Vec::new();
     let height_max =
         ((level.width.max(level.height) / IMAGE_SHARE_MAX) as u32).max(HEIGHT_ALWAYS_PX >> level.reduction);
     let mut rest = shapes;
@@ -64,18 +114,30 @@ pub(super) fn lines(level: &Level<'_>, shapes: Vec<Shape>, finer: &[Bounds]) -> 
         let mut taken = vec![false; marks.len()];
         for group in groups(&marks) {
             let is_huge = group.iter().any(|at| marks[*at].height() > height_max);
-            if !is_huge && is_text(&marks, &group, level.reduction) {
-                let is_explained = covered(finer, &around(level, &marks, &group, upright, false));
-                let group = grown(&marks, group);
-                group.iter().for_each(|at| taken[*at] = true);
-                if !is_explained {
-                    boxes.push(around(level, &marks, &group, upright, true));
-                }
+            if is_huge {
+                continue;
+            }
+            let judged = judged(level, &marks, &group);
+            if !judged.is_candidate() {
+                continue;
+            }
+            let likeness = reading::likeness(page, &marks, &group, upright);
+            if !judged.is_text(likeness) {
+                continue;
+            }
+            let is_explained = covered(finer, &around(level, &marks, &group, upright, false)) >= FINER_SHARE;
+            let certainty = likeness.unwrap_or_default() * group.len() as f32;
+            let group = grown(&marks, group);
+            group.iter().for_each(|at| taken[*at] = true);
+            let is_marker = reading::is_marker(page, &marks, &group, upright);
+            if is_marker || !is_explained {
+                let [tight, roomy] = [false, true].map(|roomy| around(level, &marks, &group, upright, roomy));
+                lines.push(Line { tight, roomy, is_marker, certainty });
             }
         }
         rest = marks.iter().zip(taken).filter(|(_, taken)| !taken).map(|(mark, _)| mark.shape).collect();
     }
-    boxes
+    lines
 }
 
 fn mark(shape: &Shape, upright: bool) -> Option<Mark> {
@@ -87,6 +149,12 @@ fn mark(shape: &Shape, upright: bool) -> Option<Mark> {
     } else {
         Mark { shape, kind, left: top, top: left, right: bottom, bottom: right }
     })
+}
+
+/// Whether a shape can be a letter of its own.
+pub(super) fn is_letter(shape: &Shape) -> bool {
+    let (short, long) = (shape.width().min(shape.height()), shape.width().max(shape.height()));
+    matches!(kind(shape), Some(Kind::Letters(_))) && long * 10 <= short * LETTER_SLENDER_TENTHS
 }
 
 fn kind(shape: &Shape) -> Option<Kind> {
@@ -159,18 +227,29 @@ fn side_by_side(one: &Mark, other: &Mark) -> bool {
         && a.min(b) * 2.2 > a.max(b)
 }
 
-/// Whether a group is text.
-fn is_text(marks: &[Mark], group: &[usize], reduction: u32) -> bool {
-    let (mut letters, mut count, mut height) = (Vec::new(), 0, 0);
+/// What a group is judged by.
+fn judged<'a>(level: &Level<'_>, marks: &'a [Mark], group: &[usize]) -> judge::Group<'a> {
+    let mut judged = judge::Group::on(level.reduction);
     for at in group {
         let mark = &marks[*at];
         if let Kind::Letters(number) = mark.kind {
-            letters.push(&mark.shape);
-            count += number.min(8);
-            height = height.max(mark.height());
+            judged.add(&mark.shape, number, mark.height());
         }
     }
-    judge::is_text(&letters, count, height, reduction)
+    judged
+}
+
+/// Of the lines of a level, in either ink, those that others do not explain, the most certain first: the paper between letters
+/// makes shapes too.
+pub(super) fn unexplained(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.sort_by(|a, b| b.certainty.total_cmp(&a.certainty));
+    let mut kept: Vec<Line> = Vec::new();
+    for line in lines {
+        if line.is_marker || covered(&kept, &line.tight) < SAME_SHARE {
+            kept.push(line);
+        }
+    }
+    kept
 }
 
 /// A line with what goes on at its ends: dots, strokes, blots, another word.
@@ -203,15 +282,15 @@ fn grown(marks: &[Mark], mut group: Vec<usize>) -> Vec<usize> {
     }
 }
 
-/// Whether at least two fifths of a box lie in others.
-fn covered(others: &[Bounds], bounds: &Bounds) -> bool {
-    let shared = |other: &Bounds| {
+/// How much of a box lies in others, of 1; what lies in two of them counts twice.
+fn covered<'a>(others: impl IntoIterator<Item = &'a Line>, bounds: &Bounds) -> f64 {
+    let shared = |line: &Line| {
+        let other = &line.roomy;
         let across = bounds.right.min(other.right).saturating_sub(bounds.left.max(other.left));
         let down = bounds.bottom.min(other.bottom).saturating_sub(bounds.top.max(other.top));
         u64::from(across) * u64::from(down)
     };
-    let area = u64::from(bounds.right - bounds.left) * u64::from(bounds.bottom - bounds.top);
-    others.iter().map(shared).sum::<u64>() * 5 >= area * 2
+    others.into_iter().map(shared).sum::<u64>() as f64 / bounds.area() as f64
 }
 
 /// The box of a line in pixels of the image; `roomy`: with room for what was too faint or too small to be a shape.
@@ -233,8 +312,13 @@ fn around(level: &Level<'_>, marks: &[Mark], group: &[usize], upright: bool, roo
     }
 }
 
-/// Boxes of the same line become one; what lies beyond the image is cut off.
-pub(super) fn merged(mut boxes: Vec<Bounds>, width: usize, height: usize) -> Vec<Region> {
+/// The boxes of all lines that say more than markers. Boxes of the same line become one; what lies beyond the image is cut off.
+pub(super) fn boxes(lines: &[Line], width: usize, height: usize) -> Vec<Region> {
+    let says_more = |line: &&Line| {
+        let markers = lines.iter().filter(|other| other.is_marker);
+        !line.is_marker && covered(markers, &line.tight) < MARKER_SHARE
+    };
+    let mut boxes: Vec<Bounds> = lines.iter().filter(says_more).map(|line| line.roomy).collect();
     for bounds in &mut boxes {
         bounds.right = bounds.right.min(width as u32);
         bounds.bottom = bounds.bottom.min(height as u32);
@@ -243,13 +327,7 @@ pub(super) fn merged(mut boxes: Vec<Bounds>, width: usize, height: usize) -> Vec
     let mut kept: Vec<Bounds> = Vec::new();
     for mut bounds in boxes {
         while let Some(at) = kept.iter().position(|other| one_line(&bounds, other)) {
-            let other = kept.swap_remove(at);
-            bounds = Bounds {
-                left: bounds.left.min(other.left),
-                top: bounds.top.min(other.top),
-                right: bounds.right.max(other.right),
-                bottom: bounds.bottom.max(other.bottom),
-            };
+            bounds = bounds.with(&kept.swap_remove(at));
         }
         kept.push(bounds);
     }
@@ -264,17 +342,12 @@ pub(super) fn merged(mut boxes: Vec<Bounds>, width: usize, height: usize) -> Vec
         .collect()
 }
 
-/// Whether one box holds nearly all of the other, or they are pieces of one line.
+/// Whether one box holds the other, or they are pieces of one line: hardly anything else is in the box around both.
 fn one_line(a: &Bounds, b: &Bounds) -> bool {
     let shared = |low_a: u32, high_a: u32, low_b: u32, high_b: u32| {
         u64::from(high_a.min(high_b).saturating_sub(low_a.max(low_b)))
     };
-    let across = shared(a.left, a.right, b.left, b.right);
-    let down = shared(a.top, a.bottom, b.top, b.bottom);
-    let area =
-        |bounds: &Bounds| u64::from(bounds.right - bounds.left) * u64::from(bounds.bottom - bounds.top);
-    let most = |shared: u64, one: u32, other: u32| shared * 10 >= u64::from(one.max(other)) * 7;
-    across * down * 10 >= area(a).min(area(b)) * 8
-        || (across > 0 && most(down, a.bottom - a.top, b.bottom - b.top))
-        || (down > 0 && most(across, a.right - a.left, b.right - b.left))
+    let both = shared(a.left, a.right, b.left, b.right) * shared(a.top, a.bottom, b.top, b.bottom);
+    let either = a.area() + b.area() - both;
+    both > 0 && either * 12 >= a.with(b).area() * 11
 }

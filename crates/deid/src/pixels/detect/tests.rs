@@ -5,7 +5,14 @@ use proptest::prelude::*;
 use sim::lettering::{Picture, Set, built_in, picture};
 
 fn find(picture: &Picture) -> Vec<Region> {
-    find_text(&Plane { width: picture.width, height: picture.height, samples: &picture.samples })
+    find_text(
+        &Plane { width: picture.width, height: picture.height, samples: &picture.samples },
+        &Markers::default(),
+    )
+}
+
+fn find_but(picture: &Picture, markers: &Markers) -> Vec<Region> {
+    find_text(&Plane { width: picture.width, height: picture.height, samples: &picture.samples }, markers)
 }
 
 /// "R.MOSS 1953" in dots, each a square of pixels.
@@ -47,11 +54,71 @@ fn text_is_found_at_every_depth_size_and_polarity() {
             (65_535, 60_000),
         ] {
             let samples = lettered(width, height, scale, paper, ink);
-            let boxes = find_text(&Plane { width, height, samples: &samples });
+            let boxes = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
             assert!(is_covered(&boxes, &samples, width, ink), "scale {scale}, {ink} on {paper}: {boxes:?}");
             assert!(boxes.len() <= 2, "scale {scale}, {ink} on {paper}: {boxes:?}");
         }
     }
+}
+
+/// A text on paper of one value, turned by quarters to the right.
+fn written(set: Set, face: usize, text: &str, height_px: u32, quarters: u32) -> Option<Picture> {
+    let raster = built_in(set)[face].line(text, height_px)?;
+    let (mut width, mut height) = (raster.width + 160, raster.height + 160);
+    let mut samples = vec![400u16; width * height];
+    for (i, cover) in raster.cover.iter().enumerate() {
+        samples[(80 + i / raster.width) * width + 80 + i % raster.width] += 10 * u16::from(*cover);
+    }
+    for _ in 0..quarters {
+        let from = |x: usize, y: usize| samples[(height - 1 - x) * width + y];
+        samples = (0..width * height).map(|i| from(i % height, i / height)).collect();
+        (width, height) = (height, width);
+    }
+    let lines = Vec::new();
+    Some(Picture {
+        ground: sim::lettering::Ground::ALL[0],
+        width,
+        height,
+        bits: 12,
+        noise: 0.0,
+        samples,
+        lines,
+    })
+}
+
+#[test]
+fn a_line_of_markers_stays_and_a_line_that_says_more_goes() {
+    let markers = Markers::new(["ERECT", "PORTABLE", "AP", "MOBILE"]);
+    let (mut stayed, mut of) = (0, 0);
+    for set in [Set::Development, Set::Reporting] {
+        for face in 0..4 {
+            for (height_px, quarters) in [(14, 0), (21, 1), (28, 2), (42, 3)] {
+                for text in ["ERECT", "PORTABLE", "AP ERECT"] {
+                    let Some(picture) = written(set, face, text, height_px, quarters) else { continue };
+                    assert!(!find(&picture).is_empty(), "{text} in face {face} of {set:?}, {height_px} px");
+                    stayed += u32::from(find_but(&picture, &markers).is_empty());
+                    of += 1;
+                }
+                for text in ["ERIC T", "ERECT SMITH", "PORTER", "MOBILE ROSE", "BRECHT", "AP LEE"] {
+                    let Some(picture) = written(set, face, text, height_px, quarters) else { continue };
+                    let (all, boxes) = (find(&picture), find_but(&picture, &markers));
+                    assert_eq!(
+                        boxes, all,
+                        "{text} in face {face} of {set:?}, {height_px} px, {quarters} quarters"
+                    );
+                }
+            }
+        }
+    }
+    assert!(stayed * 10 >= of * 8, "{stayed} of {of} stayed");
+}
+
+#[test]
+fn a_marker_that_is_told_of_somebody_is_none() {
+    let picture = written(Set::Development, 1, "PRONE", 21, 0).unwrap();
+    let markers = Markers::new(["prone"]);
+    assert_eq!(find_but(&picture, &markers), []);
+    assert!(!find_but(&picture, &markers.without(|word| word == "PRONE")).is_empty());
 }
 
 #[test]
@@ -59,11 +126,11 @@ fn nothing_is_found_where_nothing_is() {
     for (width, height) in [(0, 0), (1, 1), (4, 400), (64, 64), (513, 7)] {
         for value in [0, 77, u16::MAX] {
             let samples = vec![value; width * height];
-            assert_eq!(find_text(&Plane { width, height, samples: &samples }), []);
+            assert_eq!(find_text(&Plane { width, height, samples: &samples }, &Markers::default()), []);
         }
     }
     let slope: Vec<u16> = (0..400 * 300).map(|i| u16::try_from(i % 400 + i / 400).unwrap()).collect();
-    assert_eq!(find_text(&Plane { width: 400, height: 300, samples: &slope }), []);
+    assert_eq!(find_text(&Plane { width: 400, height: 300, samples: &slope }, &Markers::default()), []);
 }
 
 #[test]
@@ -95,7 +162,7 @@ proptest! {
         let ends = [0, 1, 255, 4095, u16::MAX];
         let samples: Vec<u16> =
             (0..(width * height).saturating_sub(missing)).map(|_| random.pick(&ends)).collect();
-        for region in find_text(&Plane { width, height, samples: &samples }) {
+        for region in find_text(&Plane { width, height, samples: &samples }, &Markers::default()) {
             prop_assert!(region.width > 0 && region.height > 0);
             prop_assert!((region.left + region.width) as usize <= width);
             prop_assert!((region.top + region.height) as usize <= height);
