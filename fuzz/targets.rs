@@ -4,10 +4,10 @@
 use bytes::BytesMut;
 use deid::custody::{Custody, Sensitive};
 use deid::identity::PersonKey;
-use deid::instance::{Instance, PixelVerdict};
+use deid::instance::{Instance, PixelVerdict, Rejection};
 use deid::pixels::region::Region;
 use deid::pixels::{PixelPolicy, Review};
-use deid::profile::{ForProcessing, Profile, Settings};
+use deid::profile::{Dates, ForProcessing, Profile, ProfileOption, Settings};
 use deid::pseudonym::{ProjectKey, Pseudonymiser, Subject};
 use deid::verify::Verifier;
 use dicom::association::{Answer, Association, Event, Timers};
@@ -15,12 +15,13 @@ use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, FileMeta, Limits, Object};
 use dicom::pdu;
 use dicom::roles::scp::{Asked, Provider};
-use dicom::tag::{VR, tags};
+use dicom::tag::{Tag, VR, tags};
 use hub::cohort::{self, Import};
 use hub::project::Project;
 use residue::{Form, Needle, NeedleKind, Patterns, SearchError, Searcher};
+use std::collections::HashMap;
 use std::io::Cursor;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 use submission::signed::Signer;
 
@@ -70,9 +71,12 @@ pub(crate) fn pdu(data: &[u8]) -> bool {
     stored
 }
 
+fn limits() -> Limits {
+    Limits { header_bytes_max: 1 << 20, inflated_bytes_max: 4 << 20, ..Limits::default() }
+}
+
 fn open(bytes: &[u8]) -> Result<Object, part10::ReadError> {
-    let limits = Limits { header_bytes_max: 1 << 20, inflated_bytes_max: 4 << 20, ..Limits::default() };
-    part10::open(Box::new(Cursor::new(bytes.to_vec())), &limits)
+    part10::open(Box::new(Cursor::new(bytes.to_vec())), &limits())
 }
 
 /// Part 10: what is opened can be written; what is written opens again, is written the same, and the independent reader of
@@ -94,53 +98,219 @@ pub(crate) fn dataset(data: &[u8]) -> bool {
 }
 
 struct Wall {
-    profile: Arc<Profile>,
     engine: Pseudonymiser,
     subject: Subject,
     verifier: Verifier,
     signer: Signer,
     policy: PixelPolicy,
+    /// The profiles that were asked for, by their options as bits.
+    profiles: Mutex<HashMap<u16, Arc<Profile>>>,
 }
 
 static WALL: LazyLock<Wall> = LazyLock::new(|| {
-    let options =
-        ["retain-longitudinal-modified-dates", "retain-patient-characteristics", "retain-device-identity"];
     let engine = Pseudonymiser::new(&ProjectKey::new([7; 32]), "Covid").expect("a prefix");
     let person = PersonKey::Local { issuer: "FUZZ".into(), id: Sensitive::new("4711".into()) };
     Wall {
-        profile: Arc::new(Profile::new(&Settings::basic("fuzz").with_options(&options)).expect("a profile")),
         subject: engine.subject(&person).expect("a subject"),
         engine,
         verifier: Verifier::default(),
         signer: Signer::from_seed(&[9; 32]).expect("a seed"),
-        policy: PixelPolicy::new(ForProcessing::Hold),
+        policy: PixelPolicy::new(ForProcessing::Accept),
+        profiles: Mutex::default(),
     }
 });
 
-/// The wall, bytes to bytes: what comes through can be read, and outside its pixels the name is nowhere.
-pub(crate) fn deid(data: &[u8]) -> bool {
-    let wall = &*WALL;
-    let limits = Limits { header_bytes_max: 1 << 20, inflated_bytes_max: 4 << 20, ..Limits::default() };
-    let known = [Needle::new(NeedleKind::Name, NAME)];
-    let Ok(instance) = Instance::open(Box::new(Cursor::new(data.to_vec())), &limits) else { return false };
-    let Ok(cleaned) = instance.clean_tags(&wall.profile, &wall.subject, &wall.engine, &known) else {
-        return false;
-    };
-    let PixelVerdict::Clear(judged) = cleaned.clean_pixels(&wall.policy, Review::Released) else {
-        return false;
-    };
-    let mut out = Cursor::new(Vec::new());
-    if judged.verify_and_write(&mut out, &wall.verifier, &wall.signer, 0).is_err() {
-        return false;
+impl Wall {
+    /// The profile of these options, a bit each in the order of CID 7050. Of the two options for dates one is taken.
+    fn profile(&self, bits: u16) -> Arc<Profile> {
+        let mut options: Vec<ProfileOption> = ProfileOption::all()
+            .enumerate()
+            .filter(|(at, _)| bits >> at & 1 == 1)
+            .map(|(_, option)| option)
+            .collect();
+        if options.contains(&ProfileOption::RetainLongitudinalModifiedDates) {
+            options.retain(|option| *option != ProfileOption::RetainLongitudinalFullDates);
+        }
+        let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = || options.iter().map(|option| option.name()).collect::<Vec<_>>();
+        let new =
+            || Arc::new(Profile::new(&Settings::basic("fuzz").with_options(&names())).expect("a profile"));
+        Arc::clone(profiles.entry(bits & OPTION_BITS).or_insert_with(new))
     }
-    let mut object = open(out.get_ref()).expect("what came through can be read");
+
+    /// Bytes to bytes, or why the object is held.
+    fn through(&self, file: &[u8], profile: &Arc<Profile>, review: &Review) -> Result<Vec<u8>, String> {
+        let known = [Needle::new(NeedleKind::Name, NAME)];
+        let rejected = |rejection: Rejection| rejection.code().to_owned();
+        let instance = Instance::open(Box::new(Cursor::new(file.to_vec())), &limits()).map_err(rejected)?;
+        let cleaned = instance.clean_tags(profile, &self.subject, &self.engine, &known).map_err(rejected)?;
+        let judged = match cleaned.clean_pixels(&self.policy, review.clone()) {
+            PixelVerdict::Clear(judged) => judged,
+            PixelVerdict::Review { reasons, .. } | PixelVerdict::Reject(reasons) => {
+                return Err(format!("{reasons:?}"));
+            }
+        };
+        let mut out = Cursor::new(Vec::new());
+        let written = judged.verify_and_write(&mut out, &self.verifier, &self.signer, 0);
+        written.map_err(|residue| format!("{residue:?}"))?;
+        Ok(out.into_inner())
+    }
+}
+
+/// A bit for each option of the profile.
+const OPTION_BITS: u16 = (1 << 12) - 1;
+/// The options of the research profile of `tributary deid`, for samples.
+pub(crate) const RESEARCH: u16 = 0b0101_1101_1101;
+/// What the name of the patient of other samples begins with: no word of any vocabulary does.
+pub(crate) const OWN_NAME: &str = "zqxv";
+
+/// The wall, bytes to bytes, under the options and the review that the first two bytes ask for: what comes through can be read,
+/// outside its pixels no name is anywhere, and where nothing is moved a second time changes nothing.
+pub(crate) fn deid(data: &[u8]) -> bool {
+    let [low, high, file @ ..] = data else { return false };
+    let asked = u16::from_le_bytes([*low, *high]);
+    let corner = || vec![Region { left: 1, top: 0, width: 9, height: 7 }];
+    let review = match asked >> 12 & 3 {
+        0 => Review::Pending,
+        1 => Review::Released,
+        2 => Review::Masked(corner()),
+        _ => Review::Ruled(corner()),
+    };
+    let wall = &*WALL;
+    let profile = wall.profile(asked);
+    let Ok(out) = wall.through(file, &profile, &review) else { return false };
+    let header = header(&out);
+    for name in own_names(file).chain([NAME.to_ascii_lowercase()]) {
+        assert!(!says(&header, &name), "the name came through");
+    }
+    if asked >> 14 == 3 && profile.dates() != Dates::Shift {
+        stays(&out, &profile, &review);
+    }
+    true
+}
+
+/// Cleaned again, an object is what it was, but that its UIDs are mapped anew.
+fn stays(out: &[u8], profile: &Arc<Profile>, review: &Review) {
+    let again = WALL.through(out, profile, review).expect("what came through comes through again");
+    let [mut values, mut values_again] = [Vec::new(), Vec::new()];
+    depth_first(&open(out).expect("it opens").dataset, &mut values);
+    depth_first(&open(&again).expect("it opens").dataset, &mut values_again);
+    assert!(values == values_again, "what is clean changes when it is cleaned again");
+}
+
+/// Every value but UIDs, by its tag.
+fn depth_first(set: &Dataset, into: &mut Vec<(Tag, Vec<u8>)>) {
+    for element in set {
+        if element.vr != VR::UI {
+            into.push((element.tag, element.bytes().to_vec()));
+        }
+        element.items().iter().for_each(|item| depth_first(item, into));
+    }
+}
+
+/// The outgoing header as bytes, which opens.
+fn header(file: &[u8]) -> Vec<u8> {
+    let mut object = open(file).expect("what came through can be read");
     object.pixels = None;
     let mut header = Vec::new();
     object.write(&mut header).expect("and written");
-    let is_there = header.windows(NAME.len()).any(|window| window == NAME.as_bytes());
-    assert!(!is_there, "the name came through");
+    header
+}
+
+/// The words of the patient's name as the object has it, in small letters, that cannot be there by chance.
+fn own_names(file: &[u8]) -> impl Iterator<Item = String> {
+    let name = Instance::open(Box::new(Cursor::new(file.to_vec())), &limits())
+        .ok()
+        .and_then(|instance| {
+            instance.facts().patient.name.as_ref().map(|name| name.expose(&Custody::mint()).clone())
+        })
+        .unwrap_or_default();
+    let words: Vec<String> = name.split(|c: char| !c.is_alphabetic()).map(str::to_ascii_lowercase).collect();
+    let is_own = |word: &String| word.starts_with(OWN_NAME) && word.is_ascii() && word.len() > OWN_NAME.len();
+    words.into_iter().filter(is_own)
+}
+
+/// Whether a word, which is given in small ASCII letters, stands in these bytes: a byte or two for each letter, in any case.
+fn says(bytes: &[u8], word: &str) -> bool {
+    let stands = |bytes: &[u8]| {
+        let is_letter =
+            |at: Option<&u8>| at.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80);
+        bytes.windows(word.len()).enumerate().any(|(at, window)| {
+            window.eq_ignore_ascii_case(word.as_bytes())
+                && !is_letter(at.checked_sub(1).and_then(|before| bytes.get(before)))
+                && !is_letter(bytes.get(at + word.len()))
+        })
+    };
+    let every_second = |from: usize| bytes.iter().skip(from).step_by(2).copied().collect::<Vec<u8>>();
+    stands(bytes) || (0..2).any(|from| stands(&every_second(from)))
+}
+
+/// Text in an object, cleaned with the name of its patient: options, review and character set are asked for by three bytes, the
+/// name ends at the first NUL. What comes out is cleaned the same again and does not say the name.
+pub(crate) fn text(data: &[u8]) -> bool {
+    let [low, high, charset, said @ ..] = data else { return false };
+    let asked = u16::from_le_bytes([*low, *high]);
+    let mut parts = said.splitn(2, |byte| *byte == 0);
+    let (name, text) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let mut set = Dataset::new();
+    let charset = CHARSETS[usize::from(*charset) % CHARSETS.len()];
+    for (tag, vr, value) in [
+        (tags::SPECIFIC_CHARACTER_SET, VR::CS, charset),
+        (tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.66.1"),
+        (tags::SOP_INSTANCE_UID, VR::UI, "1.2.3.1"),
+        (tags::STUDY_INSTANCE_UID, VR::UI, "1.2.3.2"),
+        (tags::SERIES_INSTANCE_UID, VR::UI, "1.2.3.3"),
+        (tags::MODALITY, VR::CS, "REG"),
+        (tags::PATIENT_BIRTH_DATE, VR::DA, BIRTH_DATE),
+    ] {
+        set.put_text(tag, vr, value);
+    }
+    for (tag, vr, value) in [
+        (tags::PATIENT_NAME, VR::PN, name),
+        (tags::STUDY_DESCRIPTION, VR::LO, text),
+        (tags::IMAGE_COMMENTS, VR::LT, text),
+    ] {
+        set.put(Element::bytes_of(tag, vr, value.to_vec()));
+    }
+    let meta = FileMeta { transfer_syntax: "1.2.840.10008.1.2.1".into(), ..FileMeta::default() };
+    let mut file = Vec::new();
+    if Object::new(meta, set).write(&mut file).is_err() {
+        return false;
+    }
+    let clean_descriptors = 1 << 4;
+    let profile = WALL.profile(asked | clean_descriptors);
+    let Ok(out) = WALL.through(&file, &profile, &Review::Released) else { return false };
+    let header = header(&out);
+    for name in own_names(&file) {
+        assert!(!says(&header, &name), "the name came through");
+    }
+    if profile.dates() != Dates::Shift {
+        assert!(!says(&header, BIRTH_DATE), "the date of birth came through");
+        let again =
+            WALL.through(&out, &profile, &Review::Released).expect("what came through comes through again");
+        assert!(again == out, "what is clean changes when it is cleaned again");
+    }
     true
 }
+
+/// Character sets, single and switched (PS3.3 C.12.1.1.2).
+const CHARSETS: [&str; 14] = [
+    "",
+    "ISO_IR 192",
+    "ISO_IR 100",
+    "ISO_IR 101",
+    "ISO_IR 144",
+    "ISO_IR 127",
+    "ISO_IR 126",
+    "ISO_IR 13",
+    "ISO_IR 166",
+    "GB18030",
+    "GBK",
+    "\\ISO 2022 IR 87",
+    "\\ISO 2022 IR 149",
+    "ISO 2022 IR 6\\ISO 2022 IR 100\\ISO 2022 IR 144",
+];
+const BIRTH_DATE: &str = "19530412";
 
 /// The transfer syntaxes of frames, by the first byte of an input (PS3.6 Table A-1).
 pub(crate) const CODINGS: [&str; 7] = [
@@ -155,7 +325,8 @@ pub(crate) const CODINGS: [&str; 7] = [
 /// Rows and columns of such a frame.
 pub(crate) const FRAME_SIDE: u16 = 32;
 
-/// A compressed frame under a person's boxes: what is decoded is as large as the header says, and is decoded the same again.
+/// A compressed frame, read for text or under a person's boxes: what is decoded is as large as the header says, and is decoded
+/// the same again.
 pub(crate) fn frames(data: &[u8]) -> bool {
     let [coding, kind, stream @ ..] = data else { return false };
     let mut set = Dataset::new();
@@ -185,30 +356,19 @@ pub(crate) fn frames(data: &[u8]) -> bool {
     if Object::new(meta, set).with_encapsulated_pixels(&[stream]).write(&mut file).is_err() {
         return false;
     }
-    let (Some(once), again) = (blanked(&file), blanked(&file)) else { return false };
-    assert!(again.is_some_and(|again| again == once), "a frame is decoded otherwise each time");
+    let profile = WALL.profile(1);
+    if kind & 8 == 8 {
+        return WALL.through(&file, &profile, &Review::Pending).is_ok();
+    }
+    let masked = Review::Masked(vec![Region { left: 0, top: 0, width: 3, height: 2 }]);
+    let [once, again] = [(); 2].map(|()| WALL.through(&file, &profile, &masked));
+    let Ok(once) = once else { return false };
+    assert!(again.is_ok_and(|again| again == once), "a frame is decoded otherwise each time");
     let native = usize::from(FRAME_SIDE * FRAME_SIDE) * usize::from(samples * allocated / 8);
     let object = open(&once).expect("what came through can be read");
     let layout = object.pixels.expect("pixel data").layout;
     assert_eq!(layout, part10::Layout::Native { len: native as u64 }, "another size than declared");
     true
-}
-
-fn blanked(file: &[u8]) -> Option<Vec<u8>> {
-    static CLEAN_PIXELS: LazyLock<Arc<Profile>> = LazyLock::new(|| {
-        let settings = Settings::basic("fuzz").with_options(&["clean-pixel-data"]);
-        Arc::new(Profile::new(&settings).expect("a profile"))
-    });
-    let wall = &*WALL;
-    let instance = Instance::open(Box::new(Cursor::new(file.to_vec())), &Limits::default()).ok()?;
-    let cleaned = instance.clean_tags(&CLEAN_PIXELS, &wall.subject, &wall.engine, &[]).ok()?;
-    let masks = vec![Region { left: 0, top: 0, width: 3, height: 2 }];
-    let PixelVerdict::Clear(judged) = cleaned.clean_pixels(&wall.policy, Review::Masked(masks)) else {
-        return None;
-    };
-    let mut out = Cursor::new(Vec::new());
-    judged.verify_and_write(&mut out, &wall.verifier, &wall.signer, 0).expect("it is written");
-    Some(out.into_inner())
 }
 
 /// A cohort sheet: rows and problems, or an error.

@@ -179,10 +179,8 @@ impl Facts {
         let class = |text: &str| dicom::uid::Uid::parse(text).ok().map(|uid| uid.as_str().to_owned());
         let text = |tag| set.text(tag).map(|text| text.trim().to_owned());
         Self {
-            sop_class: set
-                .text(tags::SOP_CLASS_UID)
-                .and_then(class)
-                .or_else(|| class(&object.meta.sop_class))
+            // What the data set says is what it is cleaned as: a UID that is none is of no class, whatever the file meta says.
+            sop_class: class(set.text(tags::SOP_CLASS_UID).unwrap_or(&object.meta.sop_class))
                 .unwrap_or_default(),
             agrees_with_meta: !object.noted(NoteKind::MetaDisagrees),
             transfer_syntax: object.meta.transfer_syntax.clone(),

@@ -1,6 +1,6 @@
 //! The fuzz targets on stable Rust: a fixed number of inputs each, made by changing good samples at random, from a seed.
 //!
-//! For hours instead of seconds: `cargo +nightly fuzz run pdu` (or `dataset`, `deid`, `frames`, `sheet`), after
+//! For hours instead of seconds: `cargo +nightly fuzz run pdu` (or `dataset`, `deid`, `text`, `frames`, `sheet`), after
 //! `cargo test -p journeys --test fuzz -- --ignored corpus`, which writes the samples to `fuzz/corpus`.
 #![expect(clippy::unwrap_used, reason = "what fails here is the test")]
 
@@ -10,14 +10,17 @@ mod targets;
 mod samples;
 
 use bytes::BytesMut;
+use deid::custody::Custody;
 use dicom::association::{Answer, Association, ContextRequest, Event, Request, Timers};
 use dicom::dimse::{Command, Priority, StoreRequest};
+use dicom::part10;
 use dicom::pdu::{AeTitle, Limits};
 use dicom::uid::{sop_class, transfer_syntax as ts};
 use sim::encode::Syntax;
 use sim::images::{Instance, ct_study};
 use sim::random::Random;
 use sim::region::{Region, Size};
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +48,76 @@ fn images() -> Vec<Vec<u8>> {
     SYNTAXES.iter().enumerate().map(|(seed, syntax)| image(seed as u64).file(*syntax)).collect()
 }
 
-/// Compressed frames: the number of the coding, the kind of its pixels, then the frame.
+/// The seed of the objects with planted identifiers.
+const CORPUS_SEED: u64 = 7;
+/// Longer objects are pixels for the most part, which `frames` is for.
+const SAMPLE_BYTES_MAX: usize = 48 << 10;
+
+/// Objects of every kind, character set and transfer syntax with identifiers planted wherever they hide, whose patient's family
+/// name is one that can be told from any word.
+fn planted(objects: u32) -> Vec<Vec<u8>> {
+    let cases = sim::corpus::corpus(CORPUS_SEED, objects).filter(|case| case.file.len() <= SAMPLE_BYTES_MAX);
+    let samples: Vec<_> = cases.map(|case| renamed(case.file)).collect();
+    assert!(samples.len() * 4 > objects as usize, "too few are short");
+    samples
+}
+
+/// The object with the first letters of its patient's family name replaced by those that the targets look for, wherever it stands.
+fn renamed(mut file: Vec<u8>) -> Vec<u8> {
+    let opened =
+        deid::instance::Instance::open(Box::new(Cursor::new(file.clone())), &part10::Limits::default());
+    let Ok(opened) = opened else { return file };
+    let Some(name) = opened.facts().patient.name.as_ref().map(|name| name.expose(&Custody::mint()).clone())
+    else {
+        return file;
+    };
+    let family = name.split('^').next().unwrap_or_default().as_bytes().to_ascii_lowercase();
+    if family.len() <= targets::OWN_NAME.len() || !family.iter().all(u8::is_ascii_alphabetic) {
+        return file;
+    }
+    for at in 0..file.len().saturating_sub(family.len()) {
+        if file[at..at + family.len()].eq_ignore_ascii_case(&family) {
+            for (to, from) in file[at..].iter_mut().zip(targets::OWN_NAME.bytes()) {
+                *to = if to.is_ascii_uppercase() { from.to_ascii_uppercase() } else { from };
+            }
+        }
+    }
+    file
+}
+
+/// What is asked of the wall, then the object: under the research profile before review and after, under every option by turns,
+/// and once so that it can be cleaned again.
+fn asked(objects: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let released = 1 << 12;
+    let again = 3 << 14;
+    let asks =
+        |at: usize| [targets::RESEARCH, targets::RESEARCH | released, 1 << (at % 12), again | 0x1D][at % 4];
+    let with = |(at, object): (usize, Vec<u8>)| [asks(at).to_le_bytes().to_vec(), object].concat();
+    objects.into_iter().enumerate().map(with).collect()
+}
+
+/// What is asked of the wall, the character set, a name, and a text that speaks of its bearer.
+fn texts() -> Vec<Vec<u8>> {
+    let said = [
+        "CT Thorax of Mr ZQXVINGTON, DOB 12/04/1953, NHS 999 000 0018, seen by Dr Jane Smith",
+        "Zqxvington J. axial T2 3.0mm 512x512 L4/5, tel 020 7946 0123, SW1A 1AA, j.zqxvington@example.org",
+        "ref. Zqxvington/J 12-Apr-2019, MRN: 4471-882, ward 7, 93 years; AbdPelvis C+ b1000",
+    ];
+    let names = ["Zqxvington^Jane^^Mrs", "ZQXVINGTON^J=\u{5C71}\u{7530}^\u{592A}\u{90CE}"];
+    let mut texts = Vec::new();
+    for (at, said) in said.iter().enumerate() {
+        for (charset, name) in names.iter().enumerate() {
+            let asked = [0_u16, 1 << 5, 1 << 6][at].to_le_bytes();
+            texts.push(
+                [&asked[..], &[u8::try_from(charset).unwrap()], name.as_bytes(), b"\0", said.as_bytes()]
+                    .concat(),
+            );
+        }
+    }
+    texts
+}
+
+/// Compressed frames: the number of the coding, the kind of its pixels, then the frame; to be masked, and to be read.
 fn frames() -> Vec<Vec<u8>> {
     let bytes = |hex: &str| {
         let digits = hex.as_bytes().chunks_exact(2);
@@ -53,10 +125,12 @@ fn frames() -> Vec<Vec<u8>> {
             .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
             .collect::<Vec<_>>()
     };
-    samples::FRAMES
-        .iter()
-        .map(|(coding, kind, frame)| [vec![*coding, *kind], bytes(frame)].concat())
-        .collect()
+    let each = |read: u8| {
+        samples::FRAMES
+            .iter()
+            .map(move |(coding, kind, frame)| [vec![*coding, *kind | read], bytes(frame)].concat())
+    };
+    each(0).chain(each(8)).collect()
 }
 
 /// What a requestor and an acceptor say to each other while an image is stored.
@@ -251,7 +325,13 @@ fn whatever_an_archive_holds() {
 
 #[test]
 fn whatever_comes_to_the_wall() {
-    feed("deid", targets::deid, &images(), 10_000);
+    let samples = [images(), planted(120)].concat();
+    feed("deid", targets::deid, &asked(samples), 10_000);
+}
+
+#[test]
+fn whatever_a_description_says() {
+    feed("text", targets::text, &texts(), 20_000);
 }
 
 #[test]
@@ -269,14 +349,18 @@ fn whatever_stands_in_a_workbook() {
     feed("workbook", |content| targets::sheet(&workbook(content)), &[workbook_xml()], 5_000);
 }
 
+/// How many objects are made for the corpus; the short ones are taken.
+const CORPUS_OBJECTS: u32 = 800;
+
 #[test]
 #[ignore = "writes fuzz/corpus, for cargo-fuzz"]
 fn corpus() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     for (name, samples) in [
         ("pdu", conversations()),
-        ("dataset", images()),
-        ("deid", images()),
+        ("dataset", [images(), planted(CORPUS_OBJECTS)].concat()),
+        ("deid", asked([images(), planted(CORPUS_OBJECTS)].concat())),
+        ("text", texts()),
         ("frames", frames()),
         ("sheet", sheets()),
     ] {

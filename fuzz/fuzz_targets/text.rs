@@ -1,0 +1,10 @@
+//! cargo +nightly fuzz run text: whatever a description may say.
+#![no_main]
+
+#[path = "../targets.rs"]
+#[allow(dead_code)]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    targets::text(data);
+});
