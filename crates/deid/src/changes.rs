@@ -62,7 +62,7 @@ enum Had {
 
 impl Outline {
     /// Of these data sets as if they were one.
-    pub(crate) fn of<'a>(datasets: impl IntoIterator<Item = &'a Dataset>) -> Self {
+    pub fn of<'a>(datasets: impl IntoIterator<Item = &'a Dataset>) -> Self {
         let mut lines: Vec<Line> = datasets
             .into_iter()
             .flat_map(Dataset::iter)

@@ -18,8 +18,9 @@ use ::deid::pixels::PixelPolicy;
 use ::deid::profile::{ForProcessing, Profile, Settings};
 use ::deid::pseudonym::{ProjectKey, Pseudonymiser};
 use anyhow::{Context, Result, bail};
+pub(crate) use look::DICOMDIR;
 use look::FirstPass;
-use outcome::what_to_do;
+pub(crate) use outcome::what_to_do;
 use places::Places;
 use platform::keys::{KeyKind, SecretKey};
 use report::Heading;
@@ -30,7 +31,9 @@ use std::sync::Arc;
 use store::Store;
 use submission::digest::Digest;
 use tell::Teller;
+pub(crate) use walk::Walk;
 use work::Work;
+pub(crate) use work::progress;
 
 /// De-identify a folder of DICOM files
 ///

@@ -67,6 +67,7 @@ fn every_command_has_help() {
         "profile explain",
         "profile show",
         "profile diff",
+        "profile preview",
         "keys",
         "keys init",
         "audit",

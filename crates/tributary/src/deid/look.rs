@@ -17,7 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Media Storage Directory Storage (PS3.4 B.5): a list of files, which are read themselves.
-const DICOMDIR: &str = "1.2.840.10008.1.3.10";
+pub(crate) const DICOMDIR: &str = "1.2.840.10008.1.3.10";
 
 /// Notes every file below IN in the store.
 pub(super) fn walk(places: &Places, store: &Store) -> Result<()> {

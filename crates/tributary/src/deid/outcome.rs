@@ -146,7 +146,7 @@ const CODES: &[(&str, &str)] = &[
 ];
 
 /// What a person can do about a file that was held for this reason.
-pub(super) fn what_to_do(code: &str) -> &'static str {
+pub(crate) fn what_to_do(code: &str) -> &'static str {
     let known = CODES.iter().find(|(known, _)| *known == code);
     known.map_or("see docs/deidentification.md", |(_, what)| what)
 }

@@ -5,7 +5,7 @@ use std::fs::{self, Metadata, ReadDir};
 use std::path::{Path, PathBuf};
 
 /// The files below a folder, in the order of the file system. Links to folders are not followed.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     root: PathBuf,
     open: Vec<ReadDir>,
     /// The root is one file, not yet told.
@@ -21,7 +21,7 @@ impl Walk {
     }
 
     /// Of a folder or a file.
-    pub(super) fn of(place: &Path) -> Result<(PathBuf, Self)> {
+    pub(crate) fn of(place: &Path) -> Result<(PathBuf, Self)> {
         let place = fs::canonicalize(place).with_context(|| place.display().to_string())?;
         let only = if place.is_file() { place.file_name().map(PathBuf::from) } else { None };
         let root = only.as_ref().and(place.parent()).unwrap_or(&place).to_owned();

@@ -343,7 +343,7 @@ fn stop(residue: Residue) -> Stop {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-pub(super) fn progress(what: &'static str, files: u64) -> ProgressBar {
+pub(crate) fn progress(what: &'static str, files: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

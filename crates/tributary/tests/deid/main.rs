@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what failed by failing")]
 
 mod people;
+mod preview;
 mod tool;
 
 use sim::calendar::Day;

@@ -120,7 +120,7 @@ fn a_dry_run_tells_the_same_and_writes_nothing() {
 }
 
 /// Nothing of these people, neither in lower nor in upper case.
-fn assert_names_nobody(text: &str, people: &[Instance], what: &str) {
+pub(super) fn assert_names_nobody(text: &str, people: &[Instance], what: &str) {
     let lower = text.to_lowercase();
     for sentinel in people.iter().flat_map(Instance::sentinels) {
         assert!(!lower.contains(&sentinel.text.to_lowercase()), "a {} in {what}", sentinel.kind);

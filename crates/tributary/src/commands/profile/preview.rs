@@ -1,0 +1,409 @@
+//! `tributary profile preview`: two profiles side by side over a sample of a folder, and where they part. Nothing is written.
+
+use super::{DIFFERENT, named};
+use crate::deid::{DICOMDIR, Walk, progress, what_to_do};
+use crate::ui::Table;
+use ::deid::changes::{Change, Outline, TagPath, keyword, path_text};
+use ::deid::instance::{Instance, PixelVerdict, Rejection};
+use ::deid::person::Claims;
+use ::deid::pixels::{Extent, Inspection, PixelPolicy, Review};
+use ::deid::profile::{Profile, iod};
+use ::deid::pseudonym::{ProjectKey, Pseudonymiser, Subject};
+use ::deid::state::{Deidentified, Identifiable};
+use ::deid::verify::Verifier;
+use anyhow::{Context, Result, anyhow, ensure};
+use dicom::part10::Limits;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Cursor};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use submission::signed::Signer;
+
+/// What goes out lies in memory until it is compared: longer objects are left out.
+const OBJECT_BYTES_MAX: u64 = 512 << 20;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What is in force: a project of the program (research, nccid, mammography), or a project file
+    #[arg(value_name = "OLD")]
+    old: String,
+    /// What is meant to be: the changed project file
+    #[arg(value_name = "NEW")]
+    new: String,
+    /// A folder of DICOM files with its sub-folders, or a file
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// How many files are taken, spread evenly over the folder; each goes through both profiles
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
+    sample: u64,
+    /// Print one JSON object instead of words
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let bench = Bench::new(&args.old, &args.new)?;
+    let mut preview = Preview { old: args.old.clone(), new: args.new.clone(), ..Preview::default() };
+    for file in Walk::of(&args.folder)?.1 {
+        file?;
+        preview.found += 1;
+    }
+    ensure!(preview.found > 0, "{}: there is no file", args.folder.display());
+    let taken = args.sample.min(preview.found);
+    let bar = progress("preview", taken);
+    let (root, walk) = Walk::of(&args.folder)?;
+    for (at, file) in (0_u64..).zip(walk) {
+        // One of each stretch of equal length.
+        let stretch = |at: u64| u128::from(at) * u128::from(taken) / u128::from(preview.found);
+        if stretch(at) != stretch(at + 1) {
+            let path = root.join(file?.0);
+            preview.add(bench.both(&path)?);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    if args.json {
+        println!("{}", preview.json());
+    } else {
+        preview.print();
+    }
+    Ok(if preview.is_alike() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+/// What became of a file under one profile: the object as it would go out, or the codes of why it is held.
+type Fate = Result<Done, String>;
+
+/// An object that would go out.
+struct Done {
+    changes: BTreeSet<(TagPath, Change)>,
+    clean: Instance<Deidentified>,
+}
+
+/// What became of a file under both.
+enum Both {
+    TooLarge,
+    Done { kind: String, old: Box<Fate>, new: Box<Fate> },
+}
+
+/// One of the two profiles.
+struct Side {
+    profile: Arc<Profile>,
+    pixels: PixelPolicy,
+}
+
+impl Side {
+    fn new(name: &str) -> Result<Self> {
+        let (settings, _) = named(name)?;
+        let pixels = PixelPolicy::new(settings.for_processing).with(&settings.pixels);
+        Ok(Self { profile: Arc::new(Profile::new(&settings)?), pixels })
+    }
+}
+
+/// What both share: a key that nobody will ever have again.
+struct Bench {
+    sides: [Side; 2],
+    pseudonymiser: Pseudonymiser,
+    signer: Signer,
+    verifier: Verifier,
+    limits: Limits,
+}
+
+impl Bench {
+    fn new(old: &str, new: &str) -> Result<Self> {
+        let key = ProjectKey::new(platform::keys::random()?);
+        Ok(Self {
+            sides: [Side::new(old)?, Side::new(new)?],
+            pseudonymiser: Pseudonymiser::new(&key, "Subject")?,
+            signer: Signer::from_seed(&platform::keys::random()?).context("signing key")?,
+            verifier: Verifier::default(),
+            limits: Limits::default(),
+        })
+    }
+
+    /// One file under both profiles, at the same time.
+    fn both(&self, path: &Path) -> Result<Both> {
+        let opened = match self.open(path) {
+            Ok(opened) => opened,
+            Err(code) => {
+                let [old, new] = [(); 2].map(|()| Box::new(Err(code.clone())));
+                return Ok(Both::Done { kind: "not read".to_owned(), old, new });
+            }
+        };
+        if opened.native_pixel_bytes().max(std::fs::metadata(path)?.len()) > OBJECT_BYTES_MAX {
+            return Ok(Both::TooLarge);
+        }
+        let kind = kind_of(&opened);
+        let [old, new] = &self.sides;
+        let (old, new) = std::thread::scope(|scope| {
+            let old = scope.spawn(|| self.one(path, old));
+            let new = self.one(path, new);
+            (old.join(), new)
+        });
+        let old = old.map_err(|_| anyhow!("the engine failed on a file of the sample"))?;
+        Ok(Both::Done { kind, old: Box::new(old), new: Box::new(new) })
+    }
+
+    fn open(&self, path: &Path) -> Result<Instance<Identifiable>, String> {
+        let file = File::open(path).map_err(|_| "unreadable-file".to_owned())?;
+        let opened = Instance::open(Box::new(BufReader::new(file)), &self.limits).map_err(code)?;
+        if opened.facts().sop_class == DICOMDIR { Err("dicomdir".to_owned()) } else { Ok(opened) }
+    }
+
+    fn one(&self, path: &Path, side: &Side) -> Fate {
+        let opened = self.open(path)?;
+        let outline = opened.outline();
+        let claims = Claims::of(opened.facts(), &self.pseudonymiser).map_err(|who| who.code().to_owned())?;
+        let claimed = claims.by_number.or_else(|| claims.by_local_id.into_iter().next());
+        let pseudonym = claimed.ok_or_else(|| "identity-unknown".to_owned())?;
+        let offset_days = self.pseudonymiser.offset_days(&pseudonym);
+        let subject = Subject { offset_days, pseudonym };
+        let cleaned = opened.clean_tags(&side.profile, &subject, &self.pseudonymiser, &[]).map_err(code)?;
+        let judged = match cleaned.clean_pixels(&side.pixels, Review::Pending) {
+            PixelVerdict::Clear(judged) => judged,
+            PixelVerdict::Review { reasons, .. } | PixelVerdict::Reject(reasons) => {
+                return Err(reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>().join(";"));
+            }
+        };
+        // Nobody asks when it was cleared: it is dropped.
+        let mut out = Cursor::new(Vec::new());
+        let written = judged.verify_and_write(&mut out, &self.verifier, &self.signer, 0);
+        let (clean, _) = written.map_err(|residue| residue.code().to_owned())?;
+        Ok(Done { changes: outline.changes(clean.header()), clean })
+    }
+}
+
+fn code(rejection: Rejection) -> String {
+    rejection.code().to_owned()
+}
+
+/// The kind of an object, as `CT ct-image`.
+fn kind_of(opened: &Instance<Identifiable>) -> String {
+    let facts = opened.facts();
+    let iod = iod(&facts.sop_class).unwrap_or("of no standard class");
+    facts.modality.map_or_else(|| iod.to_owned(), |modality| format!("{modality} {iod}"))
+}
+
+/// How many objects, and of which kinds.
+#[derive(Default)]
+struct Count {
+    objects: u64,
+    kinds: BTreeMap<String, u64>,
+}
+
+impl Count {
+    fn add(&mut self, kind: &str) {
+        self.objects += 1;
+        *self.kinds.entry(kind.to_owned()).or_default() += 1;
+    }
+
+    fn kinds(&self) -> String {
+        let mut kinds: Vec<(&String, &u64)> = self.kinds.iter().collect();
+        kinds.sort_by_key(|(_, objects)| std::cmp::Reverse(**objects));
+        kinds.iter().map(|(kind, objects)| format!("{kind} {objects}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a tag becomes under both.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Parting {
+    tag: String,
+    name: String,
+    old: String,
+    new: String,
+}
+
+/// Where the two part.
+#[derive(Default)]
+struct Preview {
+    old: String,
+    new: String,
+    /// Files in the folder.
+    found: u64,
+    taken: u64,
+    too_large: u64,
+    /// Written by both with the same content, or held by both for the same reasons.
+    alike: u64,
+    /// Written by both.
+    otherwise: u64,
+    actions: BTreeMap<Parting, Count>,
+    /// Written by the old, held by the new for these reasons.
+    newly_held: BTreeMap<String, Count>,
+    /// Held by the old for these reasons, written by the new.
+    no_longer_held: BTreeMap<String, Count>,
+    /// Held by both, for these reasons and for those.
+    held_otherwise: BTreeMap<(String, String), Count>,
+}
+
+impl Preview {
+    fn add(&mut self, both: Both) {
+        self.taken += 1;
+        let Both::Done { kind, old, new } = both else {
+            self.too_large += 1;
+            return;
+        };
+        match (*old, *new) {
+            (Ok(old), Ok(new)) => {
+                let partings = partings(&old, &new);
+                if partings.is_empty() {
+                    self.alike += 1;
+                } else {
+                    self.otherwise += 1;
+                }
+                for parting in partings {
+                    self.actions.entry(parting).or_default().add(&kind);
+                }
+            }
+            (Ok(_), Err(codes)) => self.newly_held.entry(codes).or_default().add(&kind),
+            (Err(codes), Ok(_)) => self.no_longer_held.entry(codes).or_default().add(&kind),
+            (Err(old), Err(new)) if old == new => self.alike += 1,
+            (Err(old), Err(new)) => self.held_otherwise.entry((old, new)).or_default().add(&kind),
+        }
+    }
+
+    fn is_alike(&self) -> bool {
+        self.alike + self.too_large == self.taken
+    }
+
+    fn print(&self) {
+        println!(
+            "{} of the {} files, spread evenly: {} beside {}\n",
+            self.taken, self.found, self.old, self.new
+        );
+        if !self.actions.is_empty() {
+            let mut table =
+                Table::new(&["objects", "tag", "attribute", &self.old, &self.new, "kinds of objects"]);
+            for (parting, count) in &self.actions {
+                let Parting { tag, name, old, new } = parting;
+                let objects = count.objects.to_string();
+                table.row([&objects, tag, name, old, new, &count.kinds()]);
+            }
+            println!("{table}");
+        }
+        held(&format!("written under {}, held under {}", self.old, self.new), &self.newly_held);
+        held(&format!("held under {}, written under {}", self.old, self.new), &self.no_longer_held);
+        for ((old, new), count) in &self.held_otherwise {
+            println!("{:>8}  held under both, for {old} and for {new}: {}", count.objects, count.kinds());
+        }
+        if self.too_large > 0 {
+            let bytes = OBJECT_BYTES_MAX >> 20;
+            println!("{:>8}  left out: objects of more than {bytes} MiB", self.too_large);
+        }
+        println!("{}", self.sum());
+    }
+
+    fn json(&self) -> Value {
+        let action = |(parting, count): (&Parting, &Count)| {
+            let Parting { tag, name, old, new } = parting;
+            counted(count, json!({ "tag": tag, "attribute": name, "old": old, "new": new }))
+        };
+        let held = |(codes, count): (&String, &Count)| counted(count, json!({ "reasons": reasons(codes) }));
+        let otherwise = |((old, new), count): (&(String, String), &Count)| {
+            counted(count, json!({ "old": reasons(old), "new": reasons(new) }))
+        };
+        json!({
+            "old": self.old,
+            "new": self.new,
+            "files": self.found,
+            "sample": self.taken,
+            "too_large": self.too_large,
+            "alike": self.alike,
+            "otherwise": self.otherwise,
+            "actions": self.actions.iter().map(action).collect::<Vec<_>>(),
+            "newly_held": self.newly_held.iter().map(held).collect::<Vec<_>>(),
+            "no_longer_held": self.no_longer_held.iter().map(held).collect::<Vec<_>>(),
+            "held_otherwise": self.held_otherwise.iter().map(otherwise).collect::<Vec<_>>(),
+        })
+    }
+
+    /// All of it in one line.
+    fn sum(&self) -> String {
+        let of = |counts: &BTreeMap<String, Count>| counts.values().map(|count| count.objects).sum::<u64>();
+        let held_otherwise: u64 = self.held_otherwise.values().map(|count| count.objects).sum();
+        format!(
+            "{} alike, {} written otherwise, {} newly held, {} no longer held, {held_otherwise} held for another reason",
+            self.alike,
+            self.otherwise,
+            of(&self.newly_held),
+            of(&self.no_longer_held),
+        )
+    }
+}
+
+fn held(what: &str, counts: &BTreeMap<String, Count>) {
+    for (codes, count) in counts {
+        println!("{:>8}  {what}: {}", count.objects, count.kinds());
+        reasons(codes).into_iter().for_each(|code| println!("{:>12}{code}: {}", "", what_to_do(code)));
+    }
+}
+
+/// A line of JSON about so many objects.
+fn counted(count: &Count, mut line: Value) -> Value {
+    line["objects"] = count.objects.into();
+    line["kinds"] = json!(count.kinds);
+    line
+}
+
+fn reasons(codes: &str) -> Vec<&str> {
+    codes.split(';').collect()
+}
+
+/// Where two outcomes of one object part: what goes out is compared, what was done is told.
+fn partings(old: &Done, new: &Done) -> BTreeSet<Parting> {
+    let between = Outline::of([old.clean.header()]).changes(new.clean.header());
+    let parted: BTreeSet<&TagPath> =
+        between.iter().filter(|(_, change)| *change != Change::Kept).map(|(path, _)| path).collect();
+    // A sequence that parts only in its items is told there.
+    let is_told_inside =
+        |path: &TagPath| parted.iter().any(|inner| inner.len() > path.len() && inner.starts_with(path));
+    let mut told: BTreeSet<Parting> = parted
+        .iter()
+        .filter(|path| !is_told_inside(path))
+        .map(|path| {
+            let (was, is) = (done(&old.changes, path), done(&new.changes, path));
+            let is = if was == is { format!("{is}, to another value") } else { is };
+            Parting { tag: path_text(path), name: name(path), old: was, new: is }
+        })
+        .collect();
+    let (was, is) = (old.clean.inspection(), new.clean.inspection());
+    if (was.extent, &was.regions) != (is.extent, &is.regions) {
+        let (was, is) = (looked(was), looked(is));
+        let is = if was == is { format!("{is}, elsewhere") } else { is };
+        told.insert(Parting { tag: String::new(), name: "the pixels".to_owned(), old: was, new: is });
+    }
+    told
+}
+
+/// What was done at a path, in words.
+fn done(changes: &BTreeSet<(TagPath, Change)>, path: &TagPath) -> String {
+    let names: Vec<&str> = Change::ALL
+        .into_iter()
+        .filter(|change| changes.contains(&(path.clone(), *change)))
+        .map(Change::name)
+        .collect();
+    if names.is_empty() { "not there".to_owned() } else { names.join(" or ") }
+}
+
+/// The names of the sequences on the way to an attribute, and its own; tags where they have none.
+fn name(path: &TagPath) -> String {
+    let name = |tag: &dicom::tag::Tag| match keyword(*tag) {
+        "" => tag.to_string(),
+        keyword => keyword.to_owned(),
+    };
+    path.iter().map(name).collect::<Vec<_>>().join(" > ")
+}
+
+/// How far the pixels were looked at, in words.
+fn looked(inspection: &Inspection) -> String {
+    let extent = match inspection.extent {
+        Extent::Declared => "judged by the header alone",
+        Extent::NoPixels => "none",
+        Extent::Values => "values, no picture",
+        Extent::LeftOut => "left out by the sample of the project",
+        Extent::Read => "read for text",
+        Extent::Person => "looked at by a person",
+    };
+    if inspection.regions.is_empty() { extent.to_owned() } else { format!("{extent}, something blanked") }
+}
