@@ -73,8 +73,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     Ok(if preview.is_alike() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
 
-/// What became of a file under one profile: the object as it would go out, or the codes of why it is held.
-type Fate = Result<Done, String>;
+/// Why an object is held.
+type Codes = BTreeSet<&'static str>;
+/// What became of a file under one profile: the object as it would go out, or why it is held.
+type Fate = Result<Done, Codes>;
 
 /// An object that would go out.
 struct Done {
@@ -127,8 +129,8 @@ impl Bench {
     fn both(&self, path: &Path) -> Result<Both> {
         let opened = match self.open(path) {
             Ok(opened) => opened,
-            Err(code) => {
-                let [old, new] = [(); 2].map(|()| Box::new(Err(code.clone())));
+            Err(codes) => {
+                let [old, new] = [(); 2].map(|()| Box::new(Err(codes.clone())));
                 return Ok(Both::Done { kind: "not read".to_owned(), old, new });
             }
         };
@@ -146,37 +148,38 @@ impl Bench {
         Ok(Both::Done { kind, old: Box::new(old), new: Box::new(new) })
     }
 
-    fn open(&self, path: &Path) -> Result<Instance<Identifiable>, String> {
-        let file = File::open(path).map_err(|_| "unreadable-file".to_owned())?;
-        let opened = Instance::open(Box::new(BufReader::new(file)), &self.limits).map_err(code)?;
-        if opened.facts().sop_class == DICOMDIR { Err("dicomdir".to_owned()) } else { Ok(opened) }
+    fn open(&self, path: &Path) -> Result<Instance<Identifiable>, Codes> {
+        let file = File::open(path).map_err(|_| Codes::from(["unreadable-file"]))?;
+        let opened = Instance::open(Box::new(BufReader::new(file)), &self.limits).map_err(why)?;
+        if opened.facts().sop_class == DICOMDIR { Err(Codes::from(["dicomdir"])) } else { Ok(opened) }
     }
 
     fn one(&self, path: &Path, side: &Side) -> Fate {
         let opened = self.open(path)?;
         let outline = opened.outline();
-        let claims = Claims::of(opened.facts(), &self.pseudonymiser).map_err(|who| who.code().to_owned())?;
+        let claims =
+            Claims::of(opened.facts(), &self.pseudonymiser).map_err(|who| Codes::from([who.code()]))?;
         let claimed = claims.by_number.or_else(|| claims.by_local_id.into_iter().next());
-        let pseudonym = claimed.ok_or_else(|| "identity-unknown".to_owned())?;
+        let pseudonym = claimed.ok_or_else(|| Codes::from(["identity-unknown"]))?;
         let offset_days = self.pseudonymiser.offset_days(&pseudonym);
         let subject = Subject { offset_days, pseudonym };
-        let cleaned = opened.clean_tags(&side.profile, &subject, &self.pseudonymiser, &[]).map_err(code)?;
+        let cleaned = opened.clean_tags(&side.profile, &subject, &self.pseudonymiser, &[]).map_err(why)?;
         let judged = match cleaned.clean_pixels(&side.pixels, Review::Pending) {
             PixelVerdict::Clear(judged) => judged,
             PixelVerdict::Review { reasons, .. } | PixelVerdict::Reject(reasons) => {
-                return Err(reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>().join(";"));
+                return Err(reasons.iter().map(|reason| reason.code()).collect());
             }
         };
         // Nobody asks when it was cleared: it is dropped.
         let mut out = Cursor::new(Vec::new());
         let written = judged.verify_and_write(&mut out, &self.verifier, &self.signer, 0);
-        let (clean, _) = written.map_err(|residue| residue.code().to_owned())?;
+        let (clean, _) = written.map_err(|residue| Codes::from([residue.code()]))?;
         Ok(Done { changes: outline.changes(clean.header()), clean })
     }
 }
 
-fn code(rejection: Rejection) -> String {
-    rejection.code().to_owned()
+fn why(rejection: Rejection) -> Codes {
+    Codes::from([rejection.code()])
 }
 
 /// The kind of an object, as `CT ct-image`.
@@ -206,6 +209,36 @@ impl Count {
     }
 }
 
+/// Objects that are held, and how many of them for each reason.
+#[derive(Default)]
+struct Held {
+    all: Count,
+    reasons: BTreeMap<&'static str, u64>,
+}
+
+impl Held {
+    fn add(&mut self, kind: &str, codes: &Codes) {
+        self.all.add(kind);
+        for code in codes {
+            *self.reasons.entry(code).or_default() += 1;
+        }
+    }
+
+    fn print(&self, what: &str) {
+        if self.all.objects == 0 {
+            return;
+        }
+        println!("{:>8}  {what}: {}", self.all.objects, self.all.kinds());
+        for (code, objects) in &self.reasons {
+            println!("{objects:>12}  {code}: {}", what_to_do(code));
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({ "objects": self.all.objects, "kinds": self.all.kinds, "reasons": self.reasons })
+    }
+}
+
 /// What a tag becomes under both.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Parting {
@@ -229,12 +262,12 @@ struct Preview {
     /// Written by both.
     otherwise: u64,
     actions: BTreeMap<Parting, Count>,
-    /// Written by the old, held by the new for these reasons.
-    newly_held: BTreeMap<String, Count>,
-    /// Held by the old for these reasons, written by the new.
-    no_longer_held: BTreeMap<String, Count>,
-    /// Held by both, for these reasons and for those.
-    held_otherwise: BTreeMap<(String, String), Count>,
+    /// Written by the old, held by the new.
+    newly_held: Held,
+    /// Held by the old, written by the new.
+    no_longer_held: Held,
+    /// Held by both for other reasons, with what the old one alone says, then with what the new one alone says.
+    held_otherwise: [Held; 2],
 }
 
 impl Preview {
@@ -256,10 +289,14 @@ impl Preview {
                     self.actions.entry(parting).or_default().add(&kind);
                 }
             }
-            (Ok(_), Err(codes)) => self.newly_held.entry(codes).or_default().add(&kind),
-            (Err(codes), Ok(_)) => self.no_longer_held.entry(codes).or_default().add(&kind),
+            (Ok(_), Err(codes)) => self.newly_held.add(&kind, &codes),
+            (Err(codes), Ok(_)) => self.no_longer_held.add(&kind, &codes),
             (Err(old), Err(new)) if old == new => self.alike += 1,
-            (Err(old), Err(new)) => self.held_otherwise.entry((old, new)).or_default().add(&kind),
+            (Err(old), Err(new)) => {
+                let [only_old, only_new] = &mut self.held_otherwise;
+                only_old.add(&kind, &(&old - &new));
+                only_new.add(&kind, &(&new - &old));
+            }
         }
     }
 
@@ -282,11 +319,11 @@ impl Preview {
             }
             println!("{table}");
         }
-        held(&format!("written under {}, held under {}", self.old, self.new), &self.newly_held);
-        held(&format!("held under {}, written under {}", self.old, self.new), &self.no_longer_held);
-        for ((old, new), count) in &self.held_otherwise {
-            println!("{:>8}  held under both, for {old} and for {new}: {}", count.objects, count.kinds());
-        }
+        let (old, new, [only_old, only_new]) = (&self.old, &self.new, &self.held_otherwise);
+        self.newly_held.print(&format!("written under {old}, held under {new}"));
+        self.no_longer_held.print(&format!("held under {old}, written under {new}"));
+        only_old.print("held under both, no longer because of");
+        only_new.print("held under both, now because of");
         if self.too_large > 0 {
             let bytes = OBJECT_BYTES_MAX >> 20;
             println!("{:>8}  left out: objects of more than {bytes} MiB", self.too_large);
@@ -295,13 +332,11 @@ impl Preview {
     }
 
     fn json(&self) -> Value {
+        let [only_old, only_new] = &self.held_otherwise;
         let action = |(parting, count): (&Parting, &Count)| {
             let Parting { tag, name, old, new } = parting;
-            counted(count, json!({ "tag": tag, "attribute": name, "old": old, "new": new }))
-        };
-        let held = |(codes, count): (&String, &Count)| counted(count, json!({ "reasons": reasons(codes) }));
-        let otherwise = |((old, new), count): (&(String, String), &Count)| {
-            counted(count, json!({ "old": reasons(old), "new": reasons(new) }))
+            let Count { objects, kinds } = count;
+            json!({ "tag": tag, "attribute": name, "old": old, "new": new, "objects": objects, "kinds": kinds })
         };
         json!({
             "old": self.old,
@@ -312,42 +347,23 @@ impl Preview {
             "alike": self.alike,
             "otherwise": self.otherwise,
             "actions": self.actions.iter().map(action).collect::<Vec<_>>(),
-            "newly_held": self.newly_held.iter().map(held).collect::<Vec<_>>(),
-            "no_longer_held": self.no_longer_held.iter().map(held).collect::<Vec<_>>(),
-            "held_otherwise": self.held_otherwise.iter().map(otherwise).collect::<Vec<_>>(),
+            "newly_held": self.newly_held.json(),
+            "no_longer_held": self.no_longer_held.json(),
+            "held_otherwise": { "only_old": only_old.json(), "only_new": only_new.json() },
         })
     }
 
     /// All of it in one line.
     fn sum(&self) -> String {
-        let of = |counts: &BTreeMap<String, Count>| counts.values().map(|count| count.objects).sum::<u64>();
-        let held_otherwise: u64 = self.held_otherwise.values().map(|count| count.objects).sum();
         format!(
-            "{} alike, {} written otherwise, {} newly held, {} no longer held, {held_otherwise} held for another reason",
+            "{} alike, {} written otherwise, {} newly held, {} no longer held, {} held for another reason",
             self.alike,
             self.otherwise,
-            of(&self.newly_held),
-            of(&self.no_longer_held),
+            self.newly_held.all.objects,
+            self.no_longer_held.all.objects,
+            self.held_otherwise[0].all.objects,
         )
     }
-}
-
-fn held(what: &str, counts: &BTreeMap<String, Count>) {
-    for (codes, count) in counts {
-        println!("{:>8}  {what}: {}", count.objects, count.kinds());
-        reasons(codes).into_iter().for_each(|code| println!("{:>12}{code}: {}", "", what_to_do(code)));
-    }
-}
-
-/// A line of JSON about so many objects.
-fn counted(count: &Count, mut line: Value) -> Value {
-    line["objects"] = count.objects.into();
-    line["kinds"] = json!(count.kinds);
-    line
-}
-
-fn reasons(codes: &str) -> Vec<&str> {
-    codes.split(';').collect()
 }
 
 /// Where two outcomes of one object part: what goes out is compared, what was done is told.
