@@ -286,9 +286,7 @@ pub(crate) fn text(data: &[u8]) -> bool {
     }
     if profile.dates() != Dates::Shift {
         assert!(!says(&header, BIRTH_DATE), "the date of birth came through");
-        let again =
-            WALL.through(&out, &profile, &Review::Released).expect("what came through comes through again");
-        assert!(again == out, "what is clean changes when it is cleaned again");
+        stays(&out, &profile, &Review::Released);
     }
     true
 }

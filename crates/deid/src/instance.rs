@@ -19,7 +19,7 @@ use crate::text::Identifier;
 use crate::verify::{self, Promises, Residue, Tee, VERIFIER, Verifier};
 use dicom::dataset::Dataset;
 use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
-use dicom::tag::{VR, tags};
+use dicom::tag::{Tag, VR, tags};
 use residue::{Form, Needle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -49,6 +49,9 @@ struct Cleaning {
     subject: Subject,
     replaced: BTreeMap<String, String>,
 }
+
+/// What names an object: its study, its series, and itself.
+const UIDS: [Tag; 3] = [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID];
 
 /// Why an object cannot be de-identified.
 #[derive(Debug, thiserror::Error)]
@@ -301,8 +304,10 @@ impl Instance<PixelsCleaned> {
     ) -> Result<(Instance<Deidentified>, Signed<Clearance>), Residue> {
         // Cleaning is what brought the instance into this state.
         let Some(cleaning) = &self.cleaning else { return Err(Residue::ReadBack) };
-        let name = self.object.dataset.text(tags::SOP_INSTANCE_UID).ok_or(Residue::NoName)?;
-        let name = ItemName::Image(InstanceUid::parse(name).map_err(|_| Residue::NoName)?);
+        // Whoever keeps it files it under these.
+        let uid = |tag| self.object.dataset.text(tag).and_then(|uid| InstanceUid::parse(uid).ok());
+        let [study, series, instance] = UIDS.map(uid);
+        let name = ItemName::Image(study.and(series).and(instance).ok_or(Residue::NoName)?);
         self.object.account_for_pixels()?;
         let mut tee = Tee::new(out);
         self.object.write(&mut tee)?;
@@ -347,8 +352,7 @@ impl Instance<Deidentified> {
 
     /// The outgoing Study, Series and SOP Instance UID: the levels under which the object is kept.
     pub fn uids(&self) -> [&str; 3] {
-        [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID]
-            .map(|tag| self.object.dataset.text(tag).unwrap_or_default())
+        UIDS.map(|tag| self.object.dataset.text(tag).unwrap_or_default())
     }
 
     /// The outgoing header.

@@ -226,12 +226,13 @@ impl<'a> Cleaner<'a> {
         }
     }
 
-    /// Each UID mapped, unless it is the standard's own or is kept.
+    /// Each UID mapped, unless it is the standard's own or is kept. What is no valid UID cannot be kept.
     fn uid_values(&mut self, action: Action, bytes: &[u8]) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(bytes).ok()?;
         // A UID of the study in a place that keeps UIDs is mapped as everywhere else.
-        if action == Action::Keep && !(self.profile.maps_uids() && self.text.is_known(text)) {
-            return values::is_valid(VR::UI, bytes).then(|| bytes.to_vec());
+        let is_known = self.profile.maps_uids() && self.text.is_known(text);
+        if action == Action::Keep && !is_known && values::is_valid(VR::UI, bytes) {
+            return Some(bytes.to_vec());
         }
         let values = text.split('\\').map(|value| value.trim_matches(['\0', ' ']));
         Some(values.map(|uid| self.uid(uid)).collect::<Vec<_>>().join("\\").into_bytes())

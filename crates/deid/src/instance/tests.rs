@@ -326,6 +326,35 @@ fn depth_first(set: &Dataset, visit: &mut impl FnMut(&Element)) {
     }
 }
 
+#[test]
+fn a_uid_that_is_none_is_mapped_where_uids_are_kept() {
+    let bench = Bench::with(&["retain-uids"]);
+    let mut set = ct();
+    set.put_text(tags::STUDY_INSTANCE_UID, VR::UI, "1..2.826");
+    let (_, written, _) = bench.write(explicit(set), &[]).unwrap();
+    let [study, series, _] = written.uids();
+    assert!(study.starts_with("2.25.") && series == "1.2.826.0.1.3680043.9.3", "{study} {series}");
+    // Two are no name of a study: nobody knows where it belongs.
+    let mut set = ct();
+    set.put_text(tags::STUDY_INSTANCE_UID, VR::UI, "1.2.3\\1.2.4");
+    assert_eq!(bench.write(explicit(set), &[]).unwrap_err().code(), "no-sop-instance-uid");
+}
+
+#[test]
+fn an_object_is_judged_by_the_class_of_its_data_set_alone() {
+    let bench = Bench::new();
+    let mut bytes = explicit(ct());
+    let class = sop_class::CT_IMAGE.as_bytes();
+    let is_class = |at: &usize| bytes[*at..].starts_with(class);
+    let [_, in_dataset] = (0..bytes.len()).filter(is_class).collect::<Vec<_>>()[..] else {
+        panic!("once in the file meta information, once in the data set")
+    };
+    bytes[in_dataset + class.len() - 1] = b'x';
+    let policy = PixelPolicy::new(ForProcessing::Reject);
+    let verdict = bench.clean(bytes, &[]).clean_pixels(&policy, Review::Pending);
+    assert!(matches!(verdict, PixelVerdict::Review { .. }), "{verdict:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
