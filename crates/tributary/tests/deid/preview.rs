@@ -29,8 +29,11 @@ fn changed_project(dir: &Path) -> PathBuf {
     path
 }
 
-/// What `tributary deid` says of each file under a project: its outcome, and what it did to the name of the station.
-fn rehearsed(input: &Path, out: &Path, project: &str) -> BTreeMap<String, (Value, Value)> {
+/// The outcome of a file, and what was done to the name of its station.
+type Told = (Value, Value);
+
+/// What `tributary deid` says of each file under a project.
+fn rehearsed(input: &Path, out: &Path, project: &str) -> BTreeMap<String, Told> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tributary"));
     command.arg("deid").args([input, out]).args(["--dry-run", "--json", "--project", project]);
     let lines = String::from_utf8(command.output().unwrap().stdout).unwrap();
@@ -58,10 +61,10 @@ fn it_tells_what_the_tool_would_do_under_both() {
 
     let old = rehearsed(&input, &dir.path().join("out"), "nccid");
     let new = rehearsed(&input, &dir.path().join("out"), changed);
-    let number = |is: &dyn Fn(&(Value, Value), &(Value, Value)) -> bool| {
+    let number = |is: &dyn Fn(&Told, &Told) -> bool| {
         old.iter().filter(|(path, old)| is(old, &new[*path])).count() as u64
     };
-    let is = |one: &(Value, Value), outcome: &str| one.0 == outcome;
+    let is = |one: &Told, outcome: &str| one.0 == outcome;
     let freed = number(&|old, new| is(old, "held") && is(new, "cleared"));
     let caught = number(&|old, new| is(old, "cleared") && is(new, "held"));
     let held = |of: &str| told[of]["objects"].as_u64().unwrap();
