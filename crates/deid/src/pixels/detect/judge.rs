@@ -41,6 +41,12 @@ const LINE: [Weights; 2] = [
 const LETTERS_MIN: u32 = 3;
 /// Strength beyond this says no more.
 const STRENGTH_MAX: f32 = 8.0;
+/// Letters as high as this, pixels of the level, can be read: what then looks more like none is none;
+const READABLE_PX: u32 = 12;
+const LIKENESS_MIN: f32 = -0.5;
+/// and two shapes alone are sooner asked to look like letters.
+const PAIR_READABLE_PX: u32 = 10;
+const PAIR_LIKENESS_MIN: f32 = 1.0;
 /// What is sharp must be sharp a level below, too: more so on the reductions by 4 and 8, where ribs and folds are as thin as letters.
 const CRISPNESS_MIN: [f32; 4] = [0.5, 0.5, 0.68, 0.68];
 /// A single shape that does not turn back is any corner or curve; a few of them side by side are ribs or folds.
@@ -94,6 +100,13 @@ impl<'a> Group<'a> {
             2 => &PAIR,
             _ => &LINE,
         };
+        let (readable_px, likeness_min) = match self.letters.len() {
+            2 => (PAIR_READABLE_PX, PAIR_LIKENESS_MIN),
+            _ => (READABLE_PX, LIKENESS_MIN),
+        };
+        if self.height >= readable_px && likeness.is_some_and(|likeness| likeness < likeness_min) {
+            return false;
+        }
         let weights = &kind[usize::from(likeness.is_some())];
         let measures = self.measures(likeness.unwrap_or_default());
         weights.bias + weights.of.iter().zip(measures).map(|(weight, value)| weight * value).sum::<f32>()

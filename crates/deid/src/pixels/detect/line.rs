@@ -127,7 +127,7 @@ pub(super) fn lines(page: &Page<'_>, shapes: Vec<Shape>, finer: &[Line]) -> Vec<
             }
             let is_explained = covered(finer, &around(level, &marks, &group, upright, false)) >= FINER_SHARE;
             let certainty = likeness.unwrap_or_default() * group.len() as f32;
-            let group = grown(&marks, group);
+            let group = reading::without_strangers(page, &marks, grown(&marks, group), upright);
             group.iter().for_each(|at| taken[*at] = true);
             let is_marker = reading::is_marker(page, &marks, &group, upright);
             if is_marker || !is_explained {
@@ -221,9 +221,11 @@ fn side_by_side(one: &Mark, other: &Mark) -> bool {
     let shared = one.bottom.min(other.bottom).saturating_sub(one.top.max(other.top));
     let (a, b) = (one.shape.contrast(), other.shape.contrast());
     let is_letter = |mark: &Mark| matches!(mark.kind, Kind::Letters(_));
+    // A dash is lower than the letters beside it; nothing is much higher.
+    let is_low = |mark: &Mark| !is_letter(mark) && mark.height() == low;
     gap * 10 <= high * 13 + 10
         && shared * 2 > low
-        && (high * 10 <= low * 22 || !(is_letter(one) && is_letter(other)))
+        && (high * 10 <= low * 22 || is_low(one) || is_low(other))
         && a.min(b) * 2.2 > a.max(b)
 }
 
@@ -349,5 +351,5 @@ fn one_line(a: &Bounds, b: &Bounds) -> bool {
     };
     let both = shared(a.left, a.right, b.left, b.right) * shared(a.top, a.bottom, b.top, b.bottom);
     let either = a.area() + b.area() - both;
-    both > 0 && either * 12 >= a.with(b).area() * 11
+    both > 0 && either * 20 >= a.with(b).area() * 19
 }

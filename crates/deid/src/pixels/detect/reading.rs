@@ -11,6 +11,11 @@ const WORD_GAP: f32 = 0.5;
 /// No letter is more certain than this, nor less than the contrary.
 const CERTAIN: f32 = 0.999;
 
+/// What is less likely none than this has been read,
+const NONE_MAX: f32 = 0.2;
+/// and so many letters tell how high the others are.
+const READ_MIN: usize = 3;
+
 /// The two ways in which a line can run, in quarters by which its letters have to be turned to stand upright, and whether
 /// its first letter is then the last along the axis.
 fn ways(upright: bool) -> [(u32, bool); 2] {
@@ -35,6 +40,28 @@ pub(super) fn likeness(page: &Page<'_>, marks: &[Mark], group: &[usize], upright
     };
     let [one, other] = ways(upright).map(way);
     Some(one.max(other))
+}
+
+/// A group without what no reader takes for a letter and what is half as high again as the letters beside it: a rib or the rim of
+/// the heart behind a word. What has their height stays, for letters that touch are no letter to the reader either.
+pub(super) fn without_strangers(
+    page: &Page<'_>,
+    marks: &[Mark],
+    group: Vec<usize>,
+    upright: bool,
+) -> Vec<usize> {
+    let is_read = |mark: &Mark| {
+        let none = |(quarters, _)| reader::read(&reader::turned(&patch(page, mark), quarters)).none;
+        is_letter(&mark.shape) && ways(upright).map(none).into_iter().any(|none| none < NONE_MAX)
+    };
+    let (read, rest): (Vec<usize>, Vec<usize>) = group.iter().partition(|at| is_read(&marks[**at]));
+    let mut heights: Vec<u32> = read.iter().map(|at| marks[*at].height()).collect();
+    heights.sort_unstable();
+    let (Some(height), true) = (heights.get(heights.len() / 2), heights.len() >= READ_MIN) else {
+        return group;
+    };
+    let is_stranger = |at: &usize| marks[*at].height() * 2 > height * 3;
+    read.into_iter().chain(rest.into_iter().filter(|at| !is_stranger(at))).collect()
 }
 
 /// Whether a group says nothing but markers.
