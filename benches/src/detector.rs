@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 /// A line counts as found when boxes cover this share of its ink.
 const FOUND_SHARE: f64 = 0.95;
+/// What is counted by contrast and letters: what the first look finds, and what has been blanked when nothing is found any more.
+const FIRST_LOOK: &str = "contrast, letters";
+const ALL_LOOKS: &str = "contrast, letters, blanked in the end";
 /// Blanking and looking again is given up after this many rounds.
 const ROUNDS_MAX: usize = 5;
 
@@ -135,11 +138,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for nth in 0..args.pictures {
         let drawn = picture(set, nth, &faces);
         let boxes = find(&drawn);
-        let missed = table.count_lines(&drawn, &boxes);
+        let all = table.count_rounds(&drawn, boxes.clone());
+        let missed = table.count_lines(&drawn, &boxes, &all);
         if missed {
-            show(args, &format!("missed-{nth:04}"), &drawn, &boxes)?;
+            show(args, &format!("missed-{nth:04}"), &drawn, &all)?;
         }
-        table.count_rounds(&drawn, boxes);
     }
     let mut rate = BTreeMap::new();
     for nth in args.pictures..2 * args.pictures {
@@ -196,12 +199,13 @@ struct Table {
 }
 
 impl Table {
-    /// Whether any was missed.
-    fn count_lines(&mut self, picture: &Picture, boxes: &[Region]) -> bool {
+    /// Counts lines that the first look finds, and those that all looks do; whether any was missed.
+    fn count_lines(&mut self, picture: &Picture, boxes: &[Region], all: &[Region]) -> bool {
         let mut missed = false;
         for line in &picture.lines {
             let found = is_found(line, boxes);
-            missed |= !found;
+            let is_blanked = is_found(line, all);
+            missed |= !is_blanked;
             let letters = match line.letters {
                 1 => "1",
                 2 => "2",
@@ -219,7 +223,8 @@ impl Table {
                 ("modality", picture.ground.name().into()),
                 ("height of capitals", height.into()),
                 ("contrast", format!("{:?}", line.contrast)),
-                ("contrast, letters", format!("{:?}, {letters}", line.contrast)),
+                (FIRST_LOOK, format!("{:?}, {letters}", line.contrast)),
+                (ALL_LOOKS, format!("{:?}, {letters}", line.contrast)),
                 ("turn", format!("{:?}", line.turn)),
                 ("style", format!("{:?}", line.style)),
                 ("letters", letters.into()),
@@ -228,17 +233,19 @@ impl Table {
                 ("typeface", line.face.clone()),
             ] {
                 let entry = self.lines.entry((what, which)).or_default();
-                *entry = (entry.0 + usize::from(found), entry.1 + 1);
+                let counts = if what == ALL_LOOKS { is_blanked } else { found };
+                *entry = (entry.0 + usize::from(counts), entry.1 + 1);
             }
         }
         missed
     }
 
-    /// Blanks the boxes and looks again, until there are none.
-    fn count_rounds(&mut self, picture: &Picture, mut boxes: Vec<Region>) {
+    /// Blanks the boxes and looks again, until there are none; gives all.
+    fn count_rounds(&mut self, picture: &Picture, mut boxes: Vec<Region>) -> Vec<Region> {
         let mut blanked = picture.clone();
-        let mut rounds = 0;
+        let (mut rounds, mut all) = (0, Vec::new());
         while !boxes.is_empty() && rounds < ROUNDS_MAX {
+            all.extend_from_slice(&boxes);
             for region in &boxes {
                 for y in region.top..region.top + region.height {
                     let from = y as usize * picture.width + region.left as usize;
@@ -250,6 +257,7 @@ impl Table {
         }
         let rounds = if boxes.is_empty() { rounds } else { ROUNDS_MAX + 1 };
         *self.rounds.entry(rounds).or_default() += 1;
+        all
     }
 
     fn count_false(&mut self, picture: &Picture, boxes: &[Region]) {

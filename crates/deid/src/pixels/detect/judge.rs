@@ -44,6 +44,8 @@ const STRENGTH_MAX: f32 = 8.0;
 /// Letters as high as this, pixels of the level, can be read: what then looks more like none is none;
 const READABLE_PX: u32 = 12;
 const LIKENESS_MIN: f32 = -0.5;
+/// nothing looks more like one than this;
+const LIKENESS_MAX: f32 = 6.91;
 /// and two shapes alone are sooner asked to look like letters.
 const PAIR_READABLE_PX: u32 = 10;
 const PAIR_LIKENESS_MIN: f32 = 1.0;
@@ -81,7 +83,7 @@ impl<'a> Group<'a> {
     }
 
     /// Whether it can be text at all.
-    pub(super) fn is_candidate(&self) -> bool {
+    fn is_candidate(&self) -> bool {
         // One letter or two name nobody: they are the L or R of a side, AP, LT, or no letters at all.
         // One shape on a reduction is a bone or a fold: letters that touch there stand apart on the image itself.
         let is_lonely = self.letters.len() == 1 && self.reduction > 0;
@@ -91,6 +93,11 @@ impl<'a> Group<'a> {
         let turns_min = TURNS_MIN.get(self.letters.len()).copied().unwrap_or(0.0);
         let crispness_min = CRISPNESS_MIN.get(self.reduction as usize).copied().unwrap_or(1.0);
         self.of(Shape::crispness) >= crispness_min && self.of(Shape::turns) >= turns_min
+    }
+
+    /// Whether a candidate would be text if it read as well as can be: else nothing needs to be read.
+    pub(super) fn may_be_text(&self) -> bool {
+        self.is_candidate() && (self.is_text(None) || self.is_text(Some(LIKENESS_MAX)))
     }
 
     /// Whether a candidate is text. `likeness`: how much it reads like letters, if it can be read.

@@ -118,7 +118,7 @@ pub(super) fn lines(page: &Page<'_>, shapes: Vec<Shape>, finer: &[Line]) -> Vec<
                 continue;
             }
             let judged = judged(level, &marks, &group);
-            if !judged.is_candidate() {
+            if !judged.may_be_text() {
                 continue;
             }
             let likeness = reading::likeness(page, &marks, &group, upright);
