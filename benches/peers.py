@@ -118,15 +118,17 @@ def through_orthanc(base, source, target):
 def each(source, target, one):
     """What a tool cannot take counts as held."""
     failed = 0
-    for name in sorted(os.listdir(source)):
-        out = os.path.join(target, name)
+    paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(source) for name in names)
+    for path in paths:
+        out = os.path.join(target, os.path.relpath(path, source))
+        os.makedirs(os.path.dirname(out), exist_ok=True)
         try:
-            one(os.path.join(source, name), out)
+            one(path, out)
         except Exception:
             failed += 1
             if os.path.exists(out):
                 os.remove(out)
-    print(f"{failed} of {len(os.listdir(source))} files failed", file=sys.stderr)
+    print(f"{failed} of {len(paths)} files failed", file=sys.stderr)
 
 
 TOOLS = {

@@ -25,7 +25,7 @@ pub(crate) const CT: Set = Set { name: "ct", kind: Kind::Ct, studies: 20, instan
 /// The same for 40 people: long enough that how often each house looks for work weighs little.
 pub(crate) const NIGHT: Set = Set { name: "night", studies: 40, ..CT };
 /// Radiographs of 15 MiB.
-pub(crate) const DX: Set = Set { name: "dx", kind: Kind::Dx, studies: 30, instances: 1, pixels: 2800 };
+pub(crate) const DX: Set = Set { name: "dx", kind: Kind::Dx, studies: 100, instances: 1, pixels: 2800 };
 
 /// A Part 10 file in memory, and what a sender must say of it.
 pub(crate) struct File {
@@ -125,11 +125,18 @@ impl Set {
             let bytes = fs::read(path)?;
             // All text stands before and after the pixels; the longest header here is far shorter.
             let ends = [&bytes[..bytes.len().min(64 << 10)], &bytes[bytes.len().saturating_sub(16 << 10)..]];
-            let holds = |text: &String| {
-                ends.iter().any(|part| part.windows(text.len()).any(|window| window == text.as_bytes()))
-            };
+            let holds = |text: &String| ends.iter().any(|part| stands_in(part, text.as_bytes()));
             found += usize::from(planted.iter().any(holds));
         }
         Ok(found)
     }
+}
+
+/// Whether the text stands in the bytes; digits not as a part of a longer number, for new UIDs hold any date by chance.
+fn stands_in(bytes: &[u8], text: &[u8]) -> bool {
+    let is_number = text.iter().all(u8::is_ascii_digit);
+    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    bytes.windows(text.len()).enumerate().any(|(at, window)| {
+        window == text && !(is_number && (is_digit(at.checked_sub(1)) || is_digit(Some(at + text.len()))))
+    })
 }

@@ -15,11 +15,19 @@ pub(crate) struct Args {
     /// Where cargo installed the crate dicom-anonymization [default: tools in the folder]
     #[arg(long, value_name = "FILE")]
     dcmanon: Option<PathBuf>,
+    /// A Python that has dicognito and Kitware's dicom-anonymizer, which are then measured, too
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
 }
 
 const COPY: &str = "cp -r";
+const FLOOR: &str = "read, SHA-256, write";
 const TRIBUTARY: &str = "tributary deid";
 const DCMANON: &str = "dcmanon (dicom-anonymization)";
+/// Other tools for folders, by their names in `peers.py`, which runs them.
+const PYTHON_TOOLS: [(&str, &str); 2] =
+    [("dicognito", "dicognito"), ("dicom-anonymizer (Kitware)", "kitware")];
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers.py");
 /// So many outputs are looked into.
 const SAMPLE: usize = 20;
 
@@ -31,6 +39,7 @@ const READING: &str = "tributary, every pixel read";
 
 pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
     println!("## De-identify a folder\n");
+    let own = std::env::current_exe()?;
     let dcmanon = args.dcmanon.clone().unwrap_or_else(|| bench.folder.join("tools/bin/dcmanon"));
     for (set, what) in [(CT, "CT of 0.5 MiB"), (DX, "DX of 15 MiB")] {
         if args.ct_only && set.name != CT.name {
@@ -38,20 +47,25 @@ pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
         }
         let input = set.folder(bench)?;
         let mut comparison = Comparison::new(format!("{} {what}", set.objects()));
-        for _ in 0..bench.reps {
-            comparison.add(once(bench, set, COPY, &input, |out| {
+        let copy = || {
+            once(bench, set, COPY, &input, |out| {
                 let mut command = Command::new("cp");
                 command.args(["-r", "--reflink=never"]).arg(&input).arg(out);
+                command
+            })
+        };
+        // The first one reads from disk.
+        copy()?;
+        for _ in 0..bench.reps {
+            comparison.add(copy()?);
+            comparison.add(once(bench, set, FLOOR, &input, |out| {
+                let mut command = Command::new(&own);
+                command.arg("copy").arg(&input).arg(out);
                 command
             })?);
             comparison.add(once(bench, set, TRIBUTARY, &input, |out| {
                 let mut command = Command::new(&bench.tributary);
                 command.arg("deid").arg(&input).arg(out).args(["--options", HEADERS]);
-                command
-            })?);
-            comparison.add(once(bench, set, READING, &input, |out| {
-                let mut command = Command::new(&bench.tributary);
-                command.arg("deid").arg(&input).arg(out);
                 command
             })?);
             if bench.peers && dcmanon.exists() {
@@ -60,6 +74,23 @@ pub(crate) fn run(bench: &Bench, args: &Args) -> Result<()> {
                     command.args(["anonymize", "-r", "-i"]).arg(&input).arg("-o").arg(out);
                     command
                 })?);
+            }
+        }
+        // The slow ones come after: while they work, the machine takes back memory that the next one would have to ask for again.
+        for _ in 0..bench.reps {
+            comparison.add(once(bench, set, READING, &input, |out| {
+                let mut command = Command::new(&bench.tributary);
+                command.arg("deid").arg(&input).arg(out);
+                command
+            })?);
+            if let Some(python) = args.python.as_ref().filter(|_| bench.peers) {
+                for (name, tool) in PYTHON_TOOLS {
+                    comparison.add(once(bench, set, name, &input, |out| {
+                        let mut command = Command::new(python);
+                        command.args([PEERS, tool]).arg(&input).arg(out);
+                        command
+                    })?);
+                }
             }
         }
         comparison.print();
@@ -84,7 +115,7 @@ fn once(
     for path in files(input)? {
         row.bytes += path.metadata()?.len();
     }
-    if row.note.is_empty() && contender != COPY {
+    if row.note.is_empty() && ![COPY, FLOOR].contains(&contender) {
         let step = (made.len() / SAMPLE).max(1);
         let sample: Vec<PathBuf> = made.iter().step_by(step).take(SAMPLE).cloned().collect();
         let left = set.identifying(&sample)?;

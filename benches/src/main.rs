@@ -13,6 +13,8 @@ mod load;
 
 mod floor;
 
+mod copy;
+
 mod http;
 
 mod orthanc;
@@ -78,6 +80,9 @@ enum What {
     /// Be the floor of receiving: one file per object, synced before the answer, nothing else
     #[command(hide = true)]
     Floor(floor::Args),
+    /// Be the floor of de-identifying a folder: one pass of reading, SHA-256 and writing, nothing else
+    #[command(hide = true)]
+    Copy(copy::Args),
 }
 
 /// What all benchmarks share.
@@ -160,6 +165,7 @@ fn main() -> Result<()> {
     let cli = Cli::parse();
     match &cli.what {
         Some(What::Floor(args)) => return floor::run(args),
+        Some(What::Copy(args)) => return copy::run(args),
         Some(What::Corpus(args)) => return corpus::run(args),
         Some(What::Score(args)) => return score::run(args),
         Some(What::Reader(args)) => return reader::run(args),
@@ -175,7 +181,14 @@ fn main() -> Result<()> {
         Some(What::Receive(args)) => receive::run(&bench, args),
         Some(What::Deid(args)) => deid::run(&bench, args),
         Some(What::Pipeline(args)) => pipeline::run(&bench, args),
-        Some(What::Floor(_) | What::Detector(_) | What::Reader(_) | What::Corpus(_) | What::Score(_))
+        Some(
+            What::Floor(_)
+            | What::Copy(_)
+            | What::Detector(_)
+            | What::Reader(_)
+            | What::Corpus(_)
+            | What::Score(_),
+        )
         | None
         | Some(What::All) => {
             receive::run(&bench, &receive::Args::default())?;
