@@ -96,6 +96,11 @@ impl Dataset {
         Self::default()
     }
 
+    /// An empty data set with room for so many elements.
+    pub(crate) fn with_room(elements: usize) -> Self {
+        Self { elements: Vec::with_capacity(elements) }
+    }
+
     /// How many elements it has at its top level.
     pub fn len(&self) -> usize {
         self.elements.len()

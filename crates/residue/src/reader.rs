@@ -3,7 +3,7 @@
 //! It keeps nothing and has no dictionary. With implicit VR, and inside UN, a sequence of defined length is one value.
 
 use flate2::bufread::DeflateDecoder;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 /// Bytes that can be read from any place.
 pub trait ReadSeek: Read + Seek {}
@@ -42,6 +42,9 @@ pub(crate) trait Sink {
         class: Class,
         content: &mut dyn Read,
     ) -> Result<(), SearchError>;
+
+    /// The same for a value that lies in memory as a whole.
+    fn whole(&mut self, place: &dyn Fn() -> String, class: Class, content: &[u8]) -> Result<(), SearchError>;
 }
 
 /// What a value is, as far as searching goes.
@@ -79,6 +82,8 @@ const ITEM_END: Tag = (0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = (0xFFFE, 0xE0DD);
 const BIRTH_DATE: Tag = (0x0010, 0x0030);
 const UNDEFINED: u32 = u32::MAX;
+/// Most headers are shorter; pixel data behind them is passed over.
+const BUFFER_BYTES: usize = 16 << 10;
 const DEPTH_MAX: usize = 64;
 const ELEMENTS_MAX: u64 = 1_000_000;
 /// A deflated data set may hold its pixels; they are passed over, so this costs time and no memory.
@@ -131,7 +136,7 @@ struct Frame {
 pub(crate) fn walk(source: &mut dyn ReadSeek, sink: &mut dyn Sink) -> Result<(), SearchError> {
     let len = source.seek(SeekFrom::End(0))?;
     source.seek(SeekFrom::Start(0))?;
-    let mut buffered = BufReader::with_capacity(64 << 10, source);
+    let mut buffered = BufReader::with_capacity(BUFFER_BYTES, source);
     let mut head = [0; 132];
     let got = fill(&mut buffered, &mut head)?;
     if got < 132 || head[128..] != *b"DICM" {
@@ -166,6 +171,23 @@ pub(crate) fn walk(source: &mut dyn ReadSeek, sink: &mut dyn Sink) -> Result<(),
 enum Input<'a> {
     Plain(BufReader<&'a mut dyn ReadSeek>),
     Deflated(BufReader<DeflateDecoder<BufReader<&'a mut dyn ReadSeek>>>),
+}
+
+impl Input<'_> {
+    /// What was read ahead.
+    fn ready(&self) -> &[u8] {
+        match self {
+            Self::Plain(input) => input.buffer(),
+            Self::Deflated(input) => input.buffer(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        match self {
+            Self::Plain(input) => input.consume(count),
+            Self::Deflated(input) => input.consume(count),
+        }
+    }
 }
 
 impl Read for Input<'_> {
@@ -375,6 +397,14 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         let Self { input, frames, sink, at, .. } = self;
+        let ready = usize::try_from(len).ok().and_then(|len| input.ready().get(..len));
+        if let Some(content) = ready {
+            sink.whole(&|| path(frames, tag), class, content)?;
+            let count = content.len();
+            input.consume(count);
+            *at += u64::from(len);
+            return Ok(());
+        }
         let mut content = input.take(u64::from(len));
         sink.value(&|| path(frames, tag), class, &mut content)?;
         io::copy(&mut content, &mut io::sink())?;
@@ -418,7 +448,6 @@ impl Walk<'_, '_> {
     }
 
     fn at_end(&mut self) -> Result<bool, SearchError> {
-        use io::BufRead;
         Ok(match &mut self.input {
             Input::Plain(input) => input.fill_buf()?.is_empty(),
             Input::Deflated(input) => input.fill_buf()?.is_empty(),

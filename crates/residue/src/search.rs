@@ -169,6 +169,13 @@ impl Sink for Pass<'_> {
     ) -> Result<(), SearchError> {
         self.stream(&Place::Tag(place), class, content, 0)
     }
+
+    fn whole(&mut self, place: &dyn Fn() -> String, class: Class, content: &[u8]) -> Result<(), SearchError> {
+        let class = resolved(class, content);
+        let to = content.len();
+        let window = Window { bytes: content, offset: 0, from: 0, to, last: true, class, depth: 0 };
+        self.window(&Place::Tag(place), window)
+    }
 }
 
 impl Pass<'_> {

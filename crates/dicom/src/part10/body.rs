@@ -110,19 +110,16 @@ fn copy(
     source.seek(SeekFrom::Start(span.offset)).map_err(WriteError::Source)?;
     let mut left = span.len;
     while left > 0 {
-        let count = usize::try_from(left).unwrap_or(usize::MAX).min(COPY_BYTES);
-        if buffer.len() < count {
-            buffer.resize(count, 0);
+        let count = left.min(COPY_BYTES as u64);
+        buffer.clear();
+        let got = (&mut *source).take(count).read_to_end(buffer).map_err(WriteError::Source)?;
+        if (got as u64) < count {
+            return Err(WriteError::BodyTruncated);
         }
-        let piece = &mut buffer[..count];
-        source.read_exact(piece).map_err(|e| match e.kind() {
-            io::ErrorKind::UnexpectedEof => WriteError::BodyTruncated,
-            _ => WriteError::Source(e),
-        })?;
-        swap_words(piece, pixels.swap_bytes);
-        blank(piece, span.offset + (span.len - left), &pixels.blank);
-        out.write_all(piece)?;
-        left -= count as u64;
+        swap_words(buffer, pixels.swap_bytes);
+        blank(buffer, span.offset + (span.len - left), &pixels.blank);
+        out.write_all(buffer)?;
+        left -= count;
     }
     Ok(())
 }
@@ -143,7 +140,7 @@ pub(super) fn copy_value(
     source: &mut dyn Source,
     out: &mut dyn Write,
 ) -> Result<u64, WriteError> {
-    let mut buffer = Vec::new();
+    let mut buffer = Vec::with_capacity(COPY_BYTES);
     let Layout::Encapsulated { fragments, .. } = &pixels.layout else {
         let span = pixels.value();
         copy(source, span, pixels, &mut buffer, out)?;

@@ -43,6 +43,9 @@ pub(super) struct Parts {
     pub(super) trailing: Dataset,
 }
 
+/// Most headers have no more elements at their top level.
+const ELEMENTS_USUAL: usize = 128;
+
 /// How many elements may be moved, all together, to make room for others that came too late: a fraction of a second.
 const MOVES_MAX: u64 = 20_000_000;
 
@@ -62,7 +65,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a data set to the end of the source, leaving pixel data where it is if `pixels_apart`.
     pub(super) fn read_parts(&mut self, encoding: Encoding, pixels_apart: bool) -> Result<Parts> {
-        let mut parts = Parts::default();
+        let mut parts = Parts { dataset: Dataset::with_room(ELEMENTS_USUAL), ..Parts::default() };
         let mut scope = Scope { encoding, end: self.input.len(), depth: 0, signed: false };
         let mut last = Tag(0, 0);
         while self.more_at_top()? {
