@@ -6,7 +6,7 @@ use crate::identity::{InvalidNhsNumber, NhsNumber, is_placeholder};
 use crate::profile::{Profile, ProfileOption};
 use crate::text::{Identifier, IdentifierKind};
 use dicom::dataset::{Dataset, Element};
-use dicom::part10::NoteKind;
+use dicom::part10::{self, Limits, NoteKind, ReadError, Source};
 use dicom::tag::{Tag, VR, tags};
 use residue::{Needle, NeedleKind};
 
@@ -173,6 +173,11 @@ impl Patient {
 }
 
 impl Facts {
+    /// What an object says that is only looked at.
+    pub fn read(source: Box<dyn Source>, limits: &Limits) -> Result<Self, ReadError> {
+        Ok(Self::of(&part10::open(source, limits)?))
+    }
+
     pub(crate) fn of(object: &dicom::part10::Object) -> Self {
         let set = &object.dataset;
         let uid = |tag| Sensitive::new(set.text(tag).unwrap_or_default().to_owned());

@@ -199,7 +199,7 @@ impl Instance<Identifiable> {
         for dataset in [&self.object.dataset, &self.object.trailing] {
             facts::mentions(dataset, profile, &mut identifiers);
         }
-        let mut cleaner = Cleaner::new(profile, pseudonymiser, subject, &identifiers);
+        let mut cleaner = Cleaner::new(profile, pseudonymiser, subject, identifiers);
         self.object.dataset = cleaner.clean(std::mem::take(&mut self.object.dataset));
         let replaced = cleaner.into_uids();
         self.object.trailing = Dataset::new();
@@ -296,12 +296,24 @@ impl Instance<PixelsCleaned> {
     ///
     /// The bytes are hashed while they are written. On an error, what `out` holds may identify: the caller destroys it.
     pub fn verify_and_write<W: Read + Write + Seek>(
-        mut self,
+        self,
         out: &mut W,
         verifier: &Verifier,
         signer: &Signer,
         at_us: i64,
     ) -> Result<(Instance<Deidentified>, Signed<Clearance>), Residue> {
+        let (clean, clearance) = self.verify_and_write_unsigned(out, verifier, at_us)?;
+        let clearance = Signed::sign(&clearance, signer).map_err(|_| Residue::Sign)?;
+        Ok((clean, clearance))
+    }
+
+    /// The same for a caller who sends the object to nobody that would ask for a signature.
+    pub fn verify_and_write_unsigned<W: Read + Write + Seek>(
+        mut self,
+        out: &mut W,
+        verifier: &Verifier,
+        at_us: i64,
+    ) -> Result<(Instance<Deidentified>, Clearance), Residue> {
         // Cleaning is what brought the instance into this state.
         let Some(cleaning) = &self.cleaning else { return Err(Residue::ReadBack) };
         // Whoever keeps it files it under these.
@@ -339,7 +351,6 @@ impl Instance<PixelsCleaned> {
             verifier: label(VERIFIER)?,
             at_us,
         };
-        let clearance = Signed::sign(&clearance, signer).map_err(|_| Residue::Sign)?;
         Ok((self.into_state(), clearance))
     }
 }

@@ -5,6 +5,7 @@ pub mod custody;
 pub mod state;
 pub mod identity;
 pub mod dates;
+mod recent;
 mod text;
 mod values;
 pub mod profile;

@@ -16,6 +16,8 @@ pub use settings::{
     PixelSettings, ProfileError, Settings,
 };
 
+use crate::recent::Recent;
+use crate::text::{DatesInText, Identifier, TextCleaner};
 pub(crate) use codes::CodeForm;
 use data::Row;
 pub(crate) use data::{code as listed_code, code_form};
@@ -24,6 +26,7 @@ pub(crate) use data::{compound_rows, sop_classes, types as type_rows};
 use dicom::tag::{self, Tag, VR};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 use types::Compound;
 pub(crate) use types::Types;
 
@@ -201,7 +204,8 @@ pub struct Profile {
     rules: HashMap<Tag, Rule>,
     patterns: Vec<(data::Pattern, Rule)>,
     ages: Ages,
-    words: BTreeSet<String>,
+    words: Arc<BTreeSet<String>>,
+    text_cleaners: Recent<(Vec<Identifier>, DatesInText), TextCleaner>,
     /// What the project treats otherwise, and its reasons.
     overrides: Vec<(Tag, String)>,
 }
@@ -228,7 +232,8 @@ impl Profile {
             patterns: Vec::new(),
             options,
             ages: settings.ages()?,
-            words: settings.words()?,
+            words: Arc::new(settings.words()?),
+            text_cleaners: Recent::default(),
             overrides: Vec::new(),
         };
         for row in data::table() {
@@ -293,9 +298,11 @@ impl Profile {
         self.ages
     }
 
-    /// The words that the project's reviewer allows in text, beside the vocabulary.
-    pub(crate) fn allowed_words(&self) -> &BTreeSet<String> {
-        &self.words
+    /// What cleans text of these identifiers, and of what the project's reviewer does not allow beside the vocabulary.
+    pub(crate) fn text_cleaner(&self, identifiers: Vec<Identifier>, dates: DatesInText) -> Arc<TextCleaner> {
+        self.text_cleaners.get((identifiers, dates), |(identifiers, dates)| {
+            TextCleaner::new(identifiers, *dates, Arc::clone(&self.words))
+        })
     }
 
     /// Whether this option is among the profile's.

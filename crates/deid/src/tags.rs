@@ -15,6 +15,7 @@ use dicom::dataset::{Dataset, Element, Value};
 use dicom::private::{self, Blocks};
 use dicom::tag::{self, Tag, VR, tags};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 mod codes;
 mod overlays;
@@ -26,7 +27,7 @@ pub(crate) struct Cleaner<'a> {
     profile: &'a Profile,
     pseudonymiser: &'a Pseudonymiser,
     subject: &'a Subject,
-    text: TextCleaner<'a>,
+    text: Arc<TextCleaner>,
     types: Types,
     /// Within a sequence for which something else is to stand in (D): text that nothing lists is replaced there, too.
     standing_in: bool,
@@ -39,14 +40,14 @@ impl<'a> Cleaner<'a> {
         profile: &'a Profile,
         pseudonymiser: &'a Pseudonymiser,
         subject: &'a Subject,
-        identifiers: &[Identifier],
+        identifiers: Vec<Identifier>,
     ) -> Self {
         let dates = match profile.dates() {
             Dates::Remove => DatesInText::Remove,
             Dates::Shift => DatesInText::Shift(*subject.offset_days.inside()),
             Dates::Keep => DatesInText::Keep,
         };
-        let text = TextCleaner::new(identifiers, dates, profile.allowed_words());
+        let text = profile.text_cleaner(identifiers, dates);
         let (types, uids) = (Types::of(None), BTreeMap::new());
         Self { profile, pseudonymiser, subject, text, types, standing_in: false, uids }
     }

@@ -13,7 +13,8 @@ mod vocabulary;
 use known::Known;
 use passage::{Fate, Passage};
 use residue::{Needle, NeedleKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use vocabulary::Vocabulary;
 
 /// What an identifier is; this decides its spellings.
@@ -36,7 +37,7 @@ pub(crate) enum IdentifierKind {
 }
 
 /// What identifies the person, as the linkage or the object has it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Identifier {
     pub(crate) kind: IdentifierKind,
     pub(crate) text: String,
@@ -91,20 +92,40 @@ const PASSAGE_BYTES: usize = 256 << 10;
 const ROUNDS_MAX: usize = 16;
 
 /// Cleans the texts of one person, or of one object.
-pub(crate) struct TextCleaner<'a> {
+pub(crate) struct TextCleaner {
     known: Known,
     dates: DatesInText,
-    vocabulary: Vocabulary<'a>,
+    allowed: Arc<BTreeSet<String>>,
+    cleaned: Memory<Cleaned>,
+    is_known: Memory<bool>,
 }
 
-impl<'a> TextCleaner<'a> {
+impl TextCleaner {
     /// `allowed`: further words, in small letters, that a reviewer has approved.
-    pub(crate) fn new(identifiers: &[Identifier], dates: DatesInText, allowed: &'a BTreeSet<String>) -> Self {
-        Self { known: Known::of(identifiers), dates, vocabulary: Vocabulary { allowed } }
+    pub(crate) fn new(
+        identifiers: &[Identifier],
+        dates: DatesInText,
+        allowed: Arc<BTreeSet<String>>,
+    ) -> Self {
+        let (cleaned, is_known) = (Memory::default(), Memory::default());
+        Self { known: Known::of(identifiers), dates, allowed, cleaned, is_known }
     }
 
     /// What may stay of the text. It is never longer; what may stay as a whole is unchanged.
     pub(crate) fn clean(&self, text: &str) -> Cleaned {
+        self.cleaned.recall(text, || self.cleaned_anew(text))
+    }
+
+    /// Whether something that is known of the person stands in the text.
+    pub(crate) fn is_known(&self, text: &str) -> bool {
+        self.is_known.recall(text, || {
+            let mut passage = Passage::of(text);
+            self.known.remove_from(&mut passage);
+            passage.changed()
+        })
+    }
+
+    fn cleaned_anew(&self, text: &str) -> Cleaned {
         let mut cleaned = Cleaned { text: text.to_owned(), removed: 0 };
         if text.len() > TEXT_BYTES_MAX {
             return Cleaned { text: String::new(), removed: 1 };
@@ -116,13 +137,6 @@ impl<'a> TextCleaner<'a> {
             self.settle(&mut cleaned, resting);
         }
         cleaned
-    }
-
-    /// Whether something that is known of the person stands in the text.
-    pub(crate) fn is_known(&self, text: &str) -> bool {
-        let mut passage = Passage::of(text);
-        self.known.remove_from(&mut passage);
-        passage.changed()
     }
 
     /// Rounds until nothing goes any more: what goes can bring together what did not belong together.
@@ -159,6 +173,7 @@ impl<'a> TextCleaner<'a> {
 
     /// The stretch with a decision on each of its words.
     fn judged<'t>(&self, text: &'t str, dates: DatesInText) -> Passage<'t> {
+        let vocabulary = Vocabulary { allowed: &self.allowed };
         let mut passage = Passage::of(text);
         let found = dates::find(&passage).into_iter().map(|date| {
             let fate = match dates {
@@ -172,11 +187,11 @@ impl<'a> TextCleaner<'a> {
         let found = found.collect();
         passage.mark_dates(found);
         self.known.remove_from(&mut passage);
-        patterns::remove(&mut passage, &self.vocabulary);
+        patterns::remove(&mut passage, &vocabulary);
         people::remove_spaced_letters(&mut passage);
-        people::remove_announced(&mut passage, &self.vocabulary);
+        people::remove_announced(&mut passage, &vocabulary);
         for word in 0..passage.words.len() {
-            if passage.words[word].fate == Fate::Open && !self.vocabulary.admits(&passage, word) {
+            if passage.words[word].fate == Fate::Open && !vocabulary.admits(&passage, word) {
                 passage.remove(word..word + 1);
             }
         }
@@ -186,13 +201,42 @@ impl<'a> TextCleaner<'a> {
     }
 }
 
+/// What was decided of short texts: the objects of a series say the same again and again.
+struct Memory<T>(Mutex<HashMap<String, T>>);
+
+/// Texts that are remembered, and their length in bytes.
+const REMEMBERED_MAX: usize = 1_024;
+const REMEMBERED_BYTES_MAX: usize = 128;
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Memory<T> {
+    /// What was decided of this text; decided now if it is not remembered.
+    fn recall(&self, text: &str, decide: impl FnOnce() -> T) -> T {
+        let remembered = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(decided) = remembered().get(text) {
+            return decided.clone();
+        }
+        let decided = decide();
+        let mut remembered = remembered();
+        if text.len() <= REMEMBERED_BYTES_MAX && remembered.len() < REMEMBERED_MAX {
+            remembered.insert(text.to_owned(), decided.clone());
+        }
+        decided
+    }
+}
+
 /// Whether a word stands in the compiled-in vocabulary.
 pub(crate) fn is_everyday_word(word: &str) -> bool {
     Vocabulary { allowed: &BTreeSet::new() }.has(&word.to_lowercase())
 }
 
 /// Shows nothing of the person.
-impl std::fmt::Debug for TextCleaner<'_> {
+impl std::fmt::Debug for TextCleaner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TextCleaner(…)")
     }

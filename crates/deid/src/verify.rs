@@ -1,6 +1,7 @@
 //! The last look: the outgoing bytes are read back, held against the profile's promises, and searched with other eyes.
 
 use crate::profile::{Action, Profile, ProfileOption, Types, is_well_known};
+use crate::recent::Recent;
 use crate::tags::is_overlay;
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{Limits, PixelError, WriteError, read_dataset};
@@ -8,9 +9,8 @@ use dicom::private::Blocks;
 use dicom::tag::{self, Tag, VR, tags};
 use dicom::uid::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
 use residue::{Findings, Form, Needle, NeedleKind, Patterns, ReadSeek, SearchError, Searcher};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 use submission::digest::Hasher;
 
 /// The verifier and its version, as clearances name it.
@@ -76,14 +76,11 @@ impl Residue {
     }
 }
 
-/// Searches with the needles of a person, and remembers the last few persons: objects come by the series.
+/// Searches with the needles of a person, and remembers the last few persons.
 pub struct Verifier {
     patterns: Patterns,
-    known: Mutex<VecDeque<(Vec<Needle>, Arc<Searcher>)>>,
+    known: Recent<Vec<Needle>, Searcher>,
 }
-
-/// How many sets of needles are remembered.
-const KNOWN_MAX: usize = 8;
 
 impl Default for Verifier {
     fn default() -> Self {
@@ -94,18 +91,7 @@ impl Default for Verifier {
 impl Verifier {
     /// A verifier that also looks for these patterns.
     pub fn new(patterns: Patterns) -> Self {
-        Self { patterns, known: Mutex::new(VecDeque::new()) }
-    }
-
-    fn searcher(&self, needles: Vec<Needle>) -> Arc<Searcher> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, searcher)) = known.iter().find(|(set, _)| *set == needles) {
-            return Arc::clone(searcher);
-        }
-        let searcher = Arc::new(Searcher::new(&needles, self.patterns));
-        known.truncate(KNOWN_MAX - 1);
-        known.push_front((needles, Arc::clone(&searcher)));
-        searcher
+        Self { patterns, known: Recent::default() }
     }
 
     /// Searches bytes that were written; nothing may be found.
@@ -115,7 +101,8 @@ impl Verifier {
         bytes: &mut dyn ReadSeek,
         form: Form,
     ) -> Result<(), Residue> {
-        let findings = self.searcher(needles).search(bytes, form)?;
+        let searcher = self.known.get(needles, |needles| Searcher::new(needles, self.patterns));
+        let findings = searcher.search(bytes, form)?;
         if findings.is_empty() { Ok(()) } else { Err(Residue::Found(findings)) }
     }
 }

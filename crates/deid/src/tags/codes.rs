@@ -33,7 +33,7 @@ pub(super) fn is_part(tag: Tag) -> bool {
 }
 
 /// The code of an item, as it may go out; `None` where the item holds none.
-pub(super) fn of(item: &Dataset, text: &TextCleaner<'_>, sequence: Option<Tag>) -> Option<Coded> {
+pub(super) fn of(item: &Dataset, text: &TextCleaner, sequence: Option<Tag>) -> Option<Coded> {
     sequence?;
     if !item.iter().any(|element| is_part(element.tag)) {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn of(item: &Dataset, text: &TextCleaner<'_>, sequence: Option<Tag>) 
     Some(kept(item, text).unwrap_or_else(Coded::removed))
 }
 
-fn kept(item: &Dataset, text: &TextCleaner<'_>) -> Option<Coded> {
+fn kept(item: &Dataset, text: &TextCleaner) -> Option<Coded> {
     let (place, value) = PLACES.iter().find_map(|place| Some((*place, item.text(place.0)?)))?;
     let scheme = item.text(tags::CODING_SCHEME_DESIGNATOR).unwrap_or_default();
     if let Some((scheme, value, meaning)) = profile::listed_code(scheme, value) {
@@ -74,7 +74,7 @@ fn kept(item: &Dataset, text: &TextCleaner<'_>) -> Option<Coded> {
 
 /// Whether a meaning is made of everyday words only, of which none is known of the person. Beside a code that has the form of its
 /// scheme, "Subject Name" announces nobody.
-fn is_plain(meaning: &str, text: &TextCleaner<'_>) -> bool {
+fn is_plain(meaning: &str, text: &TextCleaner) -> bool {
     let mut words = meaning.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let is_label = |word: &str| word.len() <= 2 || LABELS.contains(&word.to_lowercase().as_str());
     words.all(|word| is_label(word) || is_everyday_word(word)) && !text.is_known(meaning)

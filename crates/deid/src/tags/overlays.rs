@@ -51,13 +51,13 @@ const PIXELS_MAX: usize = 1 << 28;
 const ROUNDS_MAX: usize = 3;
 
 /// The planes of a data set that may go out.
-pub(super) fn clean(dataset: &Dataset, text: &TextCleaner<'_>) -> Vec<Element> {
+pub(super) fn clean(dataset: &Dataset, text: &TextCleaner) -> Vec<Element> {
     let groups: BTreeSet<u16> =
         dataset.iter().map(|element| element.tag.0).filter(|group| group & 0xffe1 == 0x6000).collect();
     groups.into_iter().filter_map(|group| plane(dataset, group, text)).flatten().collect()
 }
 
-fn plane(dataset: &Dataset, group: u16, text: &TextCleaner<'_>) -> Option<Vec<Element>> {
+fn plane(dataset: &Dataset, group: u16, text: &TextCleaner) -> Option<Vec<Element>> {
     let number = |at| dataset.integer(Tag(group, at));
     let size = |at| usize::try_from(number(at)?).ok().filter(|size| *size > 0);
     let (rows, columns) = (size(place::ROWS)?, size(place::COLUMNS)?);

@@ -19,7 +19,7 @@ pub(super) fn clean_under(profile: &Profile, dataset: Dataset) -> Dataset {
     let mut identifiers: Vec<Identifier> =
         crate::facts::needles([&dataset]).unwrap().iter().map(Identifier::from).collect();
     crate::facts::mentions(&dataset, profile, &mut identifiers);
-    Cleaner::new(profile, &engine, &subject, &identifiers).clean(dataset)
+    Cleaner::new(profile, &engine, &subject, identifiers).clean(dataset)
 }
 
 fn clean(elements: impl IntoIterator<Item = Element>) -> Dataset {

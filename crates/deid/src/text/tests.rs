@@ -6,7 +6,7 @@ use residue::{Form, Patterns, Searcher};
 use submission::names::Day;
 
 fn cleaned(text: &str, dates: DatesInText, identifiers: &[Identifier]) -> Cleaned {
-    TextCleaner::new(identifiers, dates, &BTreeSet::new()).clean(text)
+    TextCleaner::new(identifiers, dates, Arc::default()).clean(text)
 }
 
 fn clean(text: &str) -> String {
@@ -320,10 +320,12 @@ fn names_are_no_words_of_the_vocabulary_but_for_the_listed_ones() {
 
 #[test]
 fn a_reviewer_adds_words_but_identifiers_win() {
-    let allowed: BTreeSet<String> = ["qzzyx".to_owned()].into();
+    let allowed = Arc::new(BTreeSet::from(["qzzyx".to_owned()]));
     let smith = Identifier { kind: IdentifierKind::Name, text: "Qzzyx^Anna".into() };
     let clean = |identifiers: &[Identifier]| {
-        TextCleaner::new(identifiers, DatesInText::Remove, &allowed).clean("CT Qzzyx protocol").text
+        TextCleaner::new(identifiers, DatesInText::Remove, Arc::clone(&allowed))
+            .clean("CT Qzzyx protocol")
+            .text
     };
     assert_eq!(clean(&[]), "CT Qzzyx protocol");
     assert_eq!(clean(&[smith]), "CT protocol");

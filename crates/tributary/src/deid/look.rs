@@ -6,13 +6,12 @@ use super::store::{BATCH_ROWS, Found, Looked, Said, Store};
 use super::walk::Walk;
 use super::work::progress;
 use ::deid::custody::Custody;
-use ::deid::instance::Instance;
+use ::deid::facts::Facts;
 use ::deid::person::Claims;
 use ::deid::pseudonym::Pseudonymiser;
 use anyhow::Result;
 use dicom::part10::Limits;
 use std::fs::{File, Metadata};
-use std::io::BufReader;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -79,19 +78,17 @@ impl FirstPass<'_> {
     /// What the header of a file says; a code where it cannot be read.
     fn look(&self, path: &Path, limits: &Limits) -> Result<Said, String> {
         let file = File::open(self.places.root.join(path)).map_err(|_| "unreadable-file".to_owned())?;
-        let opened = Instance::open(Box::new(BufReader::new(file)), limits);
-        let opened = opened.map_err(|rejection| rejection.code().to_owned())?;
-        let facts = opened.facts();
+        let facts = Facts::read(Box::new(file), limits).map_err(|error| error.code().to_owned())?;
         if facts.sop_class == DICOMDIR {
             return Err("dicomdir".to_owned());
         }
         let uid = facts.sop_instance_uid.expose(self.custody);
         Ok(Said {
-            claims: Claims::of(facts, self.pseudonymiser),
+            claims: Claims::of(&facts, self.pseudonymiser),
             uid: (!uid.is_empty()).then(|| self.pseudonymiser.uid(uid)),
             modality: facts.modality.unwrap_or_default(),
             sop_class: if dicom::uid::is_well_known(&facts.sop_class) {
-                facts.sop_class.clone()
+                facts.sop_class
             } else {
                 String::new()
             },

@@ -16,15 +16,14 @@ use dicom::part10::Limits;
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::clock::{Clock, SystemClock};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use submission::clearance::Clearance;
 use submission::pseudonym::Pseudonym;
-use submission::signed::{PinnedKeys, Signed, Signer};
 
 /// A worker keeps what it has cleared until it is so much, then notes it in the store and renames it into OUT.
-const PENDING_FILES_MAX: usize = 32;
+const PENDING_FILES_MAX: usize = 256;
 const PENDING_BYTES_MAX: u64 = 256 << 20;
 
 /// Why a file does not go on: something of its own, or something that stops all work.
@@ -53,8 +52,6 @@ pub(super) struct Work<'a> {
     pseudonymiser: &'a Pseudonymiser,
     pixels: PixelPolicy,
     verifier: Verifier,
-    signer: Signer,
-    keys: PinnedKeys,
     limits: Limits,
     workshop: PathBuf,
     /// Only tells what would happen.
@@ -77,8 +74,6 @@ impl<'a> Work<'a> {
         pseudonymiser: &'a Pseudonymiser,
         is_rehearsal: bool,
     ) -> Result<Self> {
-        // Nobody asks for the clearances of a folder; the key that signs them lives as long as the run.
-        let signer = Signer::from_seed(&platform::keys::random()?).context("signing key")?;
         Ok(Self {
             places,
             store,
@@ -88,8 +83,6 @@ impl<'a> Work<'a> {
             pseudonymiser,
             pixels,
             verifier: Verifier::default(),
-            keys: PinnedKeys::new([signer.public_key()]),
-            signer,
             limits: Limits::default(),
             workshop: places.workshop()?,
             is_rehearsal,
@@ -126,8 +119,8 @@ impl<'a> Work<'a> {
     fn one(&self, task: &Task, part: &Path) -> Result<Cleaned, Stop> {
         let person = task.person.clone().map_err(Stop::Held)?;
         let file = File::open(self.places.root.join(&task.path)).map_err(|_| held("unreadable-file"))?;
-        let opened = Instance::open(Box::new(BufReader::new(file)), &self.limits)
-            .map_err(|rejection| held(rejection.code()))?;
+        let opened =
+            Instance::open(Box::new(file), &self.limits).map_err(|rejection| held(rejection.code()))?;
         let outline = self.teller.tells_actions().then(|| opened.outline());
         let subject = self.subject(person);
         let cleaned = opened
@@ -148,9 +141,10 @@ impl<'a> Work<'a> {
             .open(part)
             .with_context(|| format!("file {}", part.display()))?;
         let at_us = SystemClock.now().as_micros();
+        // Nobody asks for the clearances of a folder, so none is signed.
         let (clean, clearance) =
-            judged.verify_and_write(&mut out, &self.verifier, &self.signer, at_us).map_err(stop)?;
-        let output = self.output(clean.uids(), &clearance)?;
+            judged.verify_and_write_unsigned(&mut out, &self.verifier, at_us).map_err(stop)?;
+        let output = output(clean.uids(), &clearance);
         let uids =
             clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())).collect();
         let treatment = outline.map(|outline| Treatment::of(&outline.changes(clean.header())));
@@ -160,14 +154,6 @@ impl<'a> Work<'a> {
 
     fn subject(&self, pseudonym: Pseudonym) -> Subject {
         Subject { offset_days: self.pseudonymiser.offset_days(&pseudonym), pseudonym }
-    }
-
-    /// Where a cleared file belongs.
-    fn output(&self, uids: [&str; 3], clearance: &Signed<Clearance>) -> Result<Output> {
-        let clearance = clearance.verify(&self.keys).context("clearance")?;
-        let [study, series, _] = uids;
-        let place = format!("{study}/{series}/{}", clearance.name);
-        Ok(Output { place, bytes: clearance.bytes, sha256: clearance.sha256 })
     }
 
     /// Whether an earlier run has brought this file to an end that still holds.
@@ -187,6 +173,12 @@ impl<'a> Work<'a> {
                 }
             }
     }
+}
+
+/// Where a cleared file belongs.
+fn output([study, series, _]: [&str; 3], clearance: &Clearance) -> Output {
+    let place = format!("{study}/{series}/{}", clearance.name);
+    Output { place, bytes: clearance.bytes, sha256: clearance.sha256 }
 }
 
 /// One worker's place: what it has cleared and not yet put into OUT.
@@ -316,10 +308,12 @@ impl<'a> Desk<'a> {
 }
 
 fn rename(part: &Path, place: &Path) -> Result<()> {
-    if let Some(folder) = place.parent() {
+    let mut renamed = fs::rename(part, place);
+    if let Some(folder) = place.parent().filter(|folder| renamed.is_err() && !folder.exists()) {
         fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+        renamed = fs::rename(part, place);
     }
-    fs::rename(part, place).with_context(|| format!("file {}", place.display()))
+    renamed.with_context(|| format!("file {}", place.display()))
 }
 
 /// Removes a file if it is there.

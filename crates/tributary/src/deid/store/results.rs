@@ -5,6 +5,7 @@ use crate::deid::outcome::{Outcome, Output};
 use ::deid::person::Nobody;
 use anyhow::Result;
 use platform::db::{DbError, Query, Row, sql};
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use submission::digest::Digest;
@@ -87,11 +88,10 @@ impl Store {
 
     /// Keeps what became of files. A file lies in OUT only after this.
     pub(in crate::deid) fn done(&self, files: &[Done]) -> Result<()> {
-        let mut queries = Vec::new();
+        // The objects of a series share most UIDs.
+        let uids: BTreeSet<_> = files.iter().flat_map(|done| &done.uids).collect();
+        let mut queries: Vec<Query> = uids.into_iter().map(|(old, new)| keep_uid(old, new)).collect();
         for done in files {
-            for (old, new) in &done.uids {
-                queries.push(keep_uid(old, new));
-            }
             queries.extend(done.treatment.as_ref().map(keep_treatment));
             queries.push(keep_outcome(done));
         }
