@@ -52,7 +52,12 @@ impl Search {
             if name.components().any(|c| skipped.contains(&c.as_os_str().to_str().unwrap())) {
                 continue;
             }
-            let mut kinds = self.bytes(&std::fs::read(&file).unwrap());
+            let bytes = match std::fs::read(&file) {
+                // Who works in the folder has moved it since.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                bytes => bytes.unwrap(),
+            };
+            let mut kinds = self.bytes(&bytes);
             kinds.extend(self.bytes(name.to_str().unwrap().as_bytes()));
             if !kinds.is_empty() {
                 found.insert(name.to_owned(), kinds);
