@@ -66,9 +66,9 @@ impl Known {
 }
 
 /// What a reader of its frames finds: reasons why they cannot be read, or that there is text.
-fn read(object: Object) -> Vec<PixelReason> {
-    let task = Task { masks: Vec::new(), is_declared: false, is_read: true, markers: markers().clone() };
-    match clean(object, &task) {
+fn read(object: Object, known: &[Needle]) -> Vec<PixelReason> {
+    let task = Task { masks: Vec::new(), is_declared: false, is_read: true };
+    match clean(object, &task, &markers(known)) {
         Ok((_, inspection)) if inspection.regions.is_empty() => Vec::new(),
         Ok(_) => vec![PixelReason::TextRemains],
         Err(held) => held.reasons,
@@ -127,7 +127,7 @@ impl Inspector {
         let uid = object.dataset.text(tags::SOP_INSTANCE_UID).unwrap_or_default();
         let reasons = match self.pixels.judge(&declared, Asked::of(&self.profile), uid) {
             Judgement::Pass(_) => Vec::new(),
-            Judgement::Read(_) | Judgement::Doubt(_, Some(_)) => read(object),
+            Judgement::Read(_) | Judgement::Doubt(_, Some(_)) => read(object, &known.0),
             Judgement::Doubt(reasons, None) | Judgement::Withhold(reasons) | Judgement::Reject(reasons) => {
                 reasons
             }

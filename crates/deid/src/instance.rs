@@ -5,7 +5,6 @@
 use crate::changes::Outline;
 use crate::custody::Custody;
 use crate::facts::{self, Facts};
-use crate::pixels::detect::Markers;
 use crate::pixels::region::Region;
 use crate::pixels::{
     self, Asked, Declared, Extent, Held, Inspection, Judgement, Picture, PixelPolicy, PixelReason, Review,
@@ -21,7 +20,7 @@ use dicom::dataset::Dataset;
 use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
 use dicom::tag::{Tag, VR, tags};
 use residue::{Form, Needle};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Seek, Write};
 use std::marker::PhantomData;
@@ -236,12 +235,7 @@ impl Instance<TagsCleaned> {
             Review::Masked(masks) | Review::Ruled(masks)
                 if !masks.is_empty() && self.object.pixels.is_some() =>
             {
-                let task = Task {
-                    masks: Vec::new(),
-                    is_declared: false,
-                    is_read: false,
-                    markers: Markers::default(),
-                };
+                let task = Task { masks: Vec::new(), is_declared: false, is_read: false };
                 self.worked_on(task, review)
             }
             _ => {
@@ -260,13 +254,7 @@ impl Instance<TagsCleaned> {
         if let Review::Masked(regions) | Review::Ruled(regions) = review {
             task.masks.extend(regions);
         }
-        // Somebody may be called Prone.
-        let words = |needle: &Needle| {
-            needle.text.split(|c: char| !c.is_alphanumeric()).map(str::to_uppercase).collect::<Vec<_>>()
-        };
-        let told: BTreeSet<String> = self.needles.iter().flat_map(words).collect();
-        task.markers = task.markers.without(|word| told.contains(word));
-        match pixels::clean(self.object, &task) {
+        match pixels::clean(self.object, &task, &pixels::markers(&self.needles)) {
             Ok((object, inspection)) => {
                 self.object = object;
                 self.inspection = inspection;

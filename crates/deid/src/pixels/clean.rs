@@ -83,8 +83,6 @@ pub(crate) struct Task {
     pub(crate) is_declared: bool,
     /// Whether a machine reads; else a person has.
     pub(crate) is_read: bool,
-    /// Lines that say nothing else stay.
-    pub(crate) markers: Markers,
 }
 
 /// Why an object's pixels are not clean, and what was found in them.
@@ -100,8 +98,12 @@ impl From<PixelReason> for Held {
     }
 }
 
-/// Carries out a task. The object comes back as it was where nothing had to be blanked.
-pub(crate) fn clean(mut object: Object, task: &Task) -> Result<(Object, Inspection), Held> {
+/// Carries out a task; lines that say nothing but markers stay. The object comes back as it was where nothing had to be blanked.
+pub(crate) fn clean(
+    mut object: Object,
+    task: &Task,
+    markers: &Markers,
+) -> Result<(Object, Inspection), Held> {
     let mut decoder = Decoder::open(&mut object)?;
     let frames = decoder.shape().frames;
     let mut masks = Masks::everywhere(task.masks.clone());
@@ -112,8 +114,7 @@ pub(crate) fn clean(mut object: Object, task: &Task) -> Result<(Object, Inspecti
         for &number in &waiting {
             let (frame, hidden) = redact::frame(&mut decoder, &mut object, number, &masks)?;
             is_hidden |= hidden;
-            let regions =
-                if task.is_read { text_in(&frame, decoder.shape(), &task.markers) } else { Vec::new() };
+            let regions = if task.is_read { text_in(&frame, decoder.shape(), markers) } else { Vec::new() };
             if !regions.is_empty() {
                 found.insert(number, regions);
             }

@@ -9,8 +9,9 @@ use super::region::Region;
 use crate::profile::{DeviceRegions, ForProcessing, InspectPrimary, PixelSettings, Profile, ProfileOption};
 use dicom::dataset::Dataset;
 use dicom::tag::{self, Tag, tags};
+use residue::Needle;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use submission::digest::Digest;
 
@@ -389,15 +390,19 @@ impl PixelPolicy {
             }));
         }
         let is_declared = declared.burned_in.as_deref().is_some_and(|value| value != "NO");
-        Task { masks, is_declared, is_read: true, markers: markers().clone() }
+        Task { masks, is_declared, is_read: true }
     }
 }
 
-/// What radiographers write on an image of everybody.
-pub(crate) fn markers() -> &'static Markers {
+/// What radiographers write on an image of everybody, but for what somebody is known by: a patient may be called Prone.
+pub(crate) fn markers(known: &[Needle]) -> Markers {
     static MARKERS: LazyLock<Markers> =
         LazyLock::new(|| Markers::new(policy().marker.words.iter().map(String::as_str)));
-    &MARKERS
+    let words = |needle: &Needle| {
+        needle.text.split(|c: char| !c.is_alphanumeric()).map(str::to_uppercase).collect::<Vec<_>>()
+    };
+    let told: BTreeSet<String> = known.iter().flat_map(words).collect();
+    MARKERS.without(|word| told.contains(word))
 }
 
 /// Whether an object comes from this kind of device in this format.
