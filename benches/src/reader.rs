@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Args {
     /// Pictures to learn from; a quarter as many, with other typefaces, to tell how well
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = 2500)]
     pictures: u64,
     /// How often each example is looked at
     #[arg(long, default_value_t = 12)]

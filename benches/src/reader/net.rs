@@ -1,14 +1,13 @@
 //! A net of two layers, fitted by stochastic gradient descent with momentum.
 
 use super::letters::Example;
-use deid::pixels::detect::{LETTERS, Patch};
+use deid::pixels::detect::{HIDDEN, LETTERS, Patch, dot};
 use sim::random::Random;
 
 /// The class of what is no letter.
 pub(super) const NONE: usize = LETTERS.len();
 const CLASSES: usize = NONE + 1;
 const INPUTS: usize = 256;
-const HIDDEN: usize = 128;
 const BATCH: usize = 32;
 const MOMENTUM: f32 = 0.9;
 const DECAY: f32 = 1e-4;
@@ -80,16 +79,6 @@ impl Layer {
         let unit = self.unit();
         self.weights.iter().map(|weight| (weight / unit).round() as i8).collect()
     }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    sums.iter().sum()
 }
 
 fn add(to: &mut [f32], what: &[f32], times: f32) {

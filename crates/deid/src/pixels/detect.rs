@@ -20,7 +20,7 @@ mod judge;
 mod line;
 
 pub use marker::Markers;
-pub use reader::{LETTERS, Patch};
+pub use reader::{HIDDEN, LETTERS, Patch, dot};
 
 use super::region::Region;
 use level::Level;

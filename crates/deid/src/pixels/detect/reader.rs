@@ -14,7 +14,8 @@ const SIDE: usize = 16;
 pub const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ23456789";
 const CLASSES: usize = LETTERS.len() + 1;
 const INPUTS: usize = SIDE * SIDE;
-const HIDDEN: usize = 128;
+/// Values between its two layers.
+pub const HIDDEN: usize = 128;
 
 /// A shape as the reader sees it: how much of each square is ink, row by row, 0 to 255; its longer side fills the patch.
 pub type Patch = [u8; INPUTS];
@@ -150,7 +151,7 @@ impl Net {
 }
 
 /// Eight sums side by side, as a processor adds.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; 8];
     for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
         for i in 0..8 {
