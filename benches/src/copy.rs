@@ -1,8 +1,9 @@
 //! The floor of de-identifying a folder: each file is read once, hashed with SHA-256 and written, in the pieces and with the number of
-//! threads of the tool. Nothing is synced, as the tool syncs nothing but its state.
+//! threads of the tool, after room for it was asked for. Nothing is synced, as the tool syncs nothing but its state.
 
 use crate::measure::files;
 use anyhow::{Context, Result, anyhow};
+use platform::disk;
 use ring::digest::SHA256;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn copy(from: &Path, to: &Path, piece: &mut [u8]) -> Result<()> {
     fs::create_dir_all(to.parent().context("no folder")?)?;
     let (mut from, mut out) = (File::open(from)?, File::create(to)?);
+    disk::reserve(&out, from.metadata()?.len());
     let mut hasher = ring::digest::Context::new(&SHA256);
     loop {
         let got = from.read(piece)?;

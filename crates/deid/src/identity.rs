@@ -171,7 +171,8 @@ const NO_IDENTITY: [&str; 14] = [
 
 /// Whether a local identifier stands for nobody: too short, one character repeated, a counting run, or a word like UNKNOWN.
 pub fn is_placeholder(id: &str) -> bool {
-    let plain: String = id.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
+    let mut plain = String::with_capacity(id.len());
+    plain.extend(id.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase));
     let Some(first) = plain.chars().next() else { return true };
     plain.chars().all(|c| c == first)
         || plain == "123456789"

@@ -24,7 +24,8 @@ pub(crate) use data::{code as listed_code, code_form};
 #[cfg(test)]
 pub(crate) use data::{compound_rows, sop_classes, types as type_rows};
 use dicom::tag::{self, Tag, VR};
-use std::collections::{BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use types::Compound;
@@ -201,7 +202,7 @@ pub struct Profile {
     name: String,
     edition: &'static str,
     options: BTreeSet<ProfileOption>,
-    rules: HashMap<Tag, Rule>,
+    rules: FxHashMap<Tag, Rule>,
     patterns: Vec<(data::Pattern, Rule)>,
     ages: Ages,
     words: Arc<BTreeSet<String>>,
@@ -228,7 +229,7 @@ impl Profile {
         let mut profile = Self {
             name: settings.name.clone(),
             edition: data::EDITION_NAME,
-            rules: HashMap::new(),
+            rules: FxHashMap::default(),
             patterns: Vec::new(),
             options,
             ages: settings.ages()?,

@@ -11,7 +11,7 @@ use crate::profile::{
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::text::{DatesInText, Identifier, TextCleaner};
 use crate::values;
-use dicom::dataset::{Dataset, Element, Value};
+use dicom::dataset::{Dataset, Element, Value, ValueBytes};
 use dicom::private::{self, Blocks};
 use dicom::tag::{self, Tag, VR, tags};
 use std::collections::BTreeMap;
@@ -121,7 +121,7 @@ impl<'a> Cleaner<'a> {
         let Some(Value::Bytes(bytes)) = value else { return None };
         let kept = match vr {
             // The list says what these are for; no terms are defined.
-            VR::CS => values::is_valid(vr, &bytes).then(|| Element::bytes_of(tag, vr, bytes)),
+            VR::CS => values::is_valid(vr, &bytes).then(|| Element { tag, vr, value: Value::Bytes(bytes) }),
             VR::UI => self.value(self.profile.unlisted(tag, vr).action, tag, vr, bytes),
             _ => self.value(Action::Keep, tag, vr, bytes),
         };
@@ -179,8 +179,8 @@ impl<'a> Cleaner<'a> {
     }
 
     /// A value that is kept, mapped, moved or compared with a list; `None` if it is not valid.
-    fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: Vec<u8>) -> Option<Element> {
-        let bytes = match (action, vr) {
+    fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: ValueBytes) -> Option<Element> {
+        let bytes: ValueBytes = match (action, vr) {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
             (Action::Terms, _) | (Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
             (Action::Keep, VR::CS) if self.names_somebody(&bytes) => return None,
@@ -200,7 +200,7 @@ impl<'a> Cleaner<'a> {
             _ if values::is_valid(vr, &bytes) => bytes,
             _ => return None,
         };
-        Some(Element::bytes_of(tag, vr, bytes))
+        Some(Element { tag, vr, value: Value::Bytes(bytes) })
     }
 
     /// D: a fixed value of the VR, a mapped UID, a moved date, a cleaned sequence. What was empty stays empty.
@@ -220,23 +220,24 @@ impl<'a> Cleaner<'a> {
             }
             (VR::SQ, _) => None,
             (VR::UI, Some(Value::Bytes(bytes))) => {
-                Some(Element::bytes_of(tag, vr, self.uid_values(Action::Uid, &bytes).unwrap_or_default()))
+                let mapped = self.uid_values(Action::Uid, &bytes).unwrap_or_default();
+                Some(Element { tag, vr, value: Value::Bytes(mapped) })
             }
-            (_, Some(value)) if value == Value::Bytes(Vec::new()) => Some(empty(tag, vr)),
+            (_, Some(value)) if value == Value::Bytes(ValueBytes::new()) => Some(empty(tag, vr)),
             _ => Some(Element::bytes_of(tag, vr, values::dummy(vr))),
         }
     }
 
     /// Each UID mapped, unless it is the standard's own or is kept. What is no valid UID cannot be kept.
-    fn uid_values(&mut self, action: Action, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn uid_values(&mut self, action: Action, bytes: &[u8]) -> Option<ValueBytes> {
         let text = std::str::from_utf8(bytes).ok()?;
         // A UID of the study in a place that keeps UIDs is mapped as everywhere else.
-        let is_known = self.profile.maps_uids() && self.text.is_known(text);
-        if action == Action::Keep && !is_known && values::is_valid(VR::UI, bytes) {
-            return Some(bytes.to_vec());
+        let is_known = || self.profile.maps_uids() && self.text.is_known(text);
+        if action == Action::Keep && values::is_valid(VR::UI, bytes) && !is_known() {
+            return Some(bytes.into());
         }
         let values = text.split('\\').map(|value| value.trim_matches(['\0', ' ']));
-        Some(values.map(|uid| self.uid(uid)).collect::<Vec<_>>().join("\\").into_bytes())
+        Some(values.map(|uid| self.uid(uid)).collect::<Vec<_>>().join("\\").into_bytes().into())
     }
 
     /// The UID that goes out for this one.
@@ -251,7 +252,7 @@ impl<'a> Cleaner<'a> {
     }
 
     /// Text without what identifies, each value for itself; `None` if that leaves nothing of something.
-    fn words(&self, vr: VR, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn words(&self, vr: VR, bytes: &[u8]) -> Option<ValueBytes> {
         let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\0', ' ']);
         let cleaned = if tag::is_multi_valued_text(vr) {
             let values = text.split('\\').map(|value| self.text.clean(value.trim_matches(' ')).text);
@@ -261,11 +262,11 @@ impl<'a> Cleaner<'a> {
         };
         let cleaned = values::cut(vr, cleaned);
         let is_left = text.is_empty() || cleaned.chars().any(|c| c != '\\');
-        (is_left && values::is_valid(vr, cleaned.as_bytes())).then(|| cleaned.into_bytes())
+        (is_left && values::is_valid(vr, cleaned.as_bytes())).then(|| cleaned.into_bytes().into())
     }
 
     /// A keyed stand-in for each value; nothing stands in for nothing.
-    fn stand_ins(&self, vr: VR, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn stand_ins(&self, vr: VR, bytes: &[u8]) -> Option<ValueBytes> {
         let text = std::str::from_utf8(bytes).ok()?.trim_matches(['\0', ' ']);
         let of = |value: &str| {
             let plain = value.trim();
@@ -273,7 +274,7 @@ impl<'a> Cleaner<'a> {
         };
         let values: Vec<String> =
             if tag::is_multi_valued_text(vr) { text.split('\\').map(of).collect() } else { vec![of(text)] };
-        Some(values.join("\\").into_bytes())
+        Some(values.join("\\").into_bytes().into())
     }
 
     /// Whether something that is known of the person, or of others whom the object names, stands in the text.
@@ -289,7 +290,7 @@ impl<'a> Cleaner<'a> {
     }
 
     /// The values up to the first that is neither a listed term nor made of allowed words; `None` if that leaves nothing of something.
-    fn terms(&self, tag: Tag, vr: VR, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn terms(&self, tag: Tag, vr: VR, bytes: &[u8]) -> Option<ValueBytes> {
         let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\0', ' ']);
         let given: Vec<&str> = text.split('\\').map(|value| value.trim_matches(' ')).collect();
         let kept: Vec<&str> = given.iter().map_while(|value| self.term(tag, vr, value)).collect();
@@ -298,7 +299,7 @@ impl<'a> Cleaner<'a> {
         if kept.is_empty() || (!whole && tag == tags::PATIENT_ORIENTATION) {
             return None;
         }
-        Some(kept.join("\\").into_bytes())
+        Some(kept.join("\\").into_bytes().into())
     }
 
     /// A value that may stand: a listed term as the list spells it, or one in which there is nothing to clean.
@@ -310,13 +311,13 @@ impl<'a> Cleaner<'a> {
         self.profile.term(tag, vr, value).or_else(|| is_clean().then_some(value))
     }
 
-    fn shifted(&self, vr: VR, bytes: &[u8]) -> Vec<u8> {
+    fn shifted(&self, vr: VR, bytes: &[u8]) -> ValueBytes {
         let days = *self.subject.offset_days.inside();
         let shift = if vr == VR::DA { dates::shift_da } else { dates::shift_dt };
         each_value(bytes, |value| shift(value, days))
     }
 
-    fn ages(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn ages(&self, bytes: &[u8]) -> Option<ValueBytes> {
         let is_valid = values::is_valid(VR::AS, bytes);
         let ages = self.profile.ages();
         let capped = |value: &str| match values::age(value) {
@@ -421,14 +422,19 @@ fn values_of(bytes: &[u8]) -> impl Iterator<Item = &str> {
 }
 
 /// Each value of a multi-valued text, changed.
-fn each_value(bytes: &[u8], change: impl Fn(&str) -> String) -> Vec<u8> {
-    let Ok(text) = std::str::from_utf8(bytes) else { return Vec::new() };
+fn each_value(bytes: &[u8], change: impl Fn(&str) -> String) -> ValueBytes {
+    let Ok(text) = std::str::from_utf8(bytes) else { return ValueBytes::new() };
     let text = text.trim_end_matches(['\0', ' ']);
-    text.split('\\').map(|value| change(value.trim_matches(' '))).collect::<Vec<_>>().join("\\").into_bytes()
+    text.split('\\')
+        .map(|value| change(value.trim_matches(' ')))
+        .collect::<Vec<_>>()
+        .join("\\")
+        .into_bytes()
+        .into()
 }
 
 /// Dates and times that are valid; others become empty, in their place.
-fn only_valid(vr: VR, bytes: &[u8]) -> Vec<u8> {
+fn only_valid(vr: VR, bytes: &[u8]) -> ValueBytes {
     each_value(
         bytes,
         |value| if values::is_valid(vr, value.as_bytes()) { value.to_owned() } else { String::new() },
@@ -436,10 +442,10 @@ fn only_valid(vr: VR, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Timezone Offset From UTC (0008,0201) is the one attribute among the dates that is text (PS3.3 C.12.1.1.8).
-fn utc_offset(tag: Tag, bytes: &[u8]) -> Option<Vec<u8>> {
+fn utc_offset(tag: Tag, bytes: &[u8]) -> Option<ValueBytes> {
     let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\0']);
     (tag == tags::TIMEZONE_OFFSET_FROM_UTC && (text.is_empty() || dates::is_utc_offset(text)))
-        .then(|| text.as_bytes().to_vec())
+        .then(|| text.as_bytes().into())
 }
 
 /// An item of a code sequence.

@@ -145,7 +145,7 @@ impl CharacterSet {
             Form::Whole(encoding) => decode_whole(encoding, bytes),
             Form::Iso2022(initial) => {
                 if matches!(initial.g0, G0::Ascii) && bytes.is_ascii() && !bytes.contains(&ESC) {
-                    return Decoded { text: String::from_utf8_lossy(bytes), certain: true };
+                    return Decoded { text: plain(bytes), certain: true };
                 }
                 if let Some(decoded) = decode_shift_jis(initial, bytes) {
                     return decoded;
@@ -156,6 +156,11 @@ impl CharacterSet {
             }
         }
     }
+}
+
+/// ASCII as text, looked through once.
+fn plain(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// A defined term of (0008,0005) (PS3.3 Tables C.12-2 to C.12-5).

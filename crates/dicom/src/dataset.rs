@@ -4,6 +4,7 @@
 //! Values never print: a data set's `Debug` shows tags, value representations and lengths.
 
 use crate::tag::{self, Tag, VR};
+use smallvec::SmallVec;
 use std::fmt;
 
 /// One data element.
@@ -17,11 +18,14 @@ pub struct Element {
     pub value: Value,
 }
 
+/// The bytes of a value. Most are so short that they lie in the element itself.
+pub type ValueBytes = SmallVec<[u8; 24]>;
+
 /// A value: bytes (UTF-8 text or little-endian numbers, padding kept as read) or the items of a sequence.
 #[derive(Clone, PartialEq)]
 pub enum Value {
     /// Everything but a sequence.
-    Bytes(Vec<u8>),
+    Bytes(ValueBytes),
     /// The items of an SQ element (PS3.5 §7.5).
     Items(Vec<Dataset>),
 }
@@ -35,12 +39,12 @@ pub struct Dataset {
 impl Element {
     /// A text element (UTF-8; several values are joined by a backslash).
     pub fn text_of(tag: Tag, vr: VR, text: &str) -> Self {
-        Self { tag, vr, value: Value::Bytes(text.as_bytes().to_vec()) }
+        Self { tag, vr, value: Value::Bytes(ValueBytes::from_slice(text.as_bytes())) }
     }
 
     /// An element of raw bytes, already little endian.
     pub fn bytes_of(tag: Tag, vr: VR, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { tag, vr, value: Value::Bytes(bytes.into()) }
+        Self { tag, vr, value: Value::Bytes(bytes.into().into()) }
     }
 
     /// A sequence.

@@ -5,6 +5,8 @@ pub use dicom_dictionary_std::tags;
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_dictionary_std::StandardDataDictionary;
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 
 /// What the dictionary says of a standard attribute (PS3.6 §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +17,26 @@ pub struct Entry {
     pub vr: VR,
 }
 
+/// How many tags each thread remembers the entry of, at most: a header has some hundred, and the next has the same.
+const REMEMBERED_MAX: usize = 4096;
+
 /// The dictionary entry of a standard attribute; `None` for private and unknown tags.
 pub fn entry(tag: Tag) -> Option<Entry> {
+    thread_local! {
+        static SEEN: RefCell<FxHashMap<Tag, Option<Entry>>> = RefCell::default();
+    }
     if is_private(tag) {
         return None;
     }
+    SEEN.with_borrow_mut(|seen| {
+        if seen.len() == REMEMBERED_MAX {
+            seen.clear();
+        }
+        *seen.entry(tag).or_insert_with(|| look_up(tag))
+    })
+}
+
+fn look_up(tag: Tag) -> Option<Entry> {
     let entry = StandardDataDictionary.by_tag(tag)?;
     let vr = match entry.vr() {
         VirtualVr::Exact(vr) => vr,

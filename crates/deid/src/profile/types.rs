@@ -2,6 +2,7 @@
 
 use super::{Action, data};
 use dicom::tag::{self, Tag};
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -62,7 +63,7 @@ impl Compound {
     }
 }
 
-type Needs = HashMap<(Option<Tag>, Tag), Need>;
+type Needs = FxHashMap<(Option<Tag>, Tag), Need>;
 
 /// What the IOD of one object needs.
 #[derive(Clone, Copy)]
@@ -86,7 +87,7 @@ impl Types {
 fn read() -> HashMap<&'static str, Needs> {
     // An IOD without a line of its own needs nothing, which is something else than not being known.
     let mut needs: HashMap<&'static str, Needs> =
-        data::sop_classes().map(|(_, iod)| (iod, Needs::new())).collect();
+        data::sop_classes().map(|(_, iod)| (iod, Needs::default())).collect();
     for (sequence, attribute, kind, iods) in data::types() {
         let Some(tag) = tag::by_keyword(attribute) else { continue };
         let sequence = tag::by_keyword(sequence);

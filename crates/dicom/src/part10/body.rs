@@ -2,7 +2,9 @@
 
 use super::encoding::{item_header, swap_words};
 use super::error::WriteError;
+use super::input::read_full;
 use super::{Layout, Object, Pixels, Source, Span};
+use std::cell::RefCell;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// A multiple of every word size; large enough that system calls do not show.
@@ -104,22 +106,21 @@ fn copy(
     source: &mut dyn Source,
     span: Span,
     pixels: &Pixels,
-    buffer: &mut Vec<u8>,
+    buffer: &mut [u8],
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
     source.seek(SeekFrom::Start(span.offset)).map_err(WriteError::Source)?;
     let mut left = span.len;
     while left > 0 {
-        let count = left.min(COPY_BYTES as u64);
-        buffer.clear();
-        let got = (&mut *source).take(count).read_to_end(buffer).map_err(WriteError::Source)?;
-        if (got as u64) < count {
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(COPY_BYTES);
+        let piece = &mut buffer[..count];
+        if read_full(source, piece).map_err(WriteError::Source)? < count {
             return Err(WriteError::BodyTruncated);
         }
-        swap_words(buffer, pixels.swap_bytes);
-        blank(buffer, span.offset + (span.len - left), &pixels.blank);
-        out.write_all(buffer)?;
-        left -= count;
+        swap_words(piece, pixels.swap_bytes);
+        blank(piece, span.offset + (span.len - left), &pixels.blank);
+        out.write_all(piece)?;
+        left -= count as u64;
     }
     Ok(())
 }
@@ -140,16 +141,28 @@ pub(super) fn copy_value(
     source: &mut dyn Source,
     out: &mut dyn Write,
 ) -> Result<u64, WriteError> {
-    let mut buffer = Vec::with_capacity(COPY_BYTES);
+    thread_local! {
+        /// Objects come one after the other.
+        static PIECE: RefCell<Vec<u8>> = RefCell::new(vec![0; COPY_BYTES]);
+    }
+    PIECE.with_borrow_mut(|piece| copy_by_the_piece(pixels, source, piece, out))
+}
+
+fn copy_by_the_piece(
+    pixels: &Pixels,
+    source: &mut dyn Source,
+    piece: &mut [u8],
+    out: &mut dyn Write,
+) -> Result<u64, WriteError> {
     let Layout::Encapsulated { fragments, .. } = &pixels.layout else {
         let span = pixels.value();
-        copy(source, span, pixels, &mut buffer, out)?;
+        copy(source, span, pixels, piece, out)?;
         return Ok(span.len + pad(span.len, out)?);
     };
     let delimiter = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
     if !needs_realignment(pixels) && pixels.value().len > 0 {
         let span = pixels.value();
-        copy(source, span, pixels, &mut buffer, out)?;
+        copy(source, span, pixels, piece, out)?;
         out.write_all(&delimiter)?;
         return Ok(span.len + 8);
     }
@@ -160,7 +173,7 @@ pub(super) fn copy_value(
         let padded = fragment.len + fragment.len % 2;
         // A fragment's length was read from 32 bits, and the largest of them is even but for the undefined length.
         out.write_all(&item_header(u32::try_from(padded).unwrap_or(u32::MAX - 1)))?;
-        copy(source, *fragment, pixels, &mut buffer, out)?;
+        copy(source, *fragment, pixels, piece, out)?;
         pad(fragment.len, out)?;
         written += 8 + padded;
     }

@@ -2,6 +2,7 @@
 
 use crate::tag::{self, Tag, VR};
 use crate::uid::transfer_syntax as ts;
+use std::sync::LazyLock;
 
 pub(super) const UNDEFINED: u32 = u32::MAX;
 pub(super) const ITEM: Tag = Tag(0xFFFE, 0xE000);
@@ -94,6 +95,18 @@ pub(super) fn written_as(uid: &str) -> &str {
     JPIP_DEFLATE.iter().find(|(deflated, _)| *deflated == uid).map_or(uid, |(_, plain)| plain)
 }
 
+/// The VR of this code (PS3.5 §6.2).
+pub(super) fn vr(code: [u8; 2]) -> Option<VR> {
+    const LETTERS: usize = 26;
+    static VRS: LazyLock<[Option<VR>; LETTERS * LETTERS]> = LazyLock::new(|| {
+        let letters = || b'A'..=b'Z';
+        let mut codes = letters().flat_map(|first| letters().map(move |second| [first, second]));
+        std::array::from_fn(|_| VR::from_binary(codes.next()?))
+    });
+    let [first, second] = code.map(|letter| usize::from(letter.wrapping_sub(b'A')));
+    if first < LETTERS && second < LETTERS { VRS[first * LETTERS + second] } else { None }
+}
+
 /// Whether the explicit form has two reserved bytes and a 32-bit length (PS3.5 Table 7.1-1).
 pub(super) fn has_long_form(vr: VR) -> bool {
     matches!(
@@ -133,7 +146,7 @@ pub(super) fn swap_words(bytes: &mut [u8], word: u8) {
 
 /// Whether `raw` (8 bytes or more) starts like an element with a VR that the standard knows.
 pub(super) fn looks_explicit(raw: &[u8]) -> bool {
-    raw.len() >= 8 && VR::from_binary([raw[4], raw[5]]).is_some()
+    raw.len() >= 8 && vr([raw[4], raw[5]]).is_some()
 }
 
 /// The header of an item of this length, little endian.

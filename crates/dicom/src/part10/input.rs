@@ -1,6 +1,7 @@
 //! A buffered, counted view of a source: looks ahead, skips by seeking, allocates only what is there.
 
 use super::Source;
+use crate::dataset::ValueBytes;
 use std::io::{self, Read, SeekFrom};
 
 /// How much is read first: most headers are smaller.
@@ -56,8 +57,9 @@ impl<'a> Input<'a> {
         let left = usize::try_from(self.len.saturating_sub(self.base)).unwrap_or(usize::MAX);
         let target = left.min(self.chunk.max(wanted));
         if target > have {
-            self.buffer.reserve_exact(target - have);
-            (&mut *self.source).take((target - have) as u64).read_to_end(&mut self.buffer)?;
+            self.buffer.resize(target, 0);
+            let got = read_full(self.source, &mut self.buffer[have..])?;
+            self.buffer.truncate(have + got);
         }
         self.chunk = CHUNK_BYTES;
         Ok(())
@@ -85,22 +87,24 @@ impl<'a> Input<'a> {
     }
 
     /// Reads exactly `count` bytes, which the caller has checked against [`Self::remaining`].
-    pub(super) fn read_vec(&mut self, count: usize) -> io::Result<Vec<u8>> {
+    pub(super) fn read_value(&mut self, count: usize) -> io::Result<ValueBytes> {
         let near = count.min(self.buffer.len() - self.at);
-        let mut bytes = Vec::with_capacity(count);
-        bytes.extend_from_slice(&self.buffer[self.at..self.at + near]);
+        let buffered = &self.buffer[self.at..self.at + near];
         self.at += near;
-        if near < count {
-            self.base += self.buffer.len() as u64;
-            self.buffer.clear();
-            self.at = 0;
-            let got = (&mut *self.source).take((count - near) as u64).read_to_end(&mut bytes)?;
-            self.base += got as u64;
-            if got < count - near {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+        if near == count {
+            return Ok(ValueBytes::from_slice(buffered));
         }
-        Ok(bytes)
+        let mut bytes = Vec::with_capacity(count);
+        bytes.extend_from_slice(buffered);
+        self.base += self.buffer.len() as u64;
+        self.buffer.clear();
+        self.at = 0;
+        let got = (&mut *self.source).take((count - near) as u64).read_to_end(&mut bytes)?;
+        self.base += got as u64;
+        if got < count - near {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(bytes.into())
     }
 
     /// Whether only zero bytes are left; consumes them.
@@ -117,4 +121,18 @@ impl<'a> Input<'a> {
             self.at += count;
         }
     }
+}
+
+/// Reads until the buffer is full or the source is at its end; returns how much was read.
+pub(super) fn read_full(source: &mut dyn Source, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut have = 0;
+    while have < buffer.len() {
+        match source.read(&mut buffer[have..]) {
+            Ok(0) => break,
+            Ok(got) => have += got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(have)
 }

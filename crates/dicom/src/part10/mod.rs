@@ -18,7 +18,7 @@ mod write;
 pub use body::PixelReader;
 pub use error::{Note, NoteKind, PixelError, ReadError, WriteError};
 pub use meta::{FileMeta, encode_meta};
-pub use open::{open, read_dataset};
+pub use open::{glance, open, read_dataset};
 pub use write::write_dataset;
 
 use crate::dataset::Dataset;

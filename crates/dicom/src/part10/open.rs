@@ -16,8 +16,32 @@ use crate::uid::transfer_syntax as ts;
 use std::io::Cursor;
 
 /// Opens an object: reads its header, walks its pixel data and what follows, leaves the body in the source.
-pub fn open(mut source: Box<dyn Source>, limits: &Limits) -> Result<Object, ReadError> {
-    let mut reader = Reader::new(Input::new(&mut *source)?, limits);
+pub fn open(source: Box<dyn Source>, limits: &Limits) -> Result<Object, ReadError> {
+    read(source, limits, None)
+}
+
+/// Opens an object to look at a few elements of its top level: what else stands there is passed over by its length, and
+/// sequences are not looked into. What is broken inside them is found by who opens the whole.
+pub fn glance(source: Box<dyn Source>, limits: &Limits, wanted: &[Tag]) -> Result<Object, ReadError> {
+    let only: Vec<Tag> = wanted.iter().chain(&STRUCTURE).copied().collect();
+    read(source, limits, Some(&only))
+}
+
+/// What says how everything else is to be read.
+const STRUCTURE: [Tag; 9] = [
+    tags::SPECIFIC_CHARACTER_SET,
+    tags::SOP_CLASS_UID,
+    tags::SOP_INSTANCE_UID,
+    tags::SAMPLES_PER_PIXEL,
+    tags::PHOTOMETRIC_INTERPRETATION,
+    tags::NUMBER_OF_FRAMES,
+    tags::ROWS,
+    tags::COLUMNS,
+    tags::BITS_ALLOCATED,
+];
+
+fn read(mut source: Box<dyn Source>, limits: &Limits, only: Option<&[Tag]>) -> Result<Object, ReadError> {
+    let mut reader = Reader::new(Input::new(&mut *source)?, limits, only);
     let found = locate(&mut reader)?;
     let (meta, mut syntax) = (found.meta, found.syntax);
     let mut notes = std::mem::take(&mut reader.notes);
@@ -26,7 +50,7 @@ pub fn open(mut source: Box<dyn Source>, limits: &Limits) -> Result<Object, Read
         drop(reader);
         source = Box::new(Inflated::open(source, start, limits.inflated_bytes_max)?);
         syntax.deflated = false;
-        reader = Reader::new(Input::new(&mut *source)?, limits);
+        reader = Reader::new(Input::new(&mut *source)?, limits, only);
     }
     std::mem::swap(&mut reader.notes, &mut notes);
     let parts = reader.read_parts(syntax.encoding, true)?;
@@ -143,7 +167,7 @@ fn fits(encoding: Encoding, front: &[u8], left: u64, strict: bool) -> bool {
 
 /// Where the first value begins and how long it is.
 fn value_of(encoding: Encoding, front: &[u8]) -> Option<(u64, u32)> {
-    let vr = tag::VR::from_binary([front[4], front[5]]).filter(|_| encoding.explicit);
+    let vr = encoding::vr([front[4], front[5]]).filter(|_| encoding.explicit);
     match vr {
         Some(vr) if encoding::has_long_form(vr) => {
             let long: [u8; 4] = front.get(8..12)?.try_into().ok()?;
@@ -216,7 +240,7 @@ pub fn read_dataset(bytes: &[u8], transfer_syntax: &str, limits: &Limits) -> Res
         plain = Cursor::new(bytes);
         &mut plain
     };
-    let mut reader = Reader::new(Input::new(source)?, limits);
+    let mut reader = Reader::new(Input::new(source)?, limits, None);
     let mut parts = reader.read_parts(syntax.encoding, false)?;
     text::to_utf8(&mut parts.dataset, &mut parts.trailing, &mut reader.notes);
     Ok(parts.dataset)

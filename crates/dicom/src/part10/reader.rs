@@ -7,7 +7,7 @@ use super::encoding::{
 use super::error::{NoteKind, Notes, ReadError};
 use super::input::Input;
 use super::{Layout, Limits, Pixels, Span, is_pixel_data};
-use crate::dataset::{Dataset, Element, Value};
+use crate::dataset::{Dataset, Element, Value, ValueBytes};
 use crate::tag::{self, Tag, VR, tags};
 
 /// No limit may let recursion outgrow a thread's stack.
@@ -53,14 +53,16 @@ pub(super) struct Reader<'a> {
     pub(super) input: Input<'a>,
     pub(super) notes: Notes,
     limits: &'a Limits,
+    /// The only elements of the top level that are kept; `None`: all.
+    only: Option<&'a [Tag]>,
     header_bytes: u64,
     elements: u32,
     moves: u64,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(input: Input<'a>, limits: &'a Limits) -> Self {
-        Self { input, notes: Notes::default(), limits, header_bytes: 0, elements: 0, moves: 0 }
+    pub(super) fn new(input: Input<'a>, limits: &'a Limits, only: Option<&'a [Tag]>) -> Self {
+        Self { input, notes: Notes::default(), limits, only, header_bytes: 0, elements: 0, moves: 0 }
     }
 
     /// Reads a data set to the end of the source, leaving pixel data where it is if `pixels_apart`.
@@ -89,6 +91,11 @@ impl<'a> Reader<'a> {
             last = last.max(tag);
             if pixels_apart && is_pixel_data(tag) {
                 self.pixels(&header, encoding, &mut parts)?;
+                continue;
+            }
+            if self.only.is_some_and(|only| !only.contains(&tag)) {
+                let vr = if encoding.explicit { header.vr } else { implicit_vr(tag, scope.signed) };
+                self.pass_over(&header, vr, scope)?;
                 continue;
             }
             if let Some(element) = self.element(&header, scope)? {
@@ -129,8 +136,13 @@ impl<'a> Reader<'a> {
         } else {
             self.notes.add(NoteKind::ForeignGroup, Some(header.tag), header.at);
         }
+        self.pass_over(header, VR::SQ, scope)
+    }
+
+    /// Goes past a value that is not kept.
+    fn pass_over(&mut self, header: &Header, vr: VR, scope: Scope) -> Result<()> {
         if header.len == UNDEFINED {
-            self.undefined_length(header, VR::SQ, scope)?;
+            self.undefined_length(header, vr, scope)?;
             return Ok(());
         }
         self.within(header, scope.end)?;
@@ -169,7 +181,7 @@ impl<'a> Reader<'a> {
         let tag = encoding.tag(raw);
         let short = u32::from(encoding.u16([raw[6], raw[7]]));
         let long = encoding.u32([raw[8], raw[9], raw[10], raw[11]]);
-        match VR::from_binary([raw[4], raw[5]]) {
+        match encoding::vr([raw[4], raw[5]]) {
             Some(vr) if !encoding::has_long_form(vr) => return Ok((vr, short, 8)),
             Some(_) if got < 12 => return Err(ReadError::Truncated { at }),
             Some(vr) => return Ok((vr, long, 12)),
@@ -428,7 +440,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Loads a value whose length has been checked against the source.
-    pub(super) fn value(&mut self, header: &Header) -> Result<Vec<u8>> {
+    pub(super) fn value(&mut self, header: &Header) -> Result<ValueBytes> {
         self.within(header, self.input.len())?;
         self.header_bytes += u64::from(header.len);
         let too_large = ReadError::HeaderTooLarge { at: header.at };
@@ -436,7 +448,7 @@ impl<'a> Reader<'a> {
             return Err(too_large);
         }
         let Ok(len) = usize::try_from(header.len) else { return Err(too_large) };
-        self.input.read_vec(len).map_err(|e| match e.kind() {
+        self.input.read_value(len).map_err(|e| match e.kind() {
             std::io::ErrorKind::UnexpectedEof => ReadError::Truncated { at: header.at },
             _ => ReadError::Io(e),
         })

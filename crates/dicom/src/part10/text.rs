@@ -2,7 +2,7 @@
 
 use super::error::{NoteKind, Notes};
 use crate::charset::{CharacterSet, Delimiters};
-use crate::dataset::{Dataset, Element, Value};
+use crate::dataset::{Dataset, Element, Value, ValueBytes};
 use crate::tag::{self, Tag, VR, tags};
 use std::borrow::Cow;
 
@@ -49,7 +49,7 @@ fn convert(dataset: &mut Dataset, set: &CharacterSet, notes: &mut Notes) {
     }
 }
 
-fn convert_value(tag: Tag, vr: VR, bytes: &mut Vec<u8>, set: &CharacterSet, notes: &mut Notes) {
+fn convert_value(tag: Tag, vr: VR, bytes: &mut ValueBytes, set: &CharacterSet, notes: &mut Notes) {
     let converts = tag::is_charset_text(vr) || (tag::is_text(vr) && !bytes.is_ascii());
     if !converts {
         return;
@@ -59,6 +59,6 @@ fn convert_value(tag: Tag, vr: VR, bytes: &mut Vec<u8>, set: &CharacterSet, note
         notes.add(NoteKind::UncertainText, Some(tag), 0);
     }
     if let Cow::Owned(text) = decoded.text {
-        *bytes = text.into_bytes();
+        *bytes = text.into_bytes().into();
     }
 }

@@ -12,6 +12,9 @@ use crate::tag::{Tag, VR, tags};
 use crate::uid::transfer_syntax as ts;
 use std::io::Write;
 
+/// Most headers are no longer.
+const HEAD_USUAL_BYTES: usize = 16 << 10;
+
 impl Object {
     /// The transfer syntax that [`Object::write`] writes.
     pub fn written_transfer_syntax(&self) -> &str {
@@ -24,7 +27,13 @@ impl Object {
         let sop_class = self.dataset.text(tags::SOP_CLASS_UID).unwrap_or(&self.meta.sop_class);
         let sop_instance = self.dataset.text(tags::SOP_INSTANCE_UID).unwrap_or(&self.meta.sop_instance);
         let source_ae = self.meta.source_ae.as_deref();
-        let mut head = encode_meta(sop_class, sop_instance, self.written_transfer_syntax(), source_ae);
+        let mut head = Vec::with_capacity(HEAD_USUAL_BYTES);
+        head.extend_from_slice(&encode_meta(
+            sop_class,
+            sop_instance,
+            self.written_transfer_syntax(),
+            source_ae,
+        ));
         let mut writer = Writer { explicit: true, out: &mut head };
         let offsets_lie = self.pixels.as_ref().is_some_and(body::needs_realignment);
         for element in &self.dataset {

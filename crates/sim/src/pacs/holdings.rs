@@ -243,7 +243,7 @@ fn answer(entity: &Dataset, level: Level, identifier: &Dataset) -> Dataset {
 fn empty_like(key: &Element) -> dicom::dataset::Value {
     match &key.value {
         dicom::dataset::Value::Items(_) => dicom::dataset::Value::Items(Vec::new()),
-        dicom::dataset::Value::Bytes(_) => dicom::dataset::Value::Bytes(Vec::new()),
+        dicom::dataset::Value::Bytes(_) => dicom::dataset::Value::Bytes(dicom::dataset::ValueBytes::new()),
     }
 }
 

@@ -46,7 +46,7 @@ const STEPS: &[Migration] = &[Migration {
             treatment TEXT,               -- what was done to its elements
             extent TEXT,                  -- how far its pixels were looked at
             pixels TEXT                   -- what was done to them, as JSON
-        );
+        ) WITHOUT ROWID;
         CREATE INDEX files_by_uid ON files (uid, path);
         CREATE INDEX files_by_evidence ON files (evidence);
         CREATE INDEX files_by_treatment ON files (treatment);
@@ -65,7 +65,7 @@ const STEPS: &[Migration] = &[Migration {
         );
         CREATE INDEX names_by_root ON names (root);
         CREATE TABLE conflicts (root TEXT PRIMARY KEY);
-        CREATE TABLE uids (old TEXT PRIMARY KEY, new TEXT NOT NULL);
+        CREATE TABLE uids (old TEXT PRIMARY KEY, new TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE treatments (digest TEXT PRIMARY KEY, actions TEXT NOT NULL);
     ",
 }];

@@ -15,6 +15,7 @@ use anyhow::{Context, Result};
 use dicom::part10::Limits;
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::clock::{Clock, SystemClock};
+use platform::disk;
 use std::fs::{self, File, OpenOptions};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ use submission::pseudonym::Pseudonym;
 /// A worker keeps what it has cleared until it is so much, then notes it in the store and renames it into OUT.
 const PENDING_FILES_MAX: usize = 256;
 const PENDING_BYTES_MAX: u64 = 256 << 20;
+
+/// What goes out is hardly ever shorter than what came in by more than this.
+const HEADER_SHRINKS_BYTES_MAX: u64 = 64 << 10;
 
 /// Why a file does not go on: something of its own, or something that stops all work.
 enum Stop {
@@ -119,6 +123,7 @@ impl<'a> Work<'a> {
     fn one(&self, task: &Task, part: &Path) -> Result<Cleaned, Stop> {
         let person = task.person.clone().map_err(Stop::Held)?;
         let file = File::open(self.places.root.join(&task.path)).map_err(|_| held("unreadable-file"))?;
+        let reserved = file.metadata().map_or(0, |it| it.len()).saturating_sub(HEADER_SHRINKS_BYTES_MAX);
         let opened =
             Instance::open(Box::new(file), &self.limits).map_err(|rejection| held(rejection.code()))?;
         let outline = self.teller.tells_actions().then(|| opened.outline());
@@ -140,10 +145,14 @@ impl<'a> Work<'a> {
             .truncate(true)
             .open(part)
             .with_context(|| format!("file {}", part.display()))?;
+        disk::reserve(&out, reserved);
         let at_us = SystemClock.now().as_micros();
         // Nobody asks for the clearances of a folder, so none is signed.
         let (clean, clearance) =
             judged.verify_and_write_unsigned(&mut out, &self.verifier, at_us).map_err(stop)?;
+        if clearance.bytes < reserved {
+            out.set_len(clearance.bytes).with_context(|| format!("file {}", part.display()))?;
+        }
         let output = output(clean.uids(), &clearance);
         let uids =
             clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())).collect();
