@@ -32,6 +32,8 @@ pub(crate) struct Cleaner<'a> {
     /// Within a sequence for which something else is to stand in (D): text that nothing lists is replaced there, too.
     standing_in: bool,
     uids: BTreeMap<String, String>,
+    /// The SOP Instance UID that the object came with.
+    instance: String,
 }
 
 impl<'a> Cleaner<'a> {
@@ -48,14 +50,15 @@ impl<'a> Cleaner<'a> {
             Dates::Keep => DatesInText::Keep,
         };
         let text = profile.text_cleaner(identifiers, dates);
-        let (types, uids) = (Types::of(None), BTreeMap::new());
-        Self { profile, pseudonymiser, subject, text, types, standing_in: false, uids }
+        let (types, uids, instance) = (Types::of(None), BTreeMap::new(), String::new());
+        Self { profile, pseudonymiser, subject, text, types, standing_in: false, uids, instance }
     }
 
     /// The data set of an instance, cleaned, with the declarations that are true of it now.
     pub(crate) fn clean(&mut self, dataset: Dataset) -> Dataset {
         let told = dataset.text(tags::LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED).map(str::to_owned);
         self.types = Types::of(dataset.text(tags::SOP_CLASS_UID));
+        self.instance = dataset.text(tags::SOP_INSTANCE_UID).unwrap_or_default().to_owned();
         let planes = if self.profile.has(ProfileOption::CleanGraphics) {
             overlays::clean(&dataset, &self.text)
         } else {
@@ -231,12 +234,14 @@ impl<'a> Cleaner<'a> {
     /// Each UID mapped, unless it is the standard's own or is kept. What is no valid UID cannot be kept.
     fn uid_values(&mut self, action: Action, bytes: &[u8]) -> Option<ValueBytes> {
         let text = std::str::from_utf8(bytes).ok()?;
-        // A UID of the study in a place that keeps UIDs is mapped as everywhere else.
-        let is_known = || self.profile.maps_uids() && self.text.is_known(text);
-        if action == Action::Keep && values::is_valid(VR::UI, bytes) && !is_known() {
+        let values = || text.split('\\').map(|value| value.trim_matches(['\0', ' ']));
+        // What names the object, in a place that keeps UIDs, is mapped as everywhere else.
+        let names_it = || values().any(|uid| uid == self.instance) || self.text.is_known(text);
+        let may_stay = || values::is_valid(VR::UI, bytes) && !(self.profile.maps_uids() && names_it());
+        if action == Action::Keep && may_stay() {
             return Some(bytes.into());
         }
-        let values = text.split('\\').map(|value| value.trim_matches(['\0', ' ']));
+        let values = values();
         Some(values.map(|uid| self.uid(uid)).collect::<Vec<_>>().join("\\").into_bytes().into())
     }
 

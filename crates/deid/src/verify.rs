@@ -189,14 +189,16 @@ impl Promises<'_> {
         }
         let removed = dataset.text(tags::PATIENT_IDENTITY_REMOVED) == Some("YES");
         promise(removed, "the object says that identity was removed", tags::PATIENT_IDENTITY_REMOVED)?;
-        self.level(dataset, Types::of(dataset.text(tags::SOP_CLASS_UID)), None)
+        let names = [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID];
+        let own = names.map(|tag| dataset.text(tag).unwrap_or_default());
+        self.level(dataset, &Kind { types: Types::of(dataset.text(tags::SOP_CLASS_UID)), own }, None)
     }
 
-    fn level(&self, dataset: &Dataset, types: Types, sequence: Option<Tag>) -> Result<(), Residue> {
+    fn level(&self, dataset: &Dataset, kind: &Kind<'_>, sequence: Option<Tag>) -> Result<(), Residue> {
         let blocks = Blocks::of(dataset);
         for element in dataset {
             let tag = element.tag;
-            promise(self.has_own_uids(element), "no UID of the original object", tag)?;
+            promise(self.has_new_uids(element, kind), "no UID of the original object", tag)?;
             if tag::is_private(tag) {
                 let may_go = self.profile.keeps_safe_private() && blocks.is_safe(element);
                 promise(may_go, "no private element that is not known to be safe", tag)?;
@@ -206,18 +208,29 @@ impl Promises<'_> {
             let listed = tag::entry(tag);
             promise(listed.is_some(), "no element that the dictionary does not know", tag)?;
             let allowed =
-                listed.is_some_and(|entry| may_go_out(self.profile, types, sequence, tag, entry.vr));
+                listed.is_some_and(|entry| may_go_out(self.profile, kind.types, sequence, tag, entry.vr));
             promise(allowed, "no element that the profile removes", tag)?;
-            element.items().iter().try_for_each(|item| self.level(item, types, Some(tag)))?;
+            element.items().iter().try_for_each(|item| self.level(item, kind, Some(tag)))?;
         }
         Ok(())
     }
 
-    fn has_own_uids(&self, element: &Element) -> bool {
-        element.vr != VR::UI
-            || !self.profile.maps_uids()
-            || element.texts().all(|uid| is_well_known(uid) || !self.replaced.contains_key(uid))
+    /// No UID that was replaced, but where the profile keeps it: the UID of a device, which a report may refer to as well. What
+    /// names the object stays nowhere.
+    fn has_new_uids(&self, element: &Element, kind: &Kind<'_>) -> bool {
+        let is_kept = self.profile.rule(element.tag).is_some_and(|rule| rule.action == Action::Keep);
+        let is_new = |uid: &str| match self.replaced.get(uid) {
+            None => true,
+            Some(now) => is_well_known(uid) || (is_kept && !kind.own.contains(&now.as_str())),
+        };
+        element.vr != VR::UI || !self.profile.maps_uids() || element.texts().all(is_new)
     }
+}
+
+/// What an outgoing object is: what its IOD needs, and what it is named by.
+struct Kind<'a> {
+    types: Types,
+    own: [&'a str; 3],
 }
 
 /// Whether an attribute that the dictionary has may stand in an object that goes out under this profile.

@@ -340,6 +340,23 @@ fn a_uid_that_is_none_is_mapped_where_uids_are_kept() {
     assert_eq!(bench.write(explicit(set), &[]).unwrap_err().code(), "no-sop-instance-uid");
 }
 
+/// A dose report names its device in the equipment, where the option keeps it, and as an observer, where UIDs are mapped.
+#[test]
+fn the_uid_of_a_device_is_kept_though_another_place_refers_to_it() {
+    let device = "1.2.826.0.1.3680043.9.77";
+    let mut set = ct();
+    set.put_text(tags::DEVICE_UID, VR::UI, device);
+    set.put_text(tags::UID, VR::UI, device);
+    let (_, written, _) = Bench::new().write(explicit(set), &[]).unwrap();
+    assert_eq!(written.header().text(tags::DEVICE_UID), Some(device));
+    assert!(written.header().text(tags::UID).is_some_and(|uid| uid.starts_with("2.25.")));
+
+    let mut set = ct();
+    set.put_text(tags::DEVICE_UID, VR::UI, "1.2.826.0.1.3680043.9.1");
+    let (_, written, _) = Bench::new().write(explicit(set), &[]).unwrap();
+    assert_eq!(written.header().text(tags::DEVICE_UID), written.header().text(tags::SOP_INSTANCE_UID));
+}
+
 #[test]
 fn an_object_is_judged_by_the_class_of_its_data_set_alone() {
     let bench = Bench::new();

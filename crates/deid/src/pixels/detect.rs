@@ -24,6 +24,7 @@ pub use reader::{HIDDEN, LETTERS, Patch, dot};
 
 use super::region::Region;
 use level::Level;
+use shape::SHAPES_MAX;
 
 /// An image longer or wider than this is more than DICOM can say (Rows and Columns are US, PS3.3 C.7.6.3.1), in pixels.
 const SIDE_MAX_PX: usize = 1 << 16;
@@ -49,23 +50,27 @@ pub struct Plane<'a> {
 /// Where text stands: one box for a line, with a margin, so that blanking the boxes leaves no stroke of it.
 ///
 /// A plane whose samples are fewer than it says, or that is larger than an image can be, is taken as far as it goes.
-/// Lines that say nothing but markers stay.
+/// Lines that say nothing but markers stay. An image with more shapes than are looked at is text as a whole: somebody has to look.
 pub fn find_text(plane: &Plane<'_>, markers: &Markers) -> Vec<Region> {
     let width = plane.width.min(SIDE_MAX_PX);
     let height = plane.height.min(SIDE_MAX_PX).min(plane.samples.len().checked_div(plane.width).unwrap_or(0));
     if width < SIDE_MIN_PX || height < SIDE_MIN_PX {
         return Vec::new();
     }
-    let mut lines = Vec::new();
+    let (mut lines, mut is_overfull) = (Vec::new(), false);
     each_level(plane, width, height, |level, finer| {
         let mut found = Vec::new();
         for ink in [hat::Ink::Bright, hat::Ink::Dark] {
             for shapes in hat::shapes(level, finer, ink) {
+                is_overfull |= shapes.len() >= SHAPES_MAX;
                 found.extend(line::lines(&line::Page { level, ink, markers }, shapes, &lines));
             }
         }
         lines.extend(line::unexplained(found));
     });
+    if is_overfull {
+        return vec![Region { left: 0, top: 0, width: width as u32, height: height as u32 }];
+    }
     line::boxes(&lines, width, height)
 }
 

@@ -35,11 +35,15 @@ impl fmt::Debug for FileMeta {
     }
 }
 
+/// The longest UID (PS3.5 §9.1): what is longer is none, and as good as not there.
+const UID_CHARS_MAX: usize = 64;
+
 impl FileMeta {
     fn set(&mut self, element: u16, value: &[u8]) {
         let text = String::from_utf8_lossy(value);
         let text = text.trim_matches(['\0', ' ']).to_owned();
-        if text.is_empty() {
+        let is_uid = matches!(element, 0x0002 | 0x0003 | 0x0010 | 0x0012);
+        if text.is_empty() || (is_uid && text.len() > UID_CHARS_MAX) {
             return;
         }
         match element {

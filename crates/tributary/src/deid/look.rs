@@ -10,7 +10,7 @@ use ::deid::facts::Facts;
 use ::deid::person::Claims;
 use ::deid::pseudonym::Pseudonymiser;
 use anyhow::Result;
-use dicom::part10::Limits;
+use dicom::part10::{self, Limits};
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -82,9 +82,15 @@ impl FirstPass<'_> {
         if facts.sop_class == DICOMDIR {
             return Err("dicomdir".to_owned());
         }
+        let claims = Claims::of(&facts, self.pseudonymiser);
+        if claims.is_err() {
+            // Broken inside, where a glance does not look, is the better reason.
+            let file = File::open(self.places.root.join(path)).map_err(|_| "unreadable-file".to_owned())?;
+            part10::open(Box::new(file), limits).map_err(|error| error.code().to_owned())?;
+        }
         let uid = facts.sop_instance_uid.expose(self.custody);
         Ok(Said {
-            claims: Claims::of(&facts, self.pseudonymiser),
+            claims,
             uid: (!uid.is_empty()).then(|| self.pseudonymiser.uid(uid)),
             modality: facts.modality.unwrap_or_default(),
             sop_class: if dicom::uid::is_well_known(&facts.sop_class) {

@@ -4,7 +4,7 @@ use super::hat::Ink;
 use super::level::Level;
 
 /// Shapes kept of one level and ink. An image with more is noise that no threshold of ours fits.
-const SHAPES_MAX: usize = 1 << 17;
+pub(super) const SHAPES_MAX: usize = 1 << 17;
 /// The longest word whose letters touch, pixels of the level.
 const LENGTH_MAX_PX: u32 = 480;
 /// The highest letter, pixels of the level; a reduction sees larger ones.

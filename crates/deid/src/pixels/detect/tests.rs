@@ -169,3 +169,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_image_of_more_shapes_than_are_looked_at_is_text_as_a_whole() {
+    let (width, pitch) = (2048, 5);
+    let is_dot = |at: usize| at % width % pitch < 2 && at / width % pitch < 2;
+    let samples: Vec<u16> = (0..width * width).map(|at| if is_dot(at) { 4000 } else { 100 }).collect();
+    let found = find_text(&Plane { width, height: width, samples: &samples }, &Markers::default());
+    assert_eq!(found, [Region { left: 0, top: 0, width: 2048, height: 2048 }]);
+}

@@ -85,6 +85,17 @@ fn group_0002_without_preamble_or_length_or_syntax() {
     }
 }
 
+/// Found by fuzzing: a length in group 0002 took the rest of the file for the transfer syntax, which was then written as it stood.
+#[test]
+fn what_is_too_long_for_a_uid_is_no_transfer_syntax() {
+    for body in [explicit(), implicit(), big_endian()] {
+        let mut object = open_bytes(&file(&"1.2.840.".repeat(9), &body)).unwrap();
+        assert!(object.noted(NoteKind::NoTransferSyntax));
+        assert_read(&object);
+        assert_read(&open_bytes(&written(&mut object)).unwrap());
+    }
+}
+
 #[test]
 fn a_transfer_syntax_that_lies_is_corrected() {
     for (claimed, body, real) in [
