@@ -268,7 +268,7 @@ impl std::fmt::Debug for Facts {
 pub(crate) fn mentions(dataset: &Dataset, profile: &Profile, into: &mut Vec<Identifier>) {
     for element in dataset {
         if let Some(kind) = mention_kind(element, profile) {
-            for value in element.texts().filter(|value| value.chars().count() > 2 && !is_placeholder(value)) {
+            for value in element.texts().filter(|value| is_mention(kind, value)) {
                 if into.len() >= NEEDLES_MAX {
                     return;
                 }
@@ -281,10 +281,26 @@ pub(crate) fn mentions(dataset: &Dataset, profile: &Profile, into: &mut Vec<Iden
     }
 }
 
+/// Whether a value names somebody or something that text can be told from. Clinics and rooms stand where a physician should: what is
+/// made of words of descriptions, none of which is a name as well, names nobody.
+fn is_mention(kind: IdentifierKind, value: &str) -> bool {
+    let parts = || value.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    let is_plain = |part: &str| crate::text::is_everyday_word(part) && !crate::text::is_also_name(part);
+    let says_nothing = match kind {
+        IdentifierKind::Name => {
+            parts().all(|part| is_plain(part) || part.bytes().all(|b| b.is_ascii_digit()))
+        }
+        // The number of an order, not the first study.
+        IdentifierKind::Other => value.len() < 5 || !value.bytes().any(|b| b.is_ascii_digit()),
+        _ => false,
+    };
+    value.chars().count() > 2 && !says_nothing && !is_placeholder(value)
+}
+
 fn mention_kind(element: &Element, profile: &Profile) -> Option<IdentifierKind> {
     let keeps = |option| profile.has(option);
     match element.tag {
-        _ if element.vr == VR::PN => Some(IdentifierKind::Name),
+        tag if element.vr == VR::PN && needle_kind(tag).is_none() => Some(IdentifierKind::Name),
         tags::INSTITUTION_NAME
         | tags::INSTITUTION_ADDRESS
         | tags::INSTITUTIONAL_DEPARTMENT_NAME
@@ -299,6 +315,12 @@ fn mention_kind(element: &Element, profile: &Profile) -> Option<IdentifierKind> 
             Some(IdentifierKind::Organisation)
         }
         tags::REFERRING_PHYSICIAN_TELEPHONE_NUMBERS => Some(IdentifierKind::Number),
+        tags::STUDY_ID
+        | tags::REQUESTED_PROCEDURE_ID
+        | tags::SCHEDULED_PROCEDURE_STEP_ID
+        | tags::PERFORMED_PROCEDURE_STEP_ID
+        | tags::PLACER_ORDER_NUMBER_IMAGING_SERVICE_REQUEST
+        | tags::FILLER_ORDER_NUMBER_IMAGING_SERVICE_REQUEST => Some(IdentifierKind::Other),
         _ => None,
     }
 }

@@ -179,7 +179,89 @@ pub fn is_placeholder(id: &str) -> bool {
         || plain == "1234567890"
         || plain == "0123456789"
         || NO_IDENTITY.contains(&plain.as_str())
+        || made_of(id, &SAYS_NOBODY)
 }
+
+/// Whether the text has words, and none but these.
+fn made_of(text: &str, known: &[&str]) -> bool {
+    let words = || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words().next().is_some() && words().all(|word| known.iter().any(|known| known.eq_ignore_ascii_case(word)))
+}
+
+/// What is written where nobody knows the patient's identifier, word by word.
+const SAYS_NOBODY: [&str; 36] = [
+    "UNKNOWN",
+    "UNK",
+    "UNIDENTIFIED",
+    "NOT",
+    "KNOWN",
+    "GIVEN",
+    "NO",
+    "NONE",
+    "ID",
+    "IDENTIFIER",
+    "NUMBER",
+    "NUM",
+    "MRN",
+    "MALE",
+    "FEMALE",
+    "ADULT",
+    "CHILD",
+    "BABY",
+    "NEWBORN",
+    "INFANT",
+    "EMERGENCY",
+    "TRAUMA",
+    "ED",
+    "A",
+    "E",
+    "AE",
+    "BLANK",
+    "TBC",
+    "TBA",
+    "DUMMY",
+    "REMOVED",
+    "DEIDENTIFIED",
+    "ANON",
+    "ANONYMOUS",
+    "TEMPORARY",
+    "PATIENT",
+];
+
+/// Whether an issuer or an institution is one that any hospital may write: it tells no hospital from another.
+pub(crate) fn is_anywhere(issuer: &str) -> bool {
+    made_of(issuer, &ANYWHERE)
+}
+
+const ANYWHERE: [&str; 27] = [
+    "PACS",
+    "RIS",
+    "HIS",
+    "LOCAL",
+    "DEFAULT",
+    "HOSPITAL",
+    "INSTITUTION",
+    "INSTITUTE",
+    "CLINIC",
+    "RADIOLOGY",
+    "IMAGING",
+    "DEPARTMENT",
+    "DEPT",
+    "OF",
+    "THE",
+    "X",
+    "RAY",
+    "XRAY",
+    "MEDICAL",
+    "CENTRE",
+    "CENTER",
+    "CT",
+    "MRI",
+    "SIEMENS",
+    "GE",
+    "PHILIPS",
+    "UNKNOWN",
+];
 
 #[cfg(test)]
 mod tests {

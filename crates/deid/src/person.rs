@@ -6,7 +6,7 @@
 use crate::custody::Sensitive;
 use crate::dates;
 use crate::facts::{Facts, NoNhsNumber, Patient};
-use crate::identity::{InvalidNhsNumber, NhsNumber, PersonKey, is_placeholder};
+use crate::identity::{InvalidNhsNumber, NhsNumber, PersonKey, is_anywhere, is_placeholder};
 use crate::pseudonym::Pseudonymiser;
 use submission::pseudonym::Pseudonym;
 
@@ -111,7 +111,8 @@ fn local_id(id: &Sensitive<String>, issuer: Option<&Sensitive<String>>) -> Optio
     let mut parts = id.inside().split('^');
     let plain = words(parts.next().unwrap_or_default());
     let assigner = parts.nth(2).map(|assigner| words(assigner.split('&').next().unwrap_or_default()));
-    let issuer = said(issuer).or_else(|| assigner.filter(|assigner| !is_placeholder(assigner)));
+    let issuer = said(issuer)
+        .or_else(|| assigner.filter(|assigner| !is_placeholder(assigner) && !is_anywhere(assigner)));
     (!is_placeholder(&plain)).then_some((plain, issuer))
 }
 
@@ -128,7 +129,7 @@ fn no_issuer(facts: &Facts) -> String {
 }
 
 fn said(text: Option<&Sensitive<String>>) -> Option<String> {
-    text.map(|text| words(text.inside())).filter(|text| !is_placeholder(text))
+    text.map(|text| words(text.inside())).filter(|text| !is_placeholder(text) && !is_anywhere(text))
 }
 
 /// The words of a text in capitals: `Smith^John^` and `SMITH, JOHN` are alike.

@@ -99,8 +99,12 @@ impl<'a> Cleaner<'a> {
         if tag.0 <= 0x0002 || tag.1 == 0 {
             return None;
         }
-        // Codes are judged as a whole, with their schemes.
-        if sequence.is_some() && codes::is_part(tag) {
+        if sequence == Some(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE) {
+            if tag == tags::CODING_SCHEME_DESIGNATOR {
+                return Some(codes::designator(element));
+            }
+        } else if sequence.is_some() && codes::is_part(tag) {
+            // Codes are judged as a whole, with their schemes.
             return None;
         }
         let vr = tag::entry(tag)?.vr;
@@ -294,17 +298,18 @@ impl<'a> Cleaner<'a> {
         is_nhs_number(value) || (is_long && self.text.is_known(value))
     }
 
-    /// The values up to the first that is neither a listed term nor made of allowed words; `None` if that leaves nothing of something.
+    /// Each value that is a listed term or made of allowed words, in its place; `None` if that leaves nothing of something.
     fn terms(&self, tag: Tag, vr: VR, bytes: &[u8]) -> Option<ValueBytes> {
         let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\0', ' ']);
         let given: Vec<&str> = text.split('\\').map(|value| value.trim_matches(' ')).collect();
-        let kept: Vec<&str> = given.iter().map_while(|value| self.term(tag, vr, value)).collect();
-        let whole = kept.len() == given.len();
+        let terms: Vec<Option<&str>> = given.iter().map(|value| self.term(tag, vr, value)).collect();
         // Row and column stand or fall together (PS3.3 C.7.6.1.1.1).
-        if kept.is_empty() || (!whole && tag == tags::PATIENT_ORIENTATION) {
+        let is_torn = tag == tags::PATIENT_ORIENTATION && terms.contains(&None);
+        if is_torn || terms.iter().all(|term| term.is_none_or(str::is_empty) && !text.is_empty()) {
             return None;
         }
-        Some(kept.join("\\").into_bytes().into())
+        let kept: Vec<&str> = terms.into_iter().map(Option::unwrap_or_default).collect();
+        Some(kept.join("\\").trim_end_matches('\\').as_bytes().into())
     }
 
     /// A value that may stand: a listed term as the list spells it, or one in which there is nothing to clean.
@@ -330,7 +335,8 @@ impl<'a> Cleaner<'a> {
                 let years = if ages.policy == AgePolicy::CapAt90 { years.min(90) } else { years };
                 format!("{:03}Y", years - years % ages.band_years)
             }
-            _ => value.to_owned(),
+            Some((number, unit)) => format!("{number:03}{unit}"),
+            None => value.to_owned(),
         };
         is_valid.then(|| each_value(bytes, capped))
     }

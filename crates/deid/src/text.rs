@@ -235,6 +235,11 @@ pub(crate) fn is_everyday_word(word: &str) -> bool {
     Vocabulary { allowed: &BTreeSet::new() }.has(&word.to_lowercase())
 }
 
+/// Whether a word of the vocabulary is somebody's name as well.
+pub(crate) fn is_also_name(word: &str) -> bool {
+    vocabulary::also_name(&word.to_lowercase()).is_some()
+}
+
 /// Shows nothing of the person.
 impl std::fmt::Debug for TextCleaner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -78,12 +78,8 @@ fn is_valid_text(vr: VR, value: &str) -> bool {
         VR::DA => dates::parse_da(value).is_some(),
         VR::DT => dates::is_dt(value),
         VR::TM => dates::is_tm(value),
-        VR::DS => {
-            value.len() <= 16
-                && ascii(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
-                && value.parse::<f64>().is_ok_and(f64::is_finite)
-        }
-        VR::IS => value.len() <= 12 && value.parse::<i32>().is_ok(),
+        VR::DS => (value.len() <= 16 || is_long_decimal(value)) && is_decimal(value),
+        VR::IS => (value.len() <= 12 && value.parse::<i32>().is_ok()) || is_whole_decimal(value),
         VR::UI => dicom::uid::Uid::parse(value).is_ok(),
         VR::LO => chars() <= 64 && plain(),
         VR::SH => chars() <= 16 && plain(),
@@ -95,11 +91,29 @@ fn is_valid_text(vr: VR, value: &str) -> bool {
     }
 }
 
+fn is_decimal(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
+        && value.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// Many writers put more digits behind the point than DS has room for (16 characters); more before it are no measurement.
+fn is_long_decimal(value: &str) -> bool {
+    let whole = value.split('.').next().unwrap_or_default().trim_start_matches(['+', '-']);
+    value.len() <= 32 && value.contains('.') && whole.len() <= 6
+}
+
+/// Some write an exposure of 500 ms as `500.0`, which is no IS and as good as one.
+fn is_whole_decimal(value: &str) -> bool {
+    value.len() <= 12 && value.contains('.') && is_long_decimal(value) && is_decimal(value)
+}
+
 /// An age: its number and its unit, `D`, `W`, `M` or `Y` (PS3.5 §6.2, AS).
 pub(crate) fn age(value: &str) -> Option<(u16, char)> {
-    let unit = value.chars().last().filter(|unit| matches!(unit, 'D' | 'W' | 'M' | 'Y'))?;
-    let digits =
-        value.get(..3).filter(|digits| value.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let unit = value.chars().last().map(|unit| unit.to_ascii_uppercase());
+    let unit = unit.filter(|unit| matches!(unit, 'D' | 'W' | 'M' | 'Y'))?;
+    // Three digits; some write fewer.
+    let digits = value.get(..value.len() - 1).filter(|digits| (1..=3).contains(&digits.len()))?;
+    let digits = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
     Some((digits.parse().ok()?, unit))
 }
 
@@ -187,13 +201,22 @@ mod tests {
     fn ps3_5_6_2_numbers_and_ages() {
         assert!(is_valid(VR::DS, b"1.5\\-2e-3\\ 4 "));
         assert!(is_valid(VR::IS, b"-2147483648"));
-        for (vr, bad) in
-            [(VR::IS, "9990000018"), (VR::DS, "SMITH"), (VR::DS, "nan"), (VR::DS, "12345678901234567")]
-        {
+        assert!(is_valid(VR::DS, b"0.35156250000000001\\-0.35156250000000001") && is_valid(VR::IS, b"500.0"));
+        for (vr, bad) in [
+            (VR::IS, "9990000018"),
+            (VR::DS, "SMITH"),
+            (VR::DS, "nan"),
+            (VR::DS, "12345678901234567"),
+            (VR::DS, "99900000180.12345"),
+            (VR::IS, "9990000018.0"),
+        ] {
             assert!(!is_valid(vr, bad.as_bytes()), "{bad}");
         }
         assert_eq!(age("045Y"), Some((45, 'Y')));
-        for bad in ["45Y", "045", "0045Y", "ABCY", "é5Y"] {
+        for (written, read) in [("45Y", (45, 'Y')), ("7m", (7, 'M'))] {
+            assert_eq!(age(written), Some(read));
+        }
+        for bad in ["Y", "045", "0045Y", "ABCY", "é5Y"] {
             assert_eq!(age(bad), None);
         }
     }

@@ -62,6 +62,7 @@ struct Suspicious {
 #[serde(deny_unknown_fields)]
 struct Faceless {
     body_parts: Vec<String>,
+    near: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +174,7 @@ pub(crate) struct Declared {
     graphics: bool,
     has_pixels: bool,
     body_part: String,
+    speaks_of_a_face: bool,
     manufacturer: String,
     model: String,
     rows: u32,
@@ -200,6 +202,7 @@ impl Declared {
             ultrasound: ultrasound_regions(dataset),
             ..Self::default()
         };
+        declared.speaks_of_a_face = speaks_of_a_face(dataset);
         declared.note(dataset);
         declared
     }
@@ -207,7 +210,7 @@ impl Declared {
     /// Whether slices of it could be put together to a face, or it is a photograph: it says no part of the body, or one near the face.
     fn may_show_a_face(&self) -> bool {
         let shows_surfaces = matches!(self.modality.as_str(), "CT" | "MR" | "PT" | "XC" | "GM" | "ES" | "OP");
-        let is_elsewhere = policy().faceless.body_parts.contains(&self.body_part);
+        let is_elsewhere = policy().faceless.body_parts.contains(&self.body_part) && !self.speaks_of_a_face;
         self.has_pixels && shows_surfaces && !is_elsewhere
     }
 
@@ -224,6 +227,18 @@ impl Declared {
             }
         }
     }
+}
+
+/// Whether what is said of the examination names a part near the face, whatever Body Part Examined says.
+fn speaks_of_a_face(dataset: &Dataset) -> bool {
+    let names_it = |text: &str| {
+        let mut words = text.split(|c: char| !c.is_alphabetic());
+        words.any(|word| policy().faceless.near.iter().any(|near| near.eq_ignore_ascii_case(word)))
+    };
+    dataset.iter().any(|element| {
+        let is_told = matches!(element.tag.0, 0x0008 | 0x0018 | 0x0032 | 0x0040);
+        is_told && (element.texts().any(names_it) || element.items().iter().any(speaks_of_a_face))
+    })
 }
 
 /// What an attribute says, under whatever VR it was written: routers write UN (PS3.5 §6.2.2), and a declaration counts all
@@ -361,6 +376,9 @@ impl PixelPolicy {
             Judgement::Doubt(vec![PixelReason::ClassNotListed], Some(task))
         } else if processing && self.for_processing == ForProcessing::Hold {
             Judgement::Doubt(vec![PixelReason::ForProcessing], Some(task))
+        } else if declared.image_type.iter().any(|value| value == "LABEL") {
+            // The label of a slide: what is not text there is a bar code, which nothing here reads (PS3.3 C.8.12.4.1.1).
+            Judgement::Doubt(vec![PixelReason::BurnedInAnnotation], Some(task))
         } else if is_primary && doubts.is_empty() && self.leaves_out(declared, uid) {
             Judgement::Pass(Extent::LeftOut)
         } else {
@@ -448,7 +466,7 @@ fn policy() -> &'static PolicyFile {
             class: Vec::new(),
             suspicious: Suspicious { image_type: Vec::new() },
             processing: Processing { classes: Vec::new() },
-            faceless: Faceless { body_parts: Vec::new() },
+            faceless: Faceless { body_parts: Vec::new(), near: Vec::new() },
             marker: Marker { words: Vec::new() },
             picture: BTreeMap::new(),
             values: BTreeMap::new(),

@@ -6,7 +6,7 @@
 
 use crate::profile::{self, CodeForm};
 use crate::text::{TextCleaner, is_everyday_word};
-use dicom::dataset::Dataset;
+use dicom::dataset::{Dataset, Element};
 use dicom::tag::{Tag, VR, tags};
 
 /// A code as it goes out.
@@ -32,10 +32,17 @@ pub(super) fn is_part(tag: Tag) -> bool {
         || matches!(tag, tags::CODING_SCHEME_DESIGNATOR | tags::CODING_SCHEME_VERSION | tags::CODE_MEANING)
 }
 
+/// A scheme that is described and not used (PS3.3 C.12.1.1.6): its designator if it is a public one.
+pub(super) fn designator(element: Element) -> Element {
+    let is_public = element.text().is_some_and(|scheme| profile::code_form(scheme.trim()).is_some());
+    if is_public { element } else { Element::text_of(element.tag, VR::SH, LOCAL) }
+}
+
 /// The code of an item, as it may go out; `None` where the item holds none.
 pub(super) fn of(item: &Dataset, text: &TextCleaner, sequence: Option<Tag>) -> Option<Coded> {
-    sequence?;
-    if !item.iter().any(|element| is_part(element.tag)) {
+    if sequence? == tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE
+        || !item.iter().any(|element| is_part(element.tag))
+    {
         return None;
     }
     Some(kept(item, text).unwrap_or_else(Coded::removed))
