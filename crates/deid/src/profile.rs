@@ -340,9 +340,10 @@ impl Profile {
             VR::OF | VR::OD | VR::OL | VR::OV => Action::Keep,
             _ => Action::Remove,
         };
-        // A coded string without a listed term is emptied: that is never less valid than its absence (PS3.5 §7.4).
+        // A coded string without a listed term, and a number that is none, is emptied: that is never less valid than its absence (PS3.5 §7.4).
         let fallback = match action {
             Action::Shift | Action::Terms | Action::Technical | Action::Clean => Action::Empty,
+            Action::Keep if matches!(vr, VR::IS | VR::DS | VR::AS) => Action::Empty,
             _ => Action::Remove,
         };
         Rule { action, fallback }

@@ -189,7 +189,12 @@ impl<'a> Cleaner<'a> {
     fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: ValueBytes) -> Option<Element> {
         let bytes: ValueBytes = match (action, vr) {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
+            // Layers are referred to by their names, and no presentation state is without a label (PS3.3 C.10.7, C.11.10).
+            (Action::Terms, _) if matches!(tag, tags::GRAPHIC_LAYER | tags::CONTENT_LABEL) => {
+                self.terms(tag, vr, &bytes).or_else(|| self.stand_ins(vr, &bytes))?
+            }
             (Action::Terms, _) | (Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
+            (_, VR::OB) if tag == tags::ICC_PROFILE && !values::is_icc_profile(&bytes) => return None,
             (Action::Keep, VR::CS) if self.names_somebody(&bytes) => return None,
             (Action::Clean, VR::AE) => self.words(vr, &bytes)?,
             (Action::Clean, _) if tag::is_charset_text(vr) && vr != VR::PN => self.words(vr, &bytes)?,

@@ -136,6 +136,14 @@ pub(crate) fn dummy(vr: VR) -> &'static [u8] {
     }
 }
 
+/// Whether the bytes are a colour profile as far as its header says (ISO 15076-1 §7.2): its length, and `acsp`.
+pub(crate) fn is_icc_profile(bytes: &[u8]) -> bool {
+    let len = bytes.first_chunk().map(|len| u32::from_be_bytes(*len));
+    let is_as_long =
+        len.is_some_and(|len| len >= 128 && u64::from(len).next_multiple_of(2) >= bytes.len() as u64);
+    is_as_long && bytes.get(36..40) == Some(b"acsp")
+}
+
 /// Whether elements of VR `found` may be read as what the dictionary calls `listed`: the same, or one of the
 /// alternatives of PS3.6 §6 ("US or SS", "OB or OW"), of which the dictionary gives one.
 pub(crate) fn is_compatible(listed: VR, found: VR) -> bool {

@@ -199,9 +199,41 @@ fn postcode(bytes: &[u8], space: usize) -> Option<(usize, usize)> {
     (shaped && known).then_some((space - outward_len, space + 4))
 }
 
+/// Whether the bytes are a SNOMED CT identifier and nothing else: the partition of a concept or a description, and Verhoeff's check digit.
+/// One number in some hundred is by chance.
+pub(crate) fn is_snomed_ct(bytes: &[u8]) -> bool {
+    let digits = bytes.trim_ascii();
+    let partition = digits.len().checked_sub(3).and_then(|at| digits.get(at..at + 2));
+    let is_known = matches!(partition, Some(b"00" | b"01" | b"10" | b"11"));
+    is_known && (6..=18).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) && {
+        // The dihedral group of ten: the first five turn, the others turn over.
+        let product = |a: usize, b: usize| match (a < 5, b < 5) {
+            (true, true) => (a + b) % 5,
+            (true, false) => 5 + (a + b) % 5,
+            (false, true) => 5 + (a - b) % 5,
+            (false, false) => (a + 5 - b) % 5,
+        };
+        const TURNS: [usize; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
+        let turned =
+            |digit: u8, times: usize| (0..times % 8).fold(usize::from(digit - b'0'), |d, _| TURNS[d]);
+        digits.iter().rev().enumerate().fold(0, |sum, (place, digit)| product(sum, turned(*digit, place)))
+            == 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn snomed_ct_is_known_by_partition_and_check_digit() {
+        for code in ["399208008", "1017210004", "1162890002", "51185008", "71388002", "138875005 "] {
+            assert!(is_snomed_ct(code.as_bytes()), "{code}");
+        }
+        for other in ["399208009", "9990000018", "9434765919", "", "12", "39920800a"] {
+            assert!(!is_snomed_ct(other.as_bytes()), "{other}");
+        }
+    }
 
     fn kinds(text: &str) -> Vec<PatternKind> {
         let mut kinds = Vec::new();

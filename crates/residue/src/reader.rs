@@ -58,6 +58,8 @@ pub(crate) enum Class {
     Code,
     /// Text that identifies a device: no number patterns.
     DeviceNumber,
+    /// A code value: a SNOMED CT identifier may pass for an NHS number.
+    CodeValue,
     /// AS, DS, IS, TM.
     NumberText,
     /// DA, DT: shifted dates stand here.
@@ -109,6 +111,9 @@ const DEVICE_NUMBERS: &[Tag] = &[
     (0x0018, 0x700A),
     (0x0050, 0x0020),
 ];
+
+/// Code Value and Long Code Value (PS3.3 §8.1).
+const CODE_VALUES: [Tag; 2] = [(0x0008, 0x0100), (0x0008, 0x0119)];
 
 #[derive(Clone, Copy)]
 struct Syntax {
@@ -495,6 +500,7 @@ fn class(header: &Header, explicit: bool) -> Class {
         {
             Class::DeviceNumber
         }
+        b"SH" | b"UC" if CODE_VALUES.contains(&header.tag) => Class::CodeValue,
         b"AE" | b"LO" | b"LT" | b"SH" | b"ST" | b"UC" | b"UR" | b"UT" => Class::Text,
         b"AT" | b"FL" | b"FD" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SL" | b"SS" | b"SV" | b"UL"
         | b"US" | b"UV" => Class::Numeric,

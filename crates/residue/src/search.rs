@@ -247,7 +247,10 @@ impl Pass<'_> {
         self.needles(place, window);
         self.patterns(place, window);
         if window.depth < PACKING_DEPTH_MAX {
-            if matches!(window.class, Class::Text | Class::PersonName | Class::DeviceNumber | Class::Opaque) {
+            if matches!(
+                window.class,
+                Class::Text | Class::PersonName | Class::DeviceNumber | Class::CodeValue | Class::Opaque
+            ) {
                 self.base64(place, window)?;
             }
             if window.class == Class::Opaque {
@@ -301,7 +304,8 @@ impl Pass<'_> {
 
     fn patterns(&mut self, place: &Place<'_>, window: Window<'_>) {
         let mut wanted = match window.class {
-            Class::Text | Class::PersonName | Class::Opaque => self.searcher.patterns,
+            Class::CodeValue if patterns::is_snomed_ct(window.bytes) => return,
+            Class::Text | Class::PersonName | Class::CodeValue | Class::Opaque => self.searcher.patterns,
             _ => return,
         };
         if window.class == Class::Opaque {

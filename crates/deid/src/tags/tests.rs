@@ -112,10 +112,8 @@ fn coded_strings_keep_listed_terms_only() {
     assert_eq!(out.text(tags::MODALITY), Some("CT"));
     assert_eq!(out.text(tags::MANUFACTURER), Some("SIEMENS"));
     for number in ["9990000018", "9990000018.0", "9.990000018E9", "+9990000018", "40\\9990000018"] {
-        assert!(
-            clean([text(tags::WINDOW_CENTER, VR::DS, number)]).get(tags::WINDOW_CENTER).is_none(),
-            "{number}"
-        );
+        let out = clean([text(tags::WINDOW_CENTER, VR::DS, number)]);
+        assert!(out.get(tags::WINDOW_CENTER).is_some_and(Element::is_empty), "{number}");
     }
     // The check digit is wrong: a number like any other.
     assert!(clean([text(tags::WINDOW_CENTER, VR::DS, "9990000019")]).get(tags::WINDOW_CENTER).is_some());
@@ -127,6 +125,39 @@ fn coded_strings_keep_listed_terms_only() {
     assert_eq!(named("Zweck & Söhne").as_deref(), Some("Zweck & Söhne"));
     assert_eq!(named("SIEMENS for Wibblethorpe").as_deref(), Some("SIEMENS"));
     assert_eq!(named("Wibblethorpe"), None);
+}
+
+#[test]
+fn what_cannot_stay_leaves_the_rest_in_its_place() {
+    let out = clean([
+        text(tags::SCAN_OPTIONS, VR::CS, "WIBBLE_GEMS\\FS\\PFP"),
+        text(tags::PATIENT_AGE, VR::AS, "66y"),
+        text(tags::PIXEL_SPACING, VR::DS, "0.35156250000000001\\0.35156250000000001"),
+        text(tags::GRAPHIC_LAYER, VR::CS, "L1_HARRIS"),
+        Element::bytes_of(tags::ICC_PROFILE, VR::OB, b"SENTINEL^ANNA".repeat(20)),
+    ]);
+    assert_eq!(out.text(tags::SCAN_OPTIONS), Some("\\FS\\PFP"));
+    assert_eq!(out.text(tags::PATIENT_AGE), Some("066Y"));
+    assert_eq!(out.text(tags::PIXEL_SPACING), Some("0.35156250000000001\\0.35156250000000001"));
+    assert!(out.text(tags::GRAPHIC_LAYER).is_some_and(|layer| layer.len() == 12));
+    assert!(out.get(tags::ICC_PROFILE).is_none_or(Element::is_empty));
+}
+
+#[test]
+fn a_scheme_that_is_described_is_no_code() {
+    let described = |designator: &str, uid: &str| {
+        [text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, designator), text(tags::CODING_SCHEME_UID, VR::UI, uid)]
+    };
+    let items = [described("SCT", "2.16.840.1.113883.6.96"), described("99ANNA", "1.2.826.7")];
+    let items = items.map(|item| item.into_iter().collect()).to_vec();
+    let out = clean([Element::items_of(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE, items)]);
+    let [public, local] = out.items(tags::CODING_SCHEME_IDENTIFICATION_SEQUENCE) else { panic!() };
+    assert_eq!(public.text(tags::CODING_SCHEME_DESIGNATOR), Some("SCT"));
+    assert_eq!(public.text(tags::CODING_SCHEME_UID), Some("2.16.840.1.113883.6.96"));
+    assert_eq!(local.text(tags::CODING_SCHEME_DESIGNATOR), Some("99LOCAL"));
+    assert!(
+        public.get(tags::CODE_VALUE).is_none() && local.text(tags::CODING_SCHEME_UID) != Some("1.2.826.7")
+    );
 }
 
 #[test]

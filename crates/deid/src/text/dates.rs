@@ -148,6 +148,12 @@ pub(super) fn month_named(key: &str) -> Option<u8> {
     ((3..=10).contains(&key.len())).then(|| months().get(key).map(|(month, ..)| *month))?
 }
 
+/// The month of this Roman number.
+fn roman(key: &str) -> Option<u8> {
+    let months = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"];
+    (1..).zip(months).find(|(_, roman)| *roman == key).map(|(month, _)| month)
+}
+
 /// Every date of the passage, from left to right, none inside another.
 pub(super) fn find(passage: &Passage<'_>) -> Vec<Written> {
     let mut found = Vec::new();
@@ -277,6 +283,10 @@ impl Reader<'_, '_> {
         if marked || next != first + 1 {
             return None;
         }
+        if let Some(month) = roman(self.key(next)).filter(|_| self.is_between_alike(next)) {
+            self.fields.extend([(first, Field::Day), (next, Field::MonthName)]);
+            return self.after_day_and_month(next, day, month, false);
+        }
         self.numeric(day)
     }
 
@@ -313,6 +323,14 @@ impl Reader<'_, '_> {
             return self.end(name + 2, Some(Day::new(year, month, day)?), true);
         }
         (marked || self.names_a_month(name)).then(|| self.end(name + 1, None, true))?
+    }
+
+    /// Whether a day and a year stand around it, joined in the same way: `12.IV.1953`.
+    fn is_between_alike(&self, month: usize) -> bool {
+        let joint = self.gap(month);
+        matches!(joint, "." | "-" | "/" | " ")
+            && self.gap(month - 1) == joint
+            && (self.year(month + 1).is_some() || (joint != " " && self.short_year(month + 1).is_some()))
     }
 
     /// `April 12th, 1953`, `April 1953`, `Apr '53`, `April 12`.

@@ -88,12 +88,12 @@ pub(super) fn remove_announced(passage: &mut Passage<'_>, vocabulary: &Vocabular
             let code = !dotted && TITLES_OR_CODES.contains(&passage.word_key(word));
             let capitals = code && !passage.word(word).contains(char::is_lowercase);
             let doubtful = !passage.mixed || capitals || (code && passage.titled);
-            if let Some(end) = name_end(passage, vocabulary, word + 1, doubtful) {
+            if let Some(end) = name_end(passage, vocabulary, word + 1, doubtful, false) {
                 let stays = capitals && !passage.mixed;
                 passage.remove(word + usize::from(stays)..end);
             }
         } else if let Some(first) = after_label(passage, word)
-            && let Some(end) = name_end(passage, vocabulary, first, true)
+            && let Some(end) = name_end(passage, vocabulary, first, true, is_of_staff(passage, word))
         {
             passage.remove(word..end);
         }
@@ -116,12 +116,18 @@ fn after_label(passage: &Passage<'_>, word: usize) -> Option<usize> {
     (NAME_LABELS.contains(&key) && colon && near(word + 1)).then_some(word + 1)
 }
 
-/// Where the name that may begin here ends; `None` if no name does.
+/// Whether somebody of the staff is announced: `Consultant: Chin`, and not `Patient: head first`.
+fn is_of_staff(passage: &Passage<'_>, word: usize) -> bool {
+    !matches!(passage.word_key(word), "patient" | "name" | "clinic")
+}
+
+/// Where the name that may begin here ends; `None` if no name does. `announced`: a word that is a name as well is one here.
 fn name_end(
     passage: &Passage<'_>,
     vocabulary: &Vocabulary<'_>,
     first: usize,
     doubtful: bool,
+    announced: bool,
 ) -> Option<usize> {
     let mut found = false;
     let mut end = first;
@@ -142,7 +148,8 @@ fn name_end(
             passage.mixed && text.starts_with(char::is_uppercase) && text.chars().any(char::is_lowercase);
         let also = also_name(key);
         let name = unknown || (also == Some(AlsoName::Often) && !in_collocation(passage, end));
-        let first_name = !found && !initial && !doubtful && (capital || also.is_some());
+        let may_be = if doubtful { announced && also.is_some() } else { capital || also.is_some() };
+        let first_name = !found && !initial && may_be;
         if !(title || initial || name || first_name || (found && capital && also.is_some())) {
             break;
         }
