@@ -191,7 +191,7 @@ impl<'a> Cleaner<'a> {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
             // Layers are referred to by their names, and no presentation state is without a label (PS3.3 C.10.7, C.11.10).
             (Action::Terms, _) if matches!(tag, tags::GRAPHIC_LAYER | tags::CONTENT_LABEL) => {
-                self.terms(tag, vr, &bytes).or_else(|| self.stand_ins(vr, &bytes))?
+                self.terms(tag, vr, &bytes).unwrap_or_else(|| self.numbered(&bytes))
             }
             (Action::Terms, _) | (Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
             (_, VR::OB) if tag == tags::ICC_PROFILE && !values::is_icc_profile(&bytes) => return None,
@@ -289,6 +289,13 @@ impl<'a> Cleaner<'a> {
         let values: Vec<String> =
             if tag::is_multi_valued_text(vr) { text.split('\\').map(of).collect() } else { vec![of(text)] };
         Some(values.join("\\").into_bytes().into())
+    }
+
+    /// A word and a number in the place of a name that somebody gave to a layer: equal for equal names, and clean itself.
+    fn numbered(&self, bytes: &[u8]) -> ValueBytes {
+        let name = String::from_utf8_lossy(bytes).trim_matches(['\0', ' ']).to_uppercase();
+        let [a, b, ..] = self.pseudonymiser.digest("layer", &name);
+        ValueBytes::from_slice(format!("LAYER {:04}", u16::from_be_bytes([a, b]) % 10_000).as_bytes())
     }
 
     /// Whether something that is known of the person, or of others whom the object names, stands in the text.

@@ -139,7 +139,9 @@ fn what_cannot_stay_leaves_the_rest_in_its_place() {
     assert_eq!(out.text(tags::SCAN_OPTIONS), Some("\\FS\\PFP"));
     assert_eq!(out.text(tags::PATIENT_AGE), Some("066Y"));
     assert_eq!(out.text(tags::PIXEL_SPACING), Some("0.35156250000000001\\0.35156250000000001"));
-    assert!(out.text(tags::GRAPHIC_LAYER).is_some_and(|layer| layer.len() == 12));
+    let layer = out.text(tags::GRAPHIC_LAYER).unwrap();
+    assert!(layer.starts_with("LAYER ") && layer.len() == 10, "{layer}");
+    assert_eq!(clean([text(tags::GRAPHIC_LAYER, VR::CS, layer)]).text(tags::GRAPHIC_LAYER), Some(layer));
     assert!(out.get(tags::ICC_PROFILE).is_none_or(Element::is_empty));
 }
 
