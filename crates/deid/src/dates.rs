@@ -4,12 +4,14 @@
 
 use submission::names::Day;
 
-/// Reads `YYYYMMDD`, or `YYYY.MM.DD` as the standard's forerunner wrote it (PS3.5 §6.2, DA, note 1).
+/// Reads `YYYYMMDD`, or `YYYY.MM.DD` as the standard's forerunner wrote it (PS3.5 §6.2, DA, note 1), or `YYYY-MM-DD`.
 pub fn parse_da(text: &str) -> Option<Day> {
     let bytes = text.as_bytes();
     let (y, m, d) = match bytes.len() {
         8 => (&bytes[..4], &bytes[4..6], &bytes[6..]),
-        10 if bytes[4] == b'.' && bytes[7] == b'.' => (&bytes[..4], &bytes[5..7], &bytes[8..]),
+        10 if matches!(bytes[4], b'.' | b'-') && bytes[7] == bytes[4] => {
+            (&bytes[..4], &bytes[5..7], &bytes[8..])
+        }
         _ => return None,
     };
     Day::new(number(y)?, u8::try_from(number(m)?).ok()?, u8::try_from(number(d)?).ok()?)

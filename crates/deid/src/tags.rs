@@ -190,8 +190,11 @@ impl<'a> Cleaner<'a> {
         let bytes: ValueBytes = match (action, vr) {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
             // Layers are referred to by their names, and no presentation state is without a label (PS3.3 C.10.7, C.11.10).
-            (Action::Terms, _) if matches!(tag, tags::GRAPHIC_LAYER | tags::CONTENT_LABEL) => {
-                self.terms(tag, vr, &bytes).unwrap_or_else(|| self.numbered(&bytes))
+            (Action::Technical, _)
+                if matches!(tag, tags::GRAPHIC_LAYER | tags::CONTENT_LABEL)
+                    && self.may_be_somebody(&bytes) =>
+            {
+                self.numbered(&bytes)
             }
             (Action::Terms, _) | (Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
             (_, VR::OB) if tag == tags::ICC_PROFILE && !values::is_icc_profile(&bytes) => return None,
@@ -289,6 +292,12 @@ impl<'a> Cleaner<'a> {
         let values: Vec<String> =
             if tag::is_multi_valued_text(vr) { text.split('\\').map(of).collect() } else { vec![of(text)] };
         Some(values.join("\\").into_bytes().into())
+    }
+
+    /// Whether a name that somebody gave to a layer names somebody, or holds a number that is longer than a year.
+    fn may_be_somebody(&self, bytes: &[u8]) -> bool {
+        let runs = bytes.split(|byte| !byte.is_ascii_digit());
+        self.names_somebody(bytes) || runs.map(<[u8]>::len).any(|digits| digits > 4)
     }
 
     /// A word and a number in the place of a name that somebody gave to a layer: equal for equal names, and clean itself.

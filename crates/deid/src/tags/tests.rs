@@ -133,12 +133,14 @@ fn what_cannot_stay_leaves_the_rest_in_its_place() {
         text(tags::SCAN_OPTIONS, VR::CS, "WIBBLE_GEMS\\FS\\PFP"),
         text(tags::PATIENT_AGE, VR::AS, "66y"),
         text(tags::PIXEL_SPACING, VR::DS, "0.35156250000000001\\0.35156250000000001"),
-        text(tags::GRAPHIC_LAYER, VR::CS, "L1_HARRIS"),
+        text(tags::GRAPHIC_LAYER, VR::CS, "L1 07700900123"),
+        text(tags::CONTENT_LABEL, VR::CS, "KEYFINDING"),
         Element::bytes_of(tags::ICC_PROFILE, VR::OB, b"SENTINEL^ANNA".repeat(20)),
     ]);
     assert_eq!(out.text(tags::SCAN_OPTIONS), Some("\\FS\\PFP"));
     assert_eq!(out.text(tags::PATIENT_AGE), Some("066Y"));
     assert_eq!(out.text(tags::PIXEL_SPACING), Some("0.35156250000000001\\0.35156250000000001"));
+    assert_eq!(out.text(tags::CONTENT_LABEL), Some("KEYFINDING"));
     let layer = out.text(tags::GRAPHIC_LAYER).unwrap();
     assert!(layer.starts_with("LAYER ") && layer.len() == 10, "{layer}");
     assert_eq!(clean([text(tags::GRAPHIC_LAYER, VR::CS, layer)]).text(tags::GRAPHIC_LAYER), Some(layer));
