@@ -2,7 +2,7 @@
 
 use crate::custody::Sensitive;
 use crate::dates;
-use crate::identity::{InvalidNhsNumber, NhsNumber, is_placeholder};
+use crate::identity::{InvalidNhsNumber, NhsNumber, is_nobodys, is_placeholder};
 use crate::profile::{Profile, ProfileOption};
 use crate::text::{Identifier, IdentifierKind};
 use dicom::dataset::{Dataset, Element};
@@ -441,7 +441,7 @@ fn is_telling(kind: NeedleKind, value: &str) -> bool {
         NeedleKind::Name => chars > 1 && !is_placeholder(value),
         NeedleKind::Date => crate::dates::parse_da(value).is_some() && !value.starts_with("1900"),
         NeedleKind::Uid => !crate::profile::is_well_known(value) && chars > NEEDLE_DIGITS_MIN,
-        _ if is_placeholder(value) => false,
+        _ if is_nobodys(value) => false,
         _ if digits_only => chars >= NEEDLE_DIGITS_MIN,
         _ => chars >= NEEDLE_CHARS_MIN,
     }
@@ -492,6 +492,16 @@ mod tests {
         let of = |n| needles([&set(&[(OTHER_PATIENT_IDS, VR::LO, &ids(n))])]);
         assert_eq!(of(1_000).map(|found| found.len()), Some(1_000));
         assert!(of(1_001).is_none());
+    }
+
+    #[test]
+    fn somebody_whose_name_is_words_for_nobody_is_somebody() {
+        let found = needles([&set(&[
+            (tags::PATIENT_NAME, VR::PN, "CHILD^ED"),
+            (tags::PATIENT_ID, VR::LO, "UNKNOWN MALE"),
+        ])]);
+        let found = found.unwrap();
+        assert_eq!(found.iter().map(|needle| needle.text.as_str()).collect::<Vec<_>>(), ["CHILD^ED"]);
     }
 
     #[test]

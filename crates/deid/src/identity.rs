@@ -169,7 +169,7 @@ const NO_IDENTITY: [&str; 14] = [
     "TEMP",
 ];
 
-/// Whether a local identifier stands for nobody: too short, one character repeated, a counting run, or a word like UNKNOWN.
+/// Whether a name or an identifier stands for nobody: too short, one character repeated, a counting run, or a word like UNKNOWN.
 pub fn is_placeholder(id: &str) -> bool {
     let mut plain = String::with_capacity(id.len());
     plain.extend(id.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase));
@@ -179,7 +179,12 @@ pub fn is_placeholder(id: &str) -> bool {
         || plain == "1234567890"
         || plain == "0123456789"
         || NO_IDENTITY.contains(&plain.as_str())
-        || made_of(id, &SAYS_NOBODY)
+}
+
+/// Whether an identifier is one of nobody: a placeholder, or words that are written where it is not known. Of names this must not be asked:
+/// somebody may be called Ed Child.
+pub fn is_nobodys(id: &str) -> bool {
+    is_placeholder(id) || made_of(id, &SAYS_NOBODY)
 }
 
 /// Whether the text has words, and none but these.

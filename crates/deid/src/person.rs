@@ -6,7 +6,7 @@
 use crate::custody::Sensitive;
 use crate::dates;
 use crate::facts::{Facts, NoNhsNumber, Patient};
-use crate::identity::{InvalidNhsNumber, NhsNumber, PersonKey, is_anywhere, is_placeholder};
+use crate::identity::{InvalidNhsNumber, NhsNumber, PersonKey, is_anywhere, is_nobodys, is_placeholder};
 use crate::pseudonym::Pseudonymiser;
 use submission::pseudonym::Pseudonym;
 
@@ -113,7 +113,7 @@ fn local_id(id: &Sensitive<String>, issuer: Option<&Sensitive<String>>) -> Optio
     let assigner = parts.nth(2).map(|assigner| words(assigner.split('&').next().unwrap_or_default()));
     let issuer = said(issuer)
         .or_else(|| assigner.filter(|assigner| !is_placeholder(assigner) && !is_anywhere(assigner)));
-    (!is_placeholder(&plain)).then_some((plain, issuer))
+    (!is_nobodys(&plain)).then_some((plain, issuer))
 }
 
 /// Nobody issued it: only the same name and birth date make it the same person, and where neither is known only the same study

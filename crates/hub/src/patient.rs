@@ -3,7 +3,7 @@
 use crate::config::{NhsNumberIn, Source};
 use crate::linkage::Identity;
 use crate::project::{Identifier, SecondIdentifier};
-use deid::identity::{NhsNumber, is_placeholder};
+use deid::identity::{NhsNumber, is_nobodys};
 use dicom::dataset::Dataset;
 use dicom::tag::{Tag, tags};
 
@@ -89,7 +89,7 @@ impl Claimed {
         ids.filter_map(|(id, stated)| Some((issuer(stated)?, id.trim().to_owned())))
             .filter(|(issuer, id)| {
                 source.knows_local_ids_of(issuer)
-                    && !is_placeholder(id)
+                    && !is_nobodys(id)
                     && !NhsNumber::parse(id).is_ok_and(|number| numbers.contains(&number.digits()))
             })
             .collect()

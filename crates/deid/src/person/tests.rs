@@ -56,6 +56,20 @@ fn the_number_is_the_same_person_wherever_it_stands_and_however_it_is_written() 
 }
 
 #[test]
+fn words_for_nobody_are_no_identifier_and_a_department_is_no_issuer() {
+    for id in ["UNKNOWN MALE", "EMERGENCY", "Not Given", "A&E", "NEWBORN"] {
+        assert_eq!(claims(&[(ID, id), (ISSUER, "RX1")]).unwrap_err().code(), "identity-unknown", "{id}");
+    }
+    // The same number at two departments: the same person only if the name and the birth date are.
+    let of =
+        |place, name| claims(&[(ID, "471199"), (PLACE, place), (NAME, name), (BIRTH, "19530412")]).unwrap();
+    let here = of("Radiology", "CHILD^ED");
+    assert_eq!(here.by_local_id, of("X-Ray Department", "CHILD^ED").by_local_id);
+    assert_ne!(here.by_local_id, of("X-Ray Department", "CHILD^A").by_local_id);
+    assert_ne!(here.by_local_id, of("Sandbeach General", "CHILD^ED").by_local_id);
+}
+
+#[test]
 fn two_numbers_in_one_object_are_nobody() {
     let two = [(ID, "9990000018"), (OTHER, "9990000026")];
     assert_eq!(claims(&two), Err(Nobody::Conflicting));

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 use deid::custody::Sensitive;
-use deid::identity::{InvalidNhsNumber, NhsNumber, is_placeholder};
+use deid::identity::{InvalidNhsNumber, NhsNumber, is_nobodys};
 
 use super::dates;
 use super::grid::{Cell, Line};
@@ -246,5 +246,5 @@ pub(super) fn local_id(cell: &Cell) -> Result<Option<String>, Code> {
     if text.chars().count() > LOCAL_ID_CHARACTERS_MAX || text.chars().any(unfit) {
         return Err(Code::LocalIdInvalid);
     }
-    if is_placeholder(&text) { Err(Code::LocalIdPlaceholder) } else { Ok(Some(text)) }
+    if is_nobodys(&text) { Err(Code::LocalIdPlaceholder) } else { Ok(Some(text)) }
 }
