@@ -4,6 +4,7 @@ use crate::ae::{AeError, Client};
 use crate::config::{Level, NhsNumberIn, Source};
 use crate::context::{Hub, HubError, Served};
 use crate::enrol::{next_round, query_job, retrieve_job};
+use crate::gates::Shut;
 use crate::identify::{named, objection_to};
 use crate::linkage::{Identity, TokenKind};
 use crate::patient::{Claimed, OTHER_PATIENT_IDS};
@@ -87,7 +88,7 @@ pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, 
     if row.state == "withdrawn" {
         return finish(hub, lease, &row, None, None).await;
     }
-    if let Some(shut) = hub.gates(served).shut(&row.trust, &row.person, now).await? {
+    if let Some(shut) = is_shut(hub, served, &row).await? {
         // Asked again tomorrow: papers are renewed, checks come in.
         let next = query_job(&row.id, &source.name, next_round(round, now));
         return finish(hub, lease, &row, Some(shut.code), Some(next)).await;
@@ -105,6 +106,17 @@ pub async fn step(hub: &Hub, client: &Client, lease: &Lease) -> Result<Outcome, 
             Ok(Outcome::RetryLater { at: None, code: "archive-unreachable" })
         }
     }
+}
+
+/// Whether a gate holds the row. Whoever opens one looks for the rows that it held (see [`crate::objections`]): so it is written
+/// first that this one is held, and then looked at again.
+async fn is_shut(hub: &Hub, served: &Served, row: &CohortRow) -> Result<Option<Shut>, HubError> {
+    let shut = || async { hub.gates(served).shut(&row.trust, &row.person, hub.clock.now()).await };
+    let Some(first) = shut().await? else { return Ok(None) };
+    let mut tx = hub.store.write().await?;
+    hub.store.row_held(&mut tx, &row.id, first.code).await?;
+    tx.commit().await?;
+    Ok(shut().await?)
 }
 
 /// Ends the step: the row's state, the next round if there is one, and the job, together.

@@ -4,9 +4,11 @@ use super::{CONFIG, HOUR, House};
 use crate::cohort::{Import, import};
 use crate::context::Hub;
 use crate::enrol::{Enrolled, enrol};
+use crate::linkage::OptOutMark;
 use crate::objections::{check_taken, objections_taken};
 use crate::pipeline::nightly::night;
 use crate::pipeline::review;
+use crate::retrieve::query;
 use crate::service::Service;
 use crate::status::{States, by_source, by_study};
 use crate::store::{Instance as Row, Spooled, Study};
@@ -83,11 +85,7 @@ impl Region {
         let key =
             deid::identity::PersonKey::Nhs(deid::custody::Sensitive::new(NhsNumber::parse(number).unwrap()));
         let found = self.hub.linkage.find(&key, &self.hub.custody).await.unwrap().unwrap();
-        let mark = crate::linkage::OptOutMark {
-            kind: "national".into(),
-            permitted: true,
-            checked: self.hub.today(),
-        };
+        let mark = OptOutMark { kind: "national".into(), permitted: true, checked: self.hub.today() };
         self.hub.linkage.mark_opt_outs(&[(found.person, mark)]).await.unwrap();
         enrolled
     }
@@ -319,6 +317,34 @@ async fn a_second_answer_of_the_same_day_that_forbids_holds_at_once() {
     assert!(region.archive.archive.asked().is_empty());
     let rows = region.hub.store.rows("nccid").await.unwrap();
     assert_eq!(rows[0].reason.as_deref(), Some("opted-out"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_comes_in_while_a_row_is_being_held_for_want_of_it_counts_tonight() {
+    let images = ct_study(1, 1, 16);
+    let region = Region::new(images.clone(), "", "").await;
+    let number = &images[0].person.nhs_number;
+    let row = format!(
+        "NHS Number,DOB,Status,Swab Date\n{number},{},positive,2020-06-01\n",
+        images[0].person.birth.iso()
+    );
+    region.sheet(&row).await;
+    let (hub, now, hour) = (&region.hub, region.hub.clock.now(), HOUR);
+    let worker = crate::sources::worker_of("royal");
+    let owed =
+        jobs::claim(hub.store.db(), &["query"], &worker, "test", 1, now, hour).await.unwrap().remove(0);
+    // Nothing can be written meanwhile: the gate has been looked at, and the row is not held yet.
+    let tx = hub.store.write().await.unwrap();
+    let step = query::step(hub, region.service.client(), &owed);
+    tokio::pin!(step);
+    assert!(tokio::time::timeout(Duration::from_millis(500), &mut step).await.is_err());
+    let person = hub.store.rows("nccid").await.unwrap().remove(0).person;
+    let mark = OptOutMark { kind: "national".into(), permitted: true, checked: hub.today() };
+    hub.linkage.mark_opt_outs(&[(person, mark)]).await.unwrap();
+    drop(tx);
+    step.await.unwrap();
+    let row = region.hub.store.rows("nccid").await.unwrap().remove(0);
+    assert_eq!((row.state.as_str(), row.reason.as_deref()), ("asked", None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
