@@ -4,12 +4,12 @@ use crate::custody::Sensitive;
 use crate::dates;
 use crate::identity::{InvalidNhsNumber, NhsNumber, is_nobodys, is_placeholder};
 use crate::profile::{Profile, ProfileOption};
+use crate::recent::Recent;
 use crate::text::{Identifier, IdentifierKind};
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, Limits, NoteKind, ReadError, Source};
 use dicom::tag::{Tag, VR, tags};
 use residue::{Needle, NeedleKind};
-use std::cell::RefCell;
 
 /// Other Patient IDs (0010,1000) and Medical Record Locator (0010,1090): retired, and still written.
 const OTHER_PATIENT_IDS: Tag = Tag(0x0010, 0x1000);
@@ -338,43 +338,24 @@ pub(crate) const NEEDLES_MAX: usize = 1_000;
 ///
 /// What too many headers hold by chance, and what stands for nobody (UNKNOWN, 0000), is left out.
 pub(crate) fn needles<'a>(datasets: impl IntoIterator<Item = &'a Dataset>) -> Option<Vec<Needle>> {
-    thread_local! {
-        static LAST: RefCell<Told> = RefCell::default();
-    }
+    // The objects of a series tell the same.
+    static TOLD: Recent<Vec<Told>, Option<Vec<Needle>>> = Recent::new();
     let mut told = Vec::new();
     datasets.into_iter().for_each(|dataset| collect_told(dataset, &mut told));
-    LAST.with_borrow_mut(|last| {
-        if !last.is(&told) {
-            let needles = needles_of(&told)?;
-            let values = told.into_iter().map(|(kind, value)| (kind, value.to_owned()));
-            *last = Told { values: values.collect(), needles };
-        }
-        Some(last.needles.clone())
-    })
+    TOLD.get(told, |told| needles_of(told)).as_ref().clone()
 }
 
-/// What was told of a patient last, and what is searched for because of it: the objects of a series tell the same.
-#[derive(Default)]
-struct Told {
-    values: Vec<(Option<NeedleKind>, String)>,
-    needles: Vec<Needle>,
-}
+/// A value that needles are made of; of no kind: the name of somebody else.
+type Told = (Option<NeedleKind>, String);
 
-impl Told {
-    fn is(&self, values: &[(Option<NeedleKind>, &str)]) -> bool {
-        self.values.iter().map(|(kind, value)| (*kind, value.as_str())).eq(values.iter().copied())
-    }
-}
-
-/// The values that needles are made of; of no kind: the name of somebody else.
-fn collect_told<'a>(dataset: &'a Dataset, into: &mut Vec<(Option<NeedleKind>, &'a str)>) {
+fn collect_told(dataset: &Dataset, into: &mut Vec<Told>) {
     for element in dataset {
         match needle_kind(element.tag) {
             Some(NeedleKind::Address) => {
-                into.extend(element.text().map(|text| (Some(NeedleKind::Address), text)));
+                into.extend(element.text().map(|text| (Some(NeedleKind::Address), text.to_owned())));
             }
             kind if kind.is_some() || element.vr == VR::PN => {
-                into.extend(element.texts().map(|text| (kind, text)));
+                into.extend(element.texts().map(|text| (kind, text.to_owned())));
             }
             _ => {}
         }
@@ -382,7 +363,7 @@ fn collect_told<'a>(dataset: &'a Dataset, into: &mut Vec<(Option<NeedleKind>, &'
     }
 }
 
-fn needles_of(told: &[(Option<NeedleKind>, &str)]) -> Option<Vec<Needle>> {
+fn needles_of(told: &[Told]) -> Option<Vec<Needle>> {
     let mut found = Vec::new();
     for (kind, value) in told {
         let needle = match *kind {
@@ -390,10 +371,10 @@ fn needles_of(told: &[(Option<NeedleKind>, &str)]) -> Option<Vec<Needle>> {
             Some(kind) if !is_telling(kind, value) => None,
             // A number is searched for by its digits, however it was labelled.
             Some(NeedleKind::Other) => Some(NhsNumber::parse(value).map_or_else(
-                |_| Needle::new(NeedleKind::Other, *value),
+                |_| Needle::new(NeedleKind::Other, value),
                 |number| Needle::new(NeedleKind::Number, number.digits()),
             )),
-            Some(kind) => Some(Needle::new(kind, *value)),
+            Some(kind) => Some(Needle::new(kind, value)),
         };
         found.extend(needle.filter(|needle| !found.contains(needle)));
         if found.len() > NEEDLES_MAX {

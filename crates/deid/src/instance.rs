@@ -15,10 +15,10 @@ use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::state::{Deidentified, Identifiable, PixelsCleaned, State, TagsCleaned};
 use crate::tags::{Cleaner, undeclare};
 use crate::text::Identifier;
-use crate::verify::{self, Promises, Residue, Tee, VERIFIER, Verifier};
+use crate::verify::{self, Promises, Residue, Tee, UIDS, VERIFIER, Verifier};
 use dicom::dataset::Dataset;
 use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
-use dicom::tag::{Tag, VR, tags};
+use dicom::tag::{VR, tags};
 use residue::{Form, Needle};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,9 +48,6 @@ struct Cleaning {
     subject: Subject,
     replaced: BTreeMap<String, String>,
 }
-
-/// What names an object: its study, its series, and itself.
-const UIDS: [Tag; 3] = [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID];
 
 /// Why an object cannot be de-identified.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +187,9 @@ impl Instance<Identifiable> {
                 Some(years) if years < min_years => return Err(Rejection::TooYoung),
                 Some(_) => {}
             }
+        }
+        if profile.has(ProfileOption::CleanRecognizableVisualFeatures) {
+            self.declared.note_face(&self.object.dataset);
         }
         let fresh: Vec<Needle> =
             known.iter().filter(|known| !self.needles.contains(known)).cloned().collect();

@@ -173,6 +173,8 @@ pub(crate) enum Action {
     Clean,
     /// Kept, whatever its words; cleaned only where something stands in it that is known of the person.
     Technical,
+    /// Kept, whatever its words; a keyed word and number where something known of the person, or a long number, stands in it.
+    Named,
     /// A keyed stand-in for each value.
     Pseudonym,
     /// The Type that the attribute has in its object decides; see [`Rule::in_object`].
@@ -234,7 +236,7 @@ impl Profile {
             options,
             ages: settings.ages()?,
             words: Arc::new(settings.words()?),
-            text_cleaners: Recent::default(),
+            text_cleaners: Recent::new(),
             overrides: Vec::new(),
         };
         for row in data::table() {
@@ -243,7 +245,7 @@ impl Profile {
         }
         for data::Addition { pattern, action, .. } in data::additions() {
             let fallback = match action {
-                Action::Terms | Action::Technical => Action::Empty,
+                Action::Terms | Action::Technical | Action::Named => Action::Empty,
                 Action::Clean => Action::Dummy,
                 _ => Action::Remove,
             };

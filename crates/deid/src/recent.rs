@@ -11,13 +11,12 @@ pub(crate) struct Recent<K, V> {
     made: Mutex<VecDeque<(K, Arc<V>)>>,
 }
 
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { made: Mutex::default() }
-    }
-}
-
 impl<K: PartialEq, V> Recent<K, V> {
+    /// Nothing has been made yet.
+    pub(crate) const fn new() -> Self {
+        Self { made: Mutex::new(VecDeque::new()) }
+    }
+
     /// What is made of this key; made now if it is not remembered.
     pub(crate) fn get(&self, key: K, make: impl FnOnce(&K) -> V) -> Arc<V> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,7 +36,7 @@ mod tests {
 
     #[test]
     fn what_was_made_is_used_again_until_others_push_it_out() {
-        let recent = Recent::default();
+        let recent = Recent::new();
         let first = recent.get(0, |n| n * 10);
         assert!(Arc::ptr_eq(&first, &recent.get(0, |_| 7)));
         for n in 1..=REMEMBERED_MAX {

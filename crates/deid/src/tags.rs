@@ -164,6 +164,7 @@ impl<'a> Cleaner<'a> {
             | Action::Terms
             | Action::Clean
             | Action::Technical
+            | Action::Named
             | Action::Pseudonym => {
                 let kept = match value {
                     Some(Value::Items(items)) => self.items(tag, items),
@@ -189,13 +190,7 @@ impl<'a> Cleaner<'a> {
     fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: ValueBytes) -> Option<Element> {
         let bytes: ValueBytes = match (action, vr) {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
-            // Layers are referred to by their names, and no presentation state is without a label (PS3.3 C.10.7, C.11.10).
-            (Action::Technical, _)
-                if matches!(tag, tags::GRAPHIC_LAYER | tags::CONTENT_LABEL)
-                    && self.may_be_somebody(&bytes) =>
-            {
-                self.numbered(&bytes)
-            }
+            (Action::Named, _) if self.may_be_somebody(&bytes) => self.numbered(&bytes),
             (Action::Terms, _) | (Action::Clean, VR::CS) => self.terms(tag, vr, &bytes)?,
             (_, VR::OB) if tag == tags::ICC_PROFILE && !values::is_icc_profile(&bytes) => return None,
             (Action::Keep, VR::CS) if self.names_somebody(&bytes) => return None,
@@ -294,13 +289,13 @@ impl<'a> Cleaner<'a> {
         Some(values.join("\\").into_bytes().into())
     }
 
-    /// Whether a name that somebody gave to a layer names somebody, or holds a number that is longer than a year.
+    /// Whether a name that somebody gave to a part of the object names somebody, or holds a number that is longer than a year.
     fn may_be_somebody(&self, bytes: &[u8]) -> bool {
         let runs = bytes.split(|byte| !byte.is_ascii_digit());
         self.names_somebody(bytes) || runs.map(<[u8]>::len).any(|digits| digits > 4)
     }
 
-    /// A word and a number in the place of a name that somebody gave to a layer: equal for equal names, and clean itself.
+    /// A word and a number in the place of such a name: equal for equal names, and clean itself.
     fn numbered(&self, bytes: &[u8]) -> ValueBytes {
         let name = String::from_utf8_lossy(bytes).trim_matches(['\0', ' ']).to_uppercase();
         let [a, b, ..] = self.pseudonymiser.digest("layer", &name);
@@ -324,13 +319,14 @@ impl<'a> Cleaner<'a> {
         let text = std::str::from_utf8(bytes).ok()?.trim_end_matches(['\0', ' ']);
         let given: Vec<&str> = text.split('\\').map(|value| value.trim_matches(' ')).collect();
         let terms: Vec<Option<&str>> = given.iter().map(|value| self.term(tag, vr, value)).collect();
-        // Row and column stand or fall together (PS3.3 C.7.6.1.1.1).
-        let is_torn = tag == tags::PATIENT_ORIENTATION && terms.contains(&None);
-        if is_torn || terms.iter().all(|term| term.is_none_or(str::is_empty) && !text.is_empty()) {
-            return None;
+        let is_whole = !terms.contains(&None);
+        let kept = terms.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("\\");
+        if is_whole {
+            return Some(kept.into_bytes().into());
         }
-        let kept: Vec<&str> = terms.into_iter().map(Option::unwrap_or_default).collect();
-        Some(kept.join("\\").trim_end_matches('\\').as_bytes().into())
+        let left = kept.trim_end_matches('\\');
+        // Row and column stand or fall together (PS3.3 C.7.6.1.1.1).
+        (!left.is_empty() && tag != tags::PATIENT_ORIENTATION).then(|| left.as_bytes().into())
     }
 
     /// A value that may stand: a listed term as the list spells it, or one in which there is nothing to clean.

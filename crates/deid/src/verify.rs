@@ -16,6 +16,10 @@ use submission::digest::Hasher;
 /// The verifier and its version, as clearances name it.
 pub(crate) const VERIFIER: &str = concat!("tributary residue ", env!("CARGO_PKG_VERSION"));
 
+/// What names an object: its study, its series, and itself.
+pub(crate) const UIDS: [Tag; 3] =
+    [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID];
+
 /// Why outgoing bytes are not cleared. Nothing here holds a value: places and kinds only.
 #[derive(Debug, thiserror::Error)]
 pub enum Residue {
@@ -91,7 +95,7 @@ impl Default for Verifier {
 impl Verifier {
     /// A verifier that also looks for these patterns.
     pub fn new(patterns: Patterns) -> Self {
-        Self { patterns, known: Recent::default() }
+        Self { patterns, known: Recent::new() }
     }
 
     /// Searches bytes that were written; nothing may be found.
@@ -189,8 +193,7 @@ impl Promises<'_> {
         }
         let removed = dataset.text(tags::PATIENT_IDENTITY_REMOVED) == Some("YES");
         promise(removed, "the object says that identity was removed", tags::PATIENT_IDENTITY_REMOVED)?;
-        let names = [tags::STUDY_INSTANCE_UID, tags::SERIES_INSTANCE_UID, tags::SOP_INSTANCE_UID];
-        let own = names.map(|tag| dataset.text(tag).unwrap_or_default());
+        let own = UIDS.map(|tag| dataset.text(tag).unwrap_or_default());
         self.level(dataset, &Kind { types: Types::of(dataset.text(tags::SOP_CLASS_UID)), own }, None)
     }
 

@@ -284,6 +284,22 @@ fn patterns_need_no_needle_and_skip_uids_and_devices() {
 }
 
 #[test]
+fn a_code_may_pass_for_an_nhs_number_and_only_where_codes_stand_and_never_as_the_persons_own() {
+    // A SNOMED CT identifier by its partition and check digit, and an NHS number by Modulus 11.
+    let both = "9990018006";
+    let found = |tag, vr, needles: &[Needle]| {
+        let bytes = file(&[], EXPLICIT, &[], &element(tag, vr, both.as_bytes()));
+        let searcher = Searcher::new(needles, Patterns::all());
+        kinds(&searcher.search_bytes(&bytes, Form::Dicom).unwrap())
+    };
+    let nhs = FindingKind::Pattern(PatternKind::NhsNumber);
+    assert_eq!(found((0x0008, 0x0100), "SH", &[]), []);
+    assert_eq!(found((0x0008, 0x0104), "LO", &[]), [nhs]);
+    let own = [Needle::new(NeedleKind::Number, both)];
+    assert!(found((0x0008, 0x0100), "SH", &own).contains(&FindingKind::Needle(NeedleKind::Number)));
+}
+
+#[test]
 fn what_cannot_be_walked_is_an_error() {
     let searcher = Searcher::new(&needles(), Patterns::all());
     let whole = file(&[], EXPLICIT, &[], &clean_elements().concat());

@@ -198,6 +198,7 @@ pub(crate) fn additions() -> &'static [Addition] {
                 "L" => Action::Keep,
                 "T" => Action::Terms,
                 "M" => Action::Technical,
+                "N" => Action::Named,
                 "C" => Action::Clean,
                 "Z" => Action::Empty,
                 _ => Action::Remove,

@@ -148,6 +148,7 @@ impl Profile {
             Action::Terms => "kept if it is a listed term or of allowed words, else emptied",
             Action::Clean => "cleaned, word by word",
             Action::Technical => "kept, unless something known of the person stands in it",
+            Action::Named => "kept, or a word and a number where it may name somebody",
             Action::Pseudonym => "a keyed stand-in",
         }
     }

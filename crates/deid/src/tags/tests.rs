@@ -138,6 +138,9 @@ fn what_cannot_stay_leaves_the_rest_in_its_place() {
         Element::bytes_of(tags::ICC_PROFILE, VR::OB, b"SENTINEL^ANNA".repeat(20)),
     ]);
     assert_eq!(out.text(tags::SCAN_OPTIONS), Some("\\FS\\PFP"));
+    // What was empty at the end stays so where nothing went.
+    let whole = clean([text(tags::SCAN_OPTIONS, VR::CS, "FS\\PFP\\")]);
+    assert_eq!(whole.get(tags::SCAN_OPTIONS).unwrap().bytes(), b"FS\\PFP\\");
     assert_eq!(out.text(tags::PATIENT_AGE), Some("066Y"));
     assert_eq!(out.text(tags::PIXEL_SPACING), Some("0.35156250000000001\\0.35156250000000001"));
     assert_eq!(out.text(tags::CONTENT_LABEL), Some("KEYFINDING"));
@@ -162,6 +165,48 @@ fn a_scheme_that_is_described_is_no_code() {
     assert!(
         public.get(tags::CODE_VALUE).is_none() && local.text(tags::CODING_SCHEME_UID) != Some("1.2.826.7")
     );
+}
+
+#[test]
+fn codes_of_public_schemes_stay_and_what_only_looks_like_one_goes() {
+    let of = |scheme: &str, value: &str| {
+        let coded =
+            clean([Element::items_of(tags::CONCEPT_CODE_SEQUENCE, vec![code_item(scheme, value, "x")])]);
+        coded.items(tags::CONCEPT_CODE_SEQUENCE)[0]
+            .text(tags::CODE_VALUE)
+            .map(str::to_owned)
+            .unwrap_or_default()
+    };
+    for (scheme, value) in [("SCT", "39920800"), ("RFC5646", "en-GB"), ("RFC3066", "cy"), ("LN", "18748-4")] {
+        let stays = scheme != "SCT";
+        assert_eq!(of(scheme, value) == value, stays, "{scheme} {value}");
+    }
+    assert_eq!(of("SCT", "399208008"), "399208008");
+    // An NHS number is none, whatever scheme is said of it.
+    assert_ne!(of("SCT", "9990000018"), "9990000018");
+}
+
+#[test]
+fn text_loses_the_numbers_of_orders_and_keeps_the_clinic_that_asked() {
+    let out = clean([
+        text(tags::REFERRING_PHYSICIAN_NAME, VR::PN, "CHEST^CLINIC"),
+        text(tags::REQUESTED_PROCEDURE_ID, VR::SH, "RP-77123"),
+        text(tags::STUDY_ID, VR::SH, "1"),
+        text(tags::STUDY_DESCRIPTION, VR::LO, "CT chest 1 RP-77123 chest clinic"),
+    ]);
+    let described = clean_with(
+        &["clean-descriptors"],
+        [
+            text(tags::REFERRING_PHYSICIAN_NAME, VR::PN, "CHEST^CLINIC"),
+            text(tags::REQUESTED_PROCEDURE_ID, VR::SH, "RP-77123"),
+            text(tags::STUDY_ID, VR::SH, "1"),
+            text(tags::STUDY_DESCRIPTION, VR::LO, "CT chest 1 RP-77123 chest clinic"),
+        ]
+        .into_iter()
+        .collect(),
+    );
+    assert!(out.get(tags::STUDY_DESCRIPTION).is_none_or(Element::is_empty));
+    assert_eq!(described.text(tags::STUDY_DESCRIPTION), Some("CT chest 1 chest clinic"));
 }
 
 #[test]

@@ -87,13 +87,14 @@ pub(super) fn remove_announced(passage: &mut Passage<'_>, vocabulary: &Vocabular
             let dotted = passage.gap_before(word + 1).starts_with('.');
             let code = !dotted && TITLES_OR_CODES.contains(&passage.word_key(word));
             let capitals = code && !passage.word(word).contains(char::is_lowercase);
-            let doubtful = !passage.mixed || capitals || (code && passage.titled);
-            if let Some(end) = name_end(passage, vocabulary, word + 1, doubtful, false) {
+            let is_doubtful = !passage.mixed || capitals || (code && passage.titled);
+            let lead = if is_doubtful { Lead::Doubtful } else { Lead::Title };
+            if let Some(end) = name_end(passage, vocabulary, word + 1, lead) {
                 let stays = capitals && !passage.mixed;
                 passage.remove(word + usize::from(stays)..end);
             }
         } else if let Some(first) = after_label(passage, word)
-            && let Some(end) = name_end(passage, vocabulary, first, true, is_of_staff(passage, word))
+            && let Some(end) = name_end(passage, vocabulary, first, Lead::of_label(passage.word_key(word)))
         {
             passage.remove(word..end);
         }
@@ -116,19 +117,25 @@ fn after_label(passage: &Passage<'_>, word: usize) -> Option<usize> {
     (NAME_LABELS.contains(&key) && colon && near(word + 1)).then_some(word + 1)
 }
 
-/// Whether somebody of the staff is announced: `Consultant: Chin`, and not `Patient: head first`.
-fn is_of_staff(passage: &Passage<'_>, word: usize) -> bool {
-    !matches!(passage.word_key(word), "patient" | "name" | "clinic")
+/// What leads to a name: how sure it is that one follows.
+#[derive(Clone, Copy, PartialEq)]
+enum Lead {
+    /// A title that is nothing else: words with a capital are a name, and words that are names as well.
+    Title,
+    /// A label of the staff: words that are names as well are a name. `Consultant: Chin`
+    Staff,
+    /// What may lead to something else: the name begins with what is no word. `Patient: head first`, `MR HEAD`
+    Doubtful,
 }
 
-/// Where the name that may begin here ends; `None` if no name does. `announced`: a word that is a name as well is one here.
-fn name_end(
-    passage: &Passage<'_>,
-    vocabulary: &Vocabulary<'_>,
-    first: usize,
-    doubtful: bool,
-    announced: bool,
-) -> Option<usize> {
+impl Lead {
+    fn of_label(key: &str) -> Self {
+        if matches!(key, "patient" | "name" | "clinic") { Self::Doubtful } else { Self::Staff }
+    }
+}
+
+/// Where the name that may begin here ends; `None` if no name does.
+fn name_end(passage: &Passage<'_>, vocabulary: &Vocabulary<'_>, first: usize, lead: Lead) -> Option<usize> {
     let mut found = false;
     let mut end = first;
     while end < passage.words.len() && end < first + NAME_WORDS_MAX {
@@ -148,7 +155,11 @@ fn name_end(
             passage.mixed && text.starts_with(char::is_uppercase) && text.chars().any(char::is_lowercase);
         let also = also_name(key);
         let name = unknown || (also == Some(AlsoName::Often) && !in_collocation(passage, end));
-        let may_be = if doubtful { announced && also.is_some() } else { capital || also.is_some() };
+        let may_be = match lead {
+            Lead::Title => capital || also.is_some(),
+            Lead::Staff => also.is_some(),
+            Lead::Doubtful => false,
+        };
         let first_name = !found && !initial && may_be;
         if !(title || initial || name || first_name || (found && capital && also.is_some())) {
             break;
