@@ -36,6 +36,18 @@ const NAME_LABELS: &[&str] = &[
     "signed",
     "clinic",
 ];
+/// Who works there: a name may follow without a colon.
+const STAFF: &[&str] = &[
+    "consultant",
+    "radiographer",
+    "radiologist",
+    "sonographer",
+    "registrar",
+    "technologist",
+    "technician",
+    "gp",
+    "doctor",
+];
 /// What is done by somebody.
 const DEEDS: &[&str] = &[
     "referred",
@@ -97,8 +109,28 @@ pub(super) fn remove_announced(passage: &mut Passage<'_>, vocabulary: &Vocabular
             && let Some(end) = name_end(passage, vocabulary, first, Lead::of_label(passage.word_key(word)))
         {
             passage.remove(word..end);
+        } else if is_initial(passage, word)
+            && also_name(passage.word_key(word + 1)).is_some()
+            && !in_collocation(passage, word + 1)
+        {
+            passage.remove(word..word + 2);
+        } else if STAFF.contains(&passage.word_key(word))
+            && passage.gap_before(word + 1) == " "
+            && (!passage.mixed || passage.word(word + 1).starts_with(char::is_uppercase))
+            && let Some(end) = name_end(passage, vocabulary, word + 1, Lead::Doubtful)
+        {
+            passage.remove(word + 1..end);
         }
     }
+}
+
+/// A letter that stands for a forename, before a surname: `J. White`, and not `L. foot`, `2 m. long`.
+fn is_initial(passage: &Passage<'_>, word: usize) -> bool {
+    let (key, text, next) = (passage.word_key(word), passage.word(word), passage.word(word + 1));
+    let is_capital = text.len() == 1 && text.starts_with(|c: char| c.is_ascii_uppercase());
+    let is_side = matches!(key, "l" | "r") && also_name(passage.word_key(word + 1)) != Some(AlsoName::Often);
+    let dot = passage.gap_before(word + 1);
+    is_capital && !is_side && (dot == "." || dot == ". ") && next.starts_with(char::is_uppercase)
 }
 
 /// The word after `reported by`, `Name:`, `discussed with`.
