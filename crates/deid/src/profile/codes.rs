@@ -13,9 +13,9 @@ pub(crate) enum CodeForm {
     Dicom,
     /// A unit of measurement (UCUM).
     Unit,
-    /// Up to nine digits.
+    /// Up to nine digits, perhaps after the partition of a scheme: `2:24240`.
     Digits,
-    /// One or two letters or RID, then digits.
+    /// One or two letters, RID or RPID, then digits.
     Number,
     /// A letter or digit, two digits, perhaps a point and more.
     Icd,
@@ -23,6 +23,8 @@ pub(crate) enum CodeForm {
     Lead,
     /// Two or three letters, perhaps a region.
     Language,
+    /// Four to six capitals, perhaps a digit last: `CCHES`, `XCHES2`.
+    Nicip,
     /// Allowed words only: no form of its own.
     Word,
 }
@@ -40,6 +42,7 @@ impl CodeForm {
             "icd" => Self::Icd,
             "lead" => Self::Lead,
             "language" => Self::Language,
+            "nicip" => Self::Nicip,
             "word" => Self::Word,
             _ => return None,
         })
@@ -53,7 +56,9 @@ impl CodeForm {
             Self::Sctid => (6..=18).contains(&value.len()) && digits(value) && verhoeff(value),
             Self::SnomedRt => value.split_once('-').is_some_and(|(axis, rest)| {
                 let hexadecimal = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
-                axis.len() <= 2 && capitals(axis) && (3..=6).contains(&rest.len()) && {
+                let is_axis =
+                    matches!(axis.as_bytes(), [b'A'..=b'Z'] | [b'A'..=b'Z', b'A'..=b'Z' | b'0'..=b'9']);
+                is_axis && (3..=6).contains(&rest.len()) && {
                     // A few end in a letter of their own, as T-AA000Z does not: digits first.
                     rest.bytes().all(hexadecimal) && rest.bytes().any(|b| b.is_ascii_digit())
                 }
@@ -63,11 +68,16 @@ impl CodeForm {
             }),
             Self::Dicom => value.len() == 6 && digits(value),
             Self::Unit => is_unit(value),
-            Self::Digits => value.len() <= 9 && digits(value),
+            Self::Digits => {
+                let (partition, number) = value.split_once(':').unwrap_or(("0", value));
+                partition.len() == 1 && digits(partition) && number.len() <= 9 && digits(number)
+            }
             Self::Number => {
                 let letters = value.bytes().take_while(u8::is_ascii_uppercase).count();
                 let (front, rest) = value.split_at(letters);
-                ((1..=2).contains(&letters) || front == "RID") && rest.len() <= 8 && digits(rest)
+                ((1..=2).contains(&letters) || matches!(front, "RID" | "RPID"))
+                    && rest.len() <= 8
+                    && digits(rest)
             }
             Self::Icd => {
                 let (front, rest) = value.split_once('.').unwrap_or((value, "0"));
@@ -88,6 +98,10 @@ impl CodeForm {
                     (2..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphabetic())
                 };
                 letters(language) && letters(region)
+            }
+            Self::Nicip => {
+                let letters = value.strip_suffix(|c: char| c.is_ascii_digit()).unwrap_or(value);
+                (4..=6).contains(&letters.len()) && capitals(letters)
             }
             Self::Word => false,
         }
@@ -139,10 +153,10 @@ mod tests {
     fn codes_of_the_standard_have_their_form_and_names_have_none() {
         for (form, values) in [
             (CodeForm::Sctid, ["51185008", "39607008", "113345001", "260421001"]),
-            (CodeForm::SnomedRt, ["T-D3000", "R-10202", "G-A100", "DD-60002"]),
+            (CodeForm::SnomedRt, ["T-D3000", "R-10202", "P5-09051", "DD-60002"]),
             (CodeForm::Loinc, ["18748-4", "121058-3", "8302-2", "11328-2"]),
             (CodeForm::Unit, ["mm", "mg/ml", "[hnsf'U]", "{pixels}"]),
-            (CodeForm::Number, ["RID1301", "C0817096", "C12366", "RID10312"]),
+            (CodeForm::Number, ["RID1301", "C0817096", "C12366", "RPID145"]),
             (CodeForm::Icd, ["C34.1", "J18", "U07.1", "I21.09"]),
         ] {
             for value in values {

@@ -1,8 +1,8 @@
 //! Codes (PS3.3 §8): a coded entry tells what is researched, and is a place where text hides.
 //!
 //! A code of a public scheme stays if it has the form of that scheme; one of a local scheme if there is nothing to clean in
-//! it. Its meaning is text, unless the list of this program gives it. A code that may not stay is replaced, so that the
-//! sequence that needs one is still valid.
+//! it. Its meaning is text; where that may not stay whole, the list of this program gives another. A code that may not stay is replaced, so that the
+//! sequence that needs one is still valid, and what may stay of its meaning is kept.
 
 use crate::profile::{self, CodeForm};
 use crate::text::{TextCleaner, is_everyday_word};
@@ -51,24 +51,28 @@ pub(super) fn of(item: &Dataset, text: &TextCleaner, sequence: Option<Tag>) -> O
 fn kept(item: &Dataset, text: &TextCleaner) -> Option<Coded> {
     let (place, value) = PLACES.iter().find_map(|place| Some((*place, item.text(place.0)?)))?;
     let scheme = item.text(tags::CODING_SCHEME_DESIGNATOR).unwrap_or_default();
-    if let Some((scheme, value, meaning)) = profile::listed_code(scheme, value) {
-        return Some(Coded::new(scheme, value, place, meaning));
-    }
+    let listed = profile::listed_code(scheme, value);
     let is_clean = |part: &str| !part.is_empty() && text.clean(part).text == part;
-    if value.chars().count() > VALUE_CHARS_MAX || text.is_known(value) {
+    if listed.is_none() && (value.chars().count() > VALUE_CHARS_MAX || text.is_known(value)) {
         return None;
     }
     let (may_stay, scheme) = match profile::code_form(scheme) {
+        _ if listed.is_some() => (true, scheme),
         Some(form) => (form.fits(value) || is_clean(value), scheme),
         // A hospital's own scheme may bear its name.
         None => (place.1 != VR::UR && is_clean(value), if is_clean(scheme) { scheme } else { LOCAL }),
     };
+    let told = item.text(tags::CODE_MEANING).unwrap_or_default();
+    let cleaned = if may_stay && is_plain(told, text) { told.to_owned() } else { text.clean(told).text };
     if !may_stay {
-        return None;
+        return (!cleaned.is_empty()).then(|| Coded { meaning: cleaned, ..Coded::removed() });
     }
-    let meaning = item.text(tags::CODE_MEANING).unwrap_or_default();
-    let cleaned = if is_plain(meaning, text) { meaning.to_owned() } else { text.clean(meaning).text };
-    let meaning = if cleaned.is_empty() { REMOVED } else { &cleaned };
+    let meaning = match listed {
+        // The words of the archive say what they say; where they may not stay, the standard's do.
+        Some((_, _, meaning)) if cleaned != told || told.is_empty() => meaning,
+        _ if cleaned.is_empty() => REMOVED,
+        _ => &cleaned,
+    };
     let mut coded = Coded::new(scheme, value, place, meaning);
     coded.version = item
         .text(tags::CODING_SCHEME_VERSION)

@@ -272,22 +272,30 @@ fn pixel_data_inside_an_item_goes_and_lookup_tables_stay() {
 }
 
 #[test]
-fn listed_codes_keep_our_meaning_and_what_is_no_code_of_its_scheme_is_replaced() {
-    let code = |value: &str| -> Dataset {
+fn codes_keep_their_meaning_or_get_ours_and_what_is_no_code_of_its_scheme_is_replaced() {
+    let meant = |value: &str, meaning: &str| -> Dataset {
         [
             text(tags::CODE_VALUE, VR::SH, value),
             text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, "SRT"),
-            text(tags::CODE_MEANING, VR::LO, "SENTINEL"),
+            text(tags::CODE_MEANING, VR::LO, meaning),
         ]
         .into_iter()
         .collect()
     };
+    let code = |value| meant(value, "WIBBLETHORPE");
     let out = clean([
-        Element::items_of(tags::ANATOMIC_REGION_SEQUENCE, vec![code("T-D3000")]),
+        Element::items_of(tags::ANATOMIC_REGION_SEQUENCE, vec![code("T-D3000"), meant("T-D3000", "Thorax")]),
+        Element::items_of(tags::PROCEDURE_CODE_SEQUENCE, vec![meant("WALLASEY", "CT Chest for Wallasey")]),
         Element::items_of(tags::VIEW_CODE_SEQUENCE, vec![code("WALLASEY")]),
         Element::items_of(tags::INSTITUTION_CODE_SEQUENCE, vec![code("WALLASEY")]),
     ]);
     assert_eq!(out.items(tags::ANATOMIC_REGION_SEQUENCE)[0].text(tags::CODE_MEANING), Some("Chest"));
+    assert_eq!(out.items(tags::ANATOMIC_REGION_SEQUENCE)[1].text(tags::CODE_MEANING), Some("Thorax"));
+    let procedure = &out.items(tags::PROCEDURE_CODE_SEQUENCE)[0];
+    assert_eq!(
+        (procedure.text(tags::CODE_VALUE), procedure.text(tags::CODE_MEANING)),
+        (Some("REMOVED"), Some("CT Chest"))
+    );
     assert_eq!(out.items(tags::VIEW_CODE_SEQUENCE)[0].text(tags::CODE_VALUE), Some("REMOVED"));
     assert_eq!(out.items(tags::INSTITUTION_CODE_SEQUENCE)[0].text(tags::CODE_VALUE), Some("REMOVED"));
 }
