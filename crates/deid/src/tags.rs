@@ -208,6 +208,8 @@ impl<'a> Cleaner<'a> {
             (_, VR::AS) => self.ages(&bytes)?,
             (_, VR::DS | VR::IS) if values_of(&bytes).any(|value| self.is_identifier(value)) => return None,
             _ if values::is_valid(vr, &bytes) => bytes,
+            // Written as no coded string is, and of allowed words: `C-SPINE`, `female`.
+            (_, VR::CS) => self.terms(tag, vr, &bytes)?,
             _ => return None,
         };
         Some(Element { tag, vr, value: Value::Bytes(bytes) })
@@ -334,7 +336,9 @@ impl<'a> Cleaner<'a> {
         if value.is_empty() {
             return Some("");
         }
-        let is_clean = || values::is_valid(vr, value.as_bytes()) && self.text.clean(value).text == value;
+        let is_one =
+            || values::is_valid(vr, value.as_bytes()) || (vr == VR::CS && values::is_loose_code(value));
+        let is_clean = || is_one() && self.text.clean(value).text == value;
         self.profile.term(tag, vr, value).or_else(|| is_clean().then_some(value))
     }
 

@@ -91,6 +91,12 @@ fn is_valid_text(vr: VR, value: &str) -> bool {
     }
 }
 
+/// Whether this could be meant as a coded string: too long for one, or with small letters, hyphens and points. The words must then be
+/// looked at as text is.
+pub(crate) fn is_loose_code(value: &str) -> bool {
+    value.len() <= 64 && value.bytes().all(|b| (b' '..=b'~').contains(&b))
+}
+
 fn is_decimal(value: &str) -> bool {
     value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
         && value.parse::<f64>().is_ok_and(f64::is_finite)

@@ -138,6 +138,19 @@ fn what_cannot_stay_leaves_the_rest_in_its_place() {
         Element::bytes_of(tags::ICC_PROFILE, VR::OB, b"SENTINEL^ANNA".repeat(20)),
     ]);
     assert_eq!(out.text(tags::SCAN_OPTIONS), Some("\\FS\\PFP"));
+    let loose = |tag, value| clean([text(tag, VR::CS, value)]).text(tag).map(str::to_owned);
+    for (tag, value) in [
+        (tags::BODY_PART_EXAMINED, "C-SPINE"),
+        (tags::BODY_PART_EXAMINED, "Abdomen and Pelvis with legs"),
+        (tags::PATIENT_SEX, "female"),
+    ] {
+        assert_eq!(loose(tag, value).as_deref(), Some(value));
+    }
+    for (tag, value) in
+        [(tags::BODY_PART_EXAMINED, "Chest-Wibblethorpe"), (tags::PATIENT_SEX, "wibblethorpe")]
+    {
+        assert_eq!(loose(tag, value), None, "{value}");
+    }
     // What was empty at the end stays so where nothing went.
     let whole = clean([text(tags::SCAN_OPTIONS, VR::CS, "FS\\PFP\\")]);
     assert_eq!(whole.get(tags::SCAN_OPTIONS).unwrap().bytes(), b"FS\\PFP\\");
