@@ -10,12 +10,13 @@ use crate::pixels::{
     self, Asked, Declared, Extent, Held, Inspection, Judgement, Picture, PixelPolicy, PixelReason, Review,
     Task,
 };
-use crate::profile::{Profile, ProfileOption, is_well_known};
+use crate::profile::{Profile, ProfileOption, Types, is_well_known};
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::state::{Deidentified, Identifiable, PixelsCleaned, State, TagsCleaned};
 use crate::tags::{Cleaner, undeclare};
-use crate::text::Identifier;
+use crate::text::{DatesInText, Identifier};
 use crate::verify::{self, Promises, Residue, Tee, UIDS, VERIFIER, Verifier};
+use crate::words::{self, UnknownWord};
 use dicom::dataset::Dataset;
 use dicom::part10::{self, Layout, Limits, Object, ReadError, Source};
 use dicom::tag::{VR, tags};
@@ -125,6 +126,16 @@ impl Instance<Identifiable> {
     /// What the object says of itself.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Words of its descriptions that go under this profile only because no list has them.
+    pub fn unknown_words(&self, profile: &Profile) -> Vec<UnknownWord> {
+        let mut identifiers: Vec<Identifier> = self.needles.iter().map(Identifier::from).collect();
+        facts::mentions(&self.object.dataset, profile, &mut identifiers);
+        let text = profile.text_cleaner(identifiers, DatesInText::Remove);
+        let (mut words, types) = (Vec::new(), Types::of(Some(&self.facts.sop_class)));
+        words::of(&self.object.dataset, (profile, types), &text, None, &mut words);
+        words
     }
 
     /// The identifiers of the patient that the object holds, to be searched for elsewhere.

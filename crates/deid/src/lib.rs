@@ -14,6 +14,7 @@ pub mod pixels;
 mod tags;
 pub mod changes;
 pub mod facts;
+pub mod words;
 pub mod person;
 pub mod verify;
 pub mod instance;

@@ -171,8 +171,41 @@ impl TextCleaner {
         changed
     }
 
+    /// Words, in small letters, that go for no other reason than that no list has them: a reviewer may know better.
+    pub(crate) fn unknown_words(&self, text: &str) -> BTreeSet<String> {
+        let vocabulary = Vocabulary { allowed: &self.allowed };
+        let passage = self.without_identifiers(&text[..stretch_len(text)], DatesInText::Remove);
+        let unknown =
+            |word: &usize| passage.words[*word].fate == Fate::Open && !vocabulary.admits(&passage, *word);
+        let mut words = BTreeSet::new();
+        for word in (0..passage.words.len()).filter(unknown) {
+            if !passage.word(word).is_ascii() {
+                words.insert(passage.word(word).to_lowercase());
+                continue;
+            }
+            let pieces = passage.words[word].pieces.clone().filter(|piece| !passage.pieces[*piece].digits);
+            let keys = pieces.map(|piece| passage.key(piece)).filter(|key| key.len() > 1);
+            words.extend(keys.filter(|key| !vocabulary.has(key)).map(str::to_owned));
+        }
+        words
+    }
+
     /// The stretch with a decision on each of its words.
     fn judged<'t>(&self, text: &'t str, dates: DatesInText) -> Passage<'t> {
+        let vocabulary = Vocabulary { allowed: &self.allowed };
+        let mut passage = self.without_identifiers(text, dates);
+        for word in 0..passage.words.len() {
+            if passage.words[word].fate == Fate::Open && !vocabulary.admits(&passage, word) {
+                passage.remove(word..word + 1);
+            }
+        }
+        people::remove_beside_unknown(&mut passage, &self.known);
+        people::remove_left_over(&mut passage);
+        passage
+    }
+
+    /// The stretch without what is known of the person and what looks like an identifier of anybody.
+    fn without_identifiers<'t>(&self, text: &'t str, dates: DatesInText) -> Passage<'t> {
         let vocabulary = Vocabulary { allowed: &self.allowed };
         let mut passage = Passage::of(text);
         let found = dates::find(&passage).into_iter().map(|date| {
@@ -190,13 +223,6 @@ impl TextCleaner {
         patterns::remove(&mut passage, &vocabulary);
         people::remove_spaced_letters(&mut passage);
         people::remove_announced(&mut passage, &vocabulary);
-        for word in 0..passage.words.len() {
-            if passage.words[word].fate == Fate::Open && !vocabulary.admits(&passage, word) {
-                passage.remove(word..word + 1);
-            }
-        }
-        people::remove_beside_unknown(&mut passage, &self.known);
-        people::remove_left_over(&mut passage);
         passage
     }
 }

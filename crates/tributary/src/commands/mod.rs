@@ -79,7 +79,7 @@ pub(crate) fn run(cli: Cli, custody: Custody) -> Result<ExitCode> {
     match cli.command {
         Command::Demo(args) => runtime()?.block_on(demo::run(&args, custody)),
         Command::Deid(args) => deid::run(&args, &custody),
-        Command::Profile(command) => profile::run(&command),
+        Command::Profile(command) => profile::run(&command, &custody),
         Command::Hub(args) => runtime()?.block_on(hub::run(args, custody)),
         Command::National(args) => runtime()?.block_on(national::run(args)),
         Command::Keys(command) => keys::run(&command),

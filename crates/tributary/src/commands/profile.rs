@@ -1,9 +1,11 @@
 //! `tributary profile`: what de-identification does to each attribute, and why, in words.
 
 mod preview;
+mod words;
 
 use crate::deid::{settings, with_options};
 use crate::ui::Table;
+use ::deid::custody::Custody;
 use ::deid::profile::{Dates, Done, Explanation, Profile, Settings};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -45,6 +47,13 @@ pub(crate) enum Command {
     /// Who is who is asked of each file alone: conflicts between files are found by tributary deid.
     #[command(after_help = PREVIEW_EXAMPLES)]
     Preview(preview::Args),
+    /// List the words that descriptions lose only because no list has them, for a reviewer to approve
+    ///
+    /// Text keeps the words of a vocabulary; what a region writes beside them (local names of protocols, abbreviations) goes until
+    /// somebody approves it. Told is in the objects of how many people a word stands. What is known of a patient, and what follows
+    /// a title or looks like an identifier, is not among them; a rare name can be. Keep the list inside the hospital.
+    #[command(after_help = WORDS_EXAMPLES)]
+    Words(words::Args),
 }
 
 const EXAMPLES: &str = "\
@@ -71,6 +80,17 @@ Examples:
 
 Exit status 0 if the sample comes out alike, 1 if anything differs.";
 
+const WORDS_EXAMPLES: &str = "\
+Examples:
+  tributary profile words /archive/january
+      beside the vocabulary of the program, in the objects of five people or more
+  tributary profile words /archive/january --project ./ours.toml --people-min 20
+      what that project has not approved yet
+  tributary profile words /archive/january --toml >> ours.toml
+      a section to be struck through and signed; the project is refused until its reason says who approved it
+  tributary profile preview nccid ./ours.toml /archive/january
+      what the approved words change";
+
 /// Which profile.
 #[derive(clap::Args)]
 pub(crate) struct Of {
@@ -92,7 +112,7 @@ impl Of {
 /// The exit status of `diff` and `preview` where there is a difference.
 const DIFFERENT: u8 = 1;
 
-pub(crate) fn run(command: &Command) -> Result<ExitCode> {
+pub(crate) fn run(command: &Command, custody: &Custody) -> Result<ExitCode> {
     match command {
         Command::Explain { attribute, of } => {
             let Explanation { tag, name, because, done } = of.profile()?.explain(attribute)?;
@@ -108,6 +128,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
             return Ok(diff((one, &profile(one)?), (other, &profile(other)?)));
         }
         Command::Preview(args) => return preview::run(args),
+        Command::Words(args) => return words::run(args, custody),
     }
     Ok(ExitCode::SUCCESS)
 }

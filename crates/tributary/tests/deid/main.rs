@@ -4,6 +4,7 @@
 mod people;
 mod preview;
 mod tool;
+mod words;
 
 use sim::calendar::Day;
 use sim::encode::Syntax;
