@@ -123,6 +123,16 @@ const ADDRESS_WORDS: &[&str] = &[
     "infirmary",
     "square",
     "united",
+    "clinic",
+    "diagnostic",
+    "diagnostics",
+    "imaging",
+    "medical",
+    "practice",
+    "radiology",
+    "screening",
+    "surgery",
+    "university",
 ];
 
 /// All of one person, or of one object.
