@@ -24,7 +24,6 @@ pub(crate) use outcome::what_to_do;
 use places::Places;
 use platform::keys::{KeyKind, SecretKey};
 use report::Heading;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -235,28 +234,21 @@ fn state(places: &Places, settings: &[(&'static str, String)]) -> Result<Store> 
 
 /// Tells what became of the files, by count and reason; no path, no name. How many were held.
 fn sum_up(places: &Places, store: &Store, teller: &Teller, is_rehearsal: bool) -> Result<u64> {
-    let (mut held, mut by_outcome) = (BTreeMap::<String, u64>::new(), BTreeMap::<String, u64>::new());
-    for count in store.counts()? {
-        *by_outcome.entry(count.outcome).or_default() += count.files;
-        for code in count.reason.iter().flat_map(|codes| codes.split(';')) {
-            *held.entry(code.to_owned()).or_default() += count.files;
-        }
-    }
-    let of = |outcome: &str| by_outcome.get(outcome).copied().unwrap_or(0);
+    let tally = store.tally()?;
     let would = if is_rehearsal { "would be " } else { "" };
-    teller.say(&format!("{:>8}  files read", by_outcome.values().sum::<u64>()));
+    teller.say(&format!("{:>8}  files read", tally.files()));
     let place = if is_rehearsal { String::new() } else { format!(", in {}", places.output.display()) };
-    teller.say(&format!("{:>8}  {would}cleared{place}", of("cleared")));
-    if of("repeated") > 0 {
-        teller.say(&format!("{:>8}  the same as another, {would}written once", of("repeated")));
+    teller.say(&format!("{:>8}  {would}cleared{place}", tally.of("cleared")));
+    if tally.of("repeated") > 0 {
+        teller.say(&format!("{:>8}  the same as another, {would}written once", tally.of("repeated")));
     }
-    teller.say(&format!("{:>8}  people", store.people_count()?));
-    teller.say(&format!("{:>8}  {would}held", of("held")));
-    for (code, files) in held {
-        teller.say(&format!("{files:>12}  {code}: {}", what_to_do(&code)));
+    teller.say(&format!("{:>8}  people", tally.people));
+    teller.say(&format!("{:>8}  {would}held", tally.of("held")));
+    for (code, files) in tally.reasons() {
+        teller.say(&format!("{files:>12}  {code}: {}", what_to_do(code)));
     }
     if !is_rehearsal {
         teller.say(&format!("mapping   {}\nheld      {}", places.mapping.display(), places.held.display()));
     }
-    Ok(of("held"))
+    Ok(tally.of("held"))
 }

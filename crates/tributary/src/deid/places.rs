@@ -100,12 +100,12 @@ impl Places {
 
     fn take_back_outputs(&self) -> Result<()> {
         let store = Store::open(&self.state)?;
-        let mut after = String::new();
+        let mut after = PathBuf::new();
         loop {
             let batch = store.outputs(&after)?;
-            let Some(last) = batch.last() else { break };
+            let Some((last, _)) = batch.last() else { break };
             after.clone_from(last);
-            for place in &batch {
+            for (_, place) in &batch {
                 let place = self.output.join(place);
                 remove(&place)?;
                 // Folders that are empty now go too.

@@ -1,7 +1,7 @@
 //! `--report`: one page that tells what was done to a folder. It names no file of IN and holds no value of any patient.
 
 use super::outcome::what_to_do;
-use super::store::{Store, Treatment};
+use super::store::{Store, Tally, Treatment};
 use super::tell::{PixelsTold, Told};
 use ::deid::changes::Change;
 use ::deid::profile::{Profile, iod};
@@ -48,10 +48,11 @@ fn page(store: &Store, heading: &Heading<'_>) -> Result<String> {
     if heading.is_rehearsal {
         html += "<p class=\"note\"><strong>Nothing was written.</strong> This is what would happen.</p>\n";
     }
-    html += &summary(store, heading.profile)?;
-    html += &kinds(store)?;
-    html += &held(store)?;
-    html += &pixels(store)?;
+    let tally = store.tally()?;
+    html += &summary(&tally, heading.profile);
+    html += &kinds(&tally);
+    html += &held(&tally);
+    html += &pixels(store, &tally)?;
     html += &attributes(store)?;
     html += &objects(store)?;
     html += "<p>This page names no file that was read and holds no value of any patient. Which file was held is in the list that \
@@ -59,19 +60,14 @@ fn page(store: &Store, heading: &Heading<'_>) -> Result<String> {
     Ok(html)
 }
 
-fn summary(store: &Store, profile: &Profile) -> Result<String> {
-    let mut by_outcome = BTreeMap::<String, u64>::new();
-    for count in store.counts()? {
-        *by_outcome.entry(count.outcome).or_default() += count.files;
-    }
-    let of = |outcome: &str| by_outcome.get(outcome).copied().unwrap_or(0);
+fn summary(tally: &Tally, profile: &Profile) -> String {
     let mut html = "<dl class=\"totals\">\n".to_owned();
     for (what, n) in [
-        ("files read", by_outcome.values().sum()),
-        ("cleared", of("cleared")),
-        ("held", of("held")),
-        ("the same as another", of("repeated")),
-        ("people", store.people_count()?),
+        ("files read", tally.files()),
+        ("cleared", tally.of("cleared")),
+        ("held", tally.of("held")),
+        ("the same as another", tally.of("repeated")),
+        ("people", tally.people as u64),
     ] {
         let _ = writeln!(html, "<div><dt>{what}</dt><dd>{n}</dd></div>");
     }
@@ -90,7 +86,7 @@ fn summary(store: &Store, profile: &Profile) -> Result<String> {
     for option in options {
         let _ = writeln!(html, "<li><code>{}</code></li>", option.name());
     }
-    Ok(html + "</ul>\n")
+    html + "</ul>\n"
 }
 
 /// A table in a frame of its own that scrolls where the page is narrow.
@@ -120,17 +116,17 @@ fn table(title: &str, headings: &[&str], rows: impl Iterator<Item = Vec<String>>
     html + "</tbody>\n</table>\n</div>\n"
 }
 
-fn kinds(store: &Store) -> Result<String> {
+fn kinds(tally: &Tally) -> String {
     let mut kinds = BTreeMap::<(String, String), [u64; 3]>::new();
-    for count in store.counts()? {
-        let class = match iod(&count.sop_class) {
+    for (end, files) in &tally.ends {
+        let class = match iod(&end.sop_class) {
             Some(iod) => iod.replace('-', " "),
-            None if count.sop_class.is_empty() => "not of the standard, or not read".to_owned(),
-            None => count.sop_class,
+            None if end.sop_class.is_empty() => "not of the standard, or not read".to_owned(),
+            None => end.sop_class.clone(),
         };
-        let at = ["cleared", "repeated", "held"].iter().position(|outcome| *outcome == count.outcome);
-        let ends = kinds.entry((count.modality, class)).or_default();
-        at.into_iter().for_each(|at| ends[at] += count.files);
+        let at = ["cleared", "repeated", "held"].iter().position(|outcome| *outcome == end.outcome);
+        let ends = kinds.entry((end.modality.clone(), class)).or_default();
+        at.into_iter().for_each(|at| ends[at] += files);
     }
     let rows = kinds.into_iter().map(|((modality, class), [cleared, repeated, held])| {
         let modality = if modality.is_empty() { "–".to_owned() } else { modality };
@@ -138,34 +134,28 @@ fn kinds(store: &Store) -> Result<String> {
     });
     let title = "Kinds of objects";
     let headings = ["Modality", "Kind", "Cleared", "Held", "The same as another"];
-    Ok(format!("<h2>{title}</h2>\n{}", table(title, &headings, rows)))
+    format!("<h2>{title}</h2>\n{}", table(title, &headings, rows))
 }
 
-fn held(store: &Store) -> Result<String> {
-    let mut reasons = BTreeMap::<String, u64>::new();
-    for count in store.counts()? {
-        for code in count.reason.iter().flat_map(|codes| codes.split(';')) {
-            *reasons.entry(code.to_owned()).or_default() += count.files;
-        }
-    }
+fn held(tally: &Tally) -> String {
     let title = "What was held, and what to do";
+    let mut reasons: Vec<(&str, u64)> = tally.reasons().into_iter().collect();
     if reasons.is_empty() {
-        return Ok(format!("<h2>{title}</h2>\n<p>Nothing was held.</p>\n"));
+        return format!("<h2>{title}</h2>\n<p>Nothing was held.</p>\n");
     }
-    let mut reasons: Vec<(String, u64)> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, files)| std::cmp::Reverse(*files));
     let rows = reasons.into_iter().map(|(code, files)| {
-        let what = what_to_do(&code).to_owned();
-        vec![code, files.to_string(), what]
+        let what = what_to_do(code).to_owned();
+        vec![code.to_owned(), files.to_string(), what]
     });
-    Ok(format!("<h2>{title}</h2>\n{}", table(title, &["Reason", "Files", "What to do"], rows)))
+    format!("<h2>{title}</h2>\n{}", table(title, &["Reason", "Files", "What to do"], rows))
 }
 
 /// How far pixels were looked at, and where something was blanked: boxes in a frame of the image's size.
-fn pixels(store: &Store) -> Result<String> {
-    let rows = store.extents()?.into_iter().map(|(modality, extent, files)| {
-        let modality = if modality.is_empty() { "–".to_owned() } else { modality };
-        vec![modality, in_words(&extent).to_owned(), files.to_string()]
+fn pixels(store: &Store, tally: &Tally) -> Result<String> {
+    let rows = tally.extents.iter().map(|((modality, extent), files)| {
+        let modality = if modality.is_empty() { "–" } else { modality };
+        vec![modality.to_owned(), in_words(extent).to_owned(), files.to_string()]
     });
     let title = "Pixels of what was cleared";
     let mut html = format!(
@@ -212,7 +202,7 @@ fn each_treatment(store: &Store, mut each: impl FnMut(&Treatment, u64, &[Told]) 
         let batch = store.treatments(&after)?;
         let Some((last, _)) = batch.last() else { return Ok(()) };
         after.clone_from(&last.digest);
-        for (treatment, files) in &batch {
+        for (treatment, files) in batch.iter().filter(|(_, files)| *files > 0) {
             each(treatment, *files, &treatment.told()?)?;
         }
     }

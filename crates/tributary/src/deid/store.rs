@@ -6,7 +6,7 @@
 mod people;
 mod results;
 
-pub(super) use results::{Done, Pixels, Task, Treatment};
+pub(super) use results::{Done, Pixels, Tally, Task, Treatment};
 
 use ::deid::person::{Claims, Nobody};
 use anyhow::{Context, Result, bail};

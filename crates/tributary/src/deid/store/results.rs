@@ -5,7 +5,7 @@ use crate::deid::outcome::{Outcome, Output};
 use ::deid::person::Nobody;
 use anyhow::Result;
 use platform::db::{DbError, Query, Row, sql};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use submission::digest::Digest;
@@ -49,13 +49,57 @@ pub(in crate::deid) struct Treatment {
     pub(in crate::deid) actions: String,
 }
 
-/// How many files of one kind came to the same end.
-pub(in crate::deid) struct Count {
+/// A kind of files, and the end that they came to.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::deid) struct End {
     pub(in crate::deid) modality: String,
     pub(in crate::deid) sop_class: String,
     pub(in crate::deid) outcome: String,
     pub(in crate::deid) reason: Option<String>,
-    pub(in crate::deid) files: u64,
+}
+
+impl End {
+    fn read(row: &Row<'_>) -> Result<Self, DbError> {
+        Ok(Self {
+            modality: row.get("modality")?,
+            sop_class: row.get("sop_class")?,
+            outcome: row.get("outcome")?,
+            reason: row.get("reason")?,
+        })
+    }
+}
+
+/// All files of a run, counted.
+pub(in crate::deid) struct Tally {
+    /// How many files came to which end.
+    pub(in crate::deid) ends: BTreeMap<End, u64>,
+    /// How many cleared files of each modality were looked at how far.
+    pub(in crate::deid) extents: BTreeMap<(String, String), u64>,
+    /// How many people the cleared files are about.
+    pub(in crate::deid) people: usize,
+}
+
+impl Tally {
+    /// How many files came to this end.
+    pub(in crate::deid) fn of(&self, outcome: &str) -> u64 {
+        self.ends.iter().filter(|(end, _)| end.outcome == outcome).map(|(_, files)| files).sum()
+    }
+
+    /// How many files there are.
+    pub(in crate::deid) fn files(&self) -> u64 {
+        self.ends.values().sum()
+    }
+
+    /// How many files are held for which reason; one may have several.
+    pub(in crate::deid) fn reasons(&self) -> BTreeMap<&str, u64> {
+        let mut reasons = BTreeMap::new();
+        for (end, files) in &self.ends {
+            for code in end.reason.iter().flat_map(|codes| codes.split(';')) {
+                *reasons.entry(code).or_default() += files;
+            }
+        }
+        reasons
+    }
 }
 
 impl Store {
@@ -98,27 +142,35 @@ impl Store {
         self.write(queries)
     }
 
-    /// How many files came to which end, by kind.
-    pub(in crate::deid) fn counts(&self) -> Result<Vec<Count>> {
-        let query = sql("/* deid: counts */ SELECT COALESCE(modality, '') AS modality,
-            COALESCE(sop_class, '') AS sop_class, outcome, reason, COUNT(*) AS n FROM files
-            WHERE run = $1 AND outcome IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
-        self.all(query.bind(self.run), |row| {
-            Ok(Count {
-                modality: row.get("modality")?,
-                sop_class: row.get("sop_class")?,
-                outcome: row.get("outcome")?,
-                reason: row.get("reason")?,
-                files: row.get("n")?,
-            })
-        })
-    }
-
-    /// How many people the cleared files are about.
-    pub(in crate::deid) fn people_count(&self) -> Result<u64> {
-        let query = sql("/* deid: people */ SELECT COUNT(DISTINCT person) AS n FROM files
-            WHERE run = $1 AND outcome = 'cleared'");
-        self.one(query.bind(self.run), |row| row.get("n"))
+    /// How many files came to which end. They are counted here: the database would sort them all in memory.
+    pub(in crate::deid) fn tally(&self) -> Result<Tally> {
+        let (mut ends, mut extents) = (BTreeMap::<End, u64>::new(), BTreeMap::<(String, String), u64>::new());
+        let mut people = HashSet::new();
+        let mut after = PathBuf::new();
+        loop {
+            let query =
+                sql("/* deid: tally */ SELECT path, COALESCE(modality, '') AS modality, extent, person,
+                COALESCE(sop_class, '') AS sop_class, outcome, reason FROM files WHERE run = $1 AND path > $2
+                AND outcome IS NOT NULL ORDER BY path LIMIT $3");
+            let query = query.bind(self.run).bind(after.as_os_str().as_bytes()).bind(BATCH_ROWS as u64);
+            let batch = self.all(query, |row| {
+                let (extent, person): (Option<String>, Option<String>) =
+                    (row.get("extent")?, row.get("person")?);
+                Ok((path_of(row)?, End::read(row)?, extent, person))
+            })?;
+            let Some((last, ..)) = batch.last() else { break };
+            after.clone_from(last);
+            for (_, end, extent, person) in batch {
+                if end.outcome == "cleared" {
+                    if let Some(extent) = extent {
+                        *extents.entry((end.modality.clone(), extent)).or_default() += 1;
+                    }
+                    people.extend(person);
+                }
+                *ends.entry(end).or_default() += 1;
+            }
+        }
+        Ok(Tally { ends, extents, people: people.len() })
     }
 
     /// The next held files and why, in order of path.
@@ -140,13 +192,11 @@ impl Store {
         self.write(uids.iter().map(|(old, new)| keep_uid(old, new)))
     }
 
-    /// The next treatments and how many files had them, in order of their digest.
+    /// The next treatments and how many files of this run had them, if only none, in order of their digest.
     pub(in crate::deid) fn treatments(&self, after: &str) -> Result<Vec<(Treatment, u64)>> {
-        let query =
-            sql("/* deid: treatments */ SELECT treatments.digest, actions, COUNT(*) AS n FROM treatments
-            JOIN files ON files.treatment = treatments.digest
-            WHERE files.run = $1 AND files.outcome = 'cleared' AND treatments.digest > $2
-            GROUP BY treatments.digest, actions ORDER BY treatments.digest LIMIT $3");
+        let query = sql("/* deid: treatments */ SELECT digest, actions, (SELECT COUNT(*) FROM files
+                WHERE treatment = digest AND run = $1 AND outcome = 'cleared') AS n
+            FROM treatments WHERE digest > $2 ORDER BY digest LIMIT $3");
         let query = query.bind(self.run).bind(after).bind(BATCH_ROWS as u64);
         self.all(query, |row| {
             let treatment = Treatment { digest: row.get("digest")?, actions: row.get("actions")? };
@@ -169,15 +219,6 @@ impl Store {
         self.one(query.bind(path.as_os_str().as_bytes()), |row| Ok((row.get("actions")?, row.get("pixels")?)))
     }
 
-    /// How many cleared files of each modality were looked at how far.
-    pub(in crate::deid) fn extents(&self) -> Result<Vec<(String, String, u64)>> {
-        let query = sql(
-            "/* deid: extents */ SELECT COALESCE(modality, '') AS modality, extent, COUNT(*) AS n FROM files
-            WHERE run = $1 AND outcome = 'cleared' AND extent IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
-        );
-        self.all(query.bind(self.run), |row| Ok((row.get("modality")?, row.get("extent")?, row.get("n")?)))
-    }
-
     /// Some of the cleared files in which something was blanked: where they lie below OUT, and what was done to their pixels.
     pub(in crate::deid) fn masked(&self, most: usize) -> Result<Vec<(String, String)>> {
         let query =
@@ -187,11 +228,12 @@ impl Store {
         self.all(query, |row| Ok((row.get("output")?, row.get("pixels")?)))
     }
 
-    /// The next places below OUT that a run of this state wrote, or was about to.
-    pub(in crate::deid) fn outputs(&self, after: &str) -> Result<Vec<String>> {
-        let query = sql("/* deid: outputs */ SELECT DISTINCT output FROM files WHERE output > $1
-            ORDER BY output LIMIT $2");
-        self.all(query.bind(after).bind(BATCH_ROWS as u64), |row| row.get("output"))
+    /// The next files for which a run of this state wrote something, or was about to, in order of path, and where below OUT.
+    pub(in crate::deid) fn outputs(&self, after: &Path) -> Result<Vec<(PathBuf, String)>> {
+        let query = sql("/* deid: outputs */ SELECT path, output FROM files WHERE path > $1
+            AND output IS NOT NULL ORDER BY path LIMIT $2");
+        let query = query.bind(after.as_os_str().as_bytes()).bind(BATCH_ROWS as u64);
+        self.all(query, |row| Ok((path_of(row)?, row.get("output")?)))
     }
 }
 

@@ -112,3 +112,16 @@ fn one_process_at_a_time() {
     drop(first);
     assert!(Store::open(dir.path()).is_ok());
 }
+
+#[tokio::test]
+async fn no_statement_sorts_all_files_in_memory() {
+    let sources = [include_str!("results.rs"), include_str!("../store.rs")];
+    let plans = platform::testing::plans::plans(STEPS, &sources).await;
+    assert!(plans.len() > 10, "{}", plans.len());
+    for plan in plans {
+        // So many as are asked for are sorted, and no more.
+        let few = ["deid: treated", "deid: masked"].contains(&plan.name.as_str());
+        let sorts = plan.steps.iter().any(|step| step.contains("TEMP B-TREE"));
+        assert!(few || !sorts, "{plan:?}");
+    }
+}
