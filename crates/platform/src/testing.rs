@@ -69,9 +69,7 @@ pub async fn own_schema(url: &str) -> String {
 /// If one cannot be opened.
 #[expect(clippy::unwrap_used, reason = "a test helper")]
 pub async fn test_dbs(schema: &[Migration]) -> Vec<TestDb> {
-    let dir = TempDir::new();
-    let sqlite = Db::open(&format!("sqlite://{}", dir.path().join("test.sqlite").display())).await.unwrap();
-    let mut all = vec![TestDb { db: sqlite, _dir: Some(dir) }];
+    let mut all = vec![sqlite_db().await];
     if let Some(url) = postgres_url() {
         let db = Db::open(&own_schema(&url).await).await.unwrap();
         all.push(TestDb { db, _dir: None });
@@ -80,4 +78,12 @@ pub async fn test_dbs(schema: &[Migration]) -> Vec<TestDb> {
         test.db.migrate(schema).await.unwrap();
     }
     all
+}
+
+/// An empty database in a file.
+#[expect(clippy::unwrap_used, reason = "a test helper")]
+async fn sqlite_db() -> TestDb {
+    let dir = TempDir::new();
+    let db = Db::open(&format!("sqlite://{}", dir.path().join("test.sqlite").display())).await.unwrap();
+    TestDb { db, _dir: Some(dir) }
 }

@@ -1,6 +1,6 @@
 //! How SQLite finds the rows of each statement: who walks a table that grows is slower every day.
 
-use super::test_dbs;
+use super::sqlite_db;
 use crate::db::{Migration, Query, sql};
 
 /// What SQLite would do for one statement.
@@ -30,7 +30,8 @@ impl Plan {
 /// If there is no database.
 #[expect(clippy::unwrap_used, reason = "a test helper")]
 pub async fn plans(schema: &[Migration], sources: &[&str]) -> Vec<Plan> {
-    let test = test_dbs(schema).await.swap_remove(0);
+    let test = sqlite_db().await;
+    test.db.migrate(schema).await.unwrap();
     let mut reader = test.db.read().await.unwrap();
     let mut plans = Vec::new();
     for text in sources.iter().flat_map(|source| statements(source)) {
