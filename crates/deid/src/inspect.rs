@@ -5,7 +5,7 @@
 
 use crate::instance::{Instance, Rejection};
 use crate::pixels::{Asked, Declared, Judgement, PixelPolicy, PixelReason, Task, clean, markers};
-use crate::profile::{Profile, Types};
+use crate::profile::{Profile, ProfileOption, Types};
 use crate::verify::{Residue, Verifier, may_go_out};
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, Limits, Object, ReadError, Source};
@@ -117,6 +117,9 @@ impl Inspector {
         let class = object.dataset.text(tags::SOP_CLASS_UID).unwrap_or_default();
         let mut declared = Declared::of(&object.dataset, class, object.pixels.is_some());
         declared.note(&object.trailing);
+        if self.profile.has(ProfileOption::CleanRecognizableVisualFeatures) {
+            declared.note_face(&object.dataset);
+        }
         if let Err(error) = object.account_for_pixels() {
             doubts.add(
                 error.code(),
@@ -245,7 +248,11 @@ mod tests {
     }
 
     fn found(bytes: Vec<u8>, known: &Known) -> Vec<(&'static str, String)> {
-        let profile = Arc::new(Profile::new(&Settings::basic("test")).unwrap());
+        found_under(&Settings::basic("test"), bytes, known)
+    }
+
+    fn found_under(settings: &Settings, bytes: Vec<u8>, known: &Known) -> Vec<(&'static str, String)> {
+        let profile = Arc::new(Profile::new(settings).unwrap());
         let inspector = Inspector::new(profile, PixelPolicy::new(ForProcessing::Reject));
         let source = Box::new(Cursor::new(bytes.clone()));
         let doubts = inspector.inspect(source, &mut Cursor::new(bytes), known, &Verifier::default()).unwrap();
@@ -277,6 +284,19 @@ mod tests {
         ] {
             assert!(found.contains(&(code, place.to_owned())), "{code} in {found:?}");
         }
+    }
+
+    #[test]
+    fn a_face_is_looked_for_where_faces_are_to_go() {
+        let settings = Settings::basic("test")
+            .with_options(&["clean-recognizable-visual-features", "clean-descriptors"]);
+        let of = |description| {
+            let told = (tags::STUDY_DESCRIPTION, VR::LO, description);
+            let bytes = file(&[REMOVED, (tags::BODY_PART_EXAMINED, VR::CS, "CHEST"), told]);
+            found_under(&settings, bytes, &Known::default())
+        };
+        assert_eq!(of("CT chest"), []);
+        assert_eq!(of("CT head and chest"), [("pixels-visual-features", String::new())]);
     }
 
     #[test]

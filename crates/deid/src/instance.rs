@@ -130,12 +130,19 @@ impl Instance<Identifiable> {
 
     /// Words of its descriptions that go under this profile only because no list has them.
     pub fn unknown_words(&self, profile: &Profile) -> Vec<UnknownWord> {
-        let mut identifiers: Vec<Identifier> = self.needles.iter().map(Identifier::from).collect();
-        facts::mentions(&self.object.dataset, profile, &mut identifiers);
-        let text = profile.text_cleaner(identifiers, DatesInText::Remove);
+        let text = profile.text_cleaner(self.identifiers(profile), DatesInText::Remove);
         let (mut words, types) = (Vec::new(), Types::of(Some(&self.facts.sop_class)));
         words::of(&self.object.dataset, (profile, types), &text, None, &mut words);
         words
+    }
+
+    /// What its text may not say: the identifiers that are known, and who else is named in the object.
+    fn identifiers(&self, profile: &Profile) -> Vec<Identifier> {
+        let mut identifiers: Vec<Identifier> = self.needles.iter().map(Identifier::from).collect();
+        for dataset in [&self.object.dataset, &self.object.trailing] {
+            facts::mentions(dataset, profile, &mut identifiers);
+        }
+        identifiers
     }
 
     /// The identifiers of the patient that the object holds, to be searched for elsewhere.
@@ -205,11 +212,7 @@ impl Instance<Identifiable> {
         let fresh: Vec<Needle> =
             known.iter().filter(|known| !self.needles.contains(known)).cloned().collect();
         self.needles.extend(fresh);
-        let mut identifiers: Vec<Identifier> = self.needles.iter().map(Identifier::from).collect();
-        for dataset in [&self.object.dataset, &self.object.trailing] {
-            facts::mentions(dataset, profile, &mut identifiers);
-        }
-        let mut cleaner = Cleaner::new(profile, pseudonymiser, subject, identifiers);
+        let mut cleaner = Cleaner::new(profile, pseudonymiser, subject, self.identifiers(profile));
         self.object.dataset = cleaner.clean(std::mem::take(&mut self.object.dataset));
         let replaced = cleaner.into_uids();
         self.object.trailing = Dataset::new();

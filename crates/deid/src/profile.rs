@@ -321,6 +321,12 @@ impl Profile {
         })
     }
 
+    /// What happens to an attribute in an item of this sequence, or in the data set itself, of an object of these Types. `vr` is
+    /// the dictionary's.
+    pub(crate) fn rule_in(&self, types: Types, sequence: Option<Tag>, tag: Tag, vr: VR) -> Rule {
+        self.rule(tag).unwrap_or_else(|| self.unlisted(tag, vr)).in_object(types, sequence, tag)
+    }
+
     /// What happens to an attribute that nothing lists, by the VR that the dictionary gives it.
     pub(crate) fn unlisted(&self, tag: Tag, vr: VR) -> Rule {
         let action = match vr {

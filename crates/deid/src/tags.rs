@@ -17,7 +17,7 @@ use dicom::tag::{self, Tag, VR, tags};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-mod codes;
+pub(crate) mod codes;
 mod overlays;
 
 pub(crate) use overlays::is_overlay;
@@ -108,10 +108,7 @@ impl<'a> Cleaner<'a> {
             return None;
         }
         let vr = tag::entry(tag)?.vr;
-        let rule = match self.profile.rule(tag) {
-            Some(rule) => rule.in_object(self.types, sequence, tag),
-            None => self.profile.unlisted(tag, vr),
-        };
+        let rule = self.profile.rule_in(self.types, sequence, tag, vr);
         // Text within what something else is to stand in for is replaced, too.
         let is_replaced = self.standing_in && rule.action == Action::Clean && vr != VR::SQ;
         let rule = if is_replaced { Rule { action: Action::Dummy, ..rule } } else { rule };

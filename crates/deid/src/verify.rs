@@ -238,7 +238,7 @@ struct Kind<'a> {
 
 /// Whether an attribute that the dictionary has may stand in an object that goes out under this profile.
 pub(crate) fn may_go_out(profile: &Profile, types: Types, sequence: Option<Tag>, tag: Tag, vr: VR) -> bool {
-    let rule = profile.rule(tag).unwrap_or_else(|| profile.unlisted(tag, vr)).in_object(types, sequence, tag);
+    let rule = profile.rule_in(types, sequence, tag, vr);
     let is_plane = sequence.is_none() && profile.has(ProfileOption::CleanGraphics) && is_overlay(tag);
     rule.action != Action::Remove || is_plane || is_ours(tag)
 }

@@ -3,6 +3,7 @@
 
 use crate::custody::Sensitive;
 use crate::profile::{Action, Profile, Types};
+use crate::tags::codes;
 use crate::text::TextCleaner;
 use dicom::dataset::Dataset;
 use dicom::tag::{self, Tag, VR, tags};
@@ -35,9 +36,9 @@ pub(crate) fn of(
 
 /// Whether the profile cleans the text of an attribute word by word.
 fn is_cleaned(profile: &Profile, types: Types, sequence: Option<Tag>, tag: Tag, vr: VR) -> bool {
-    let rule = profile.rule(tag).unwrap_or_else(|| profile.unlisted(tag, vr)).in_object(types, sequence, tag);
+    let rule = profile.rule_in(types, sequence, tag, vr);
     let is_text = tag::is_charset_text(vr) && vr != VR::PN;
     // Codes are judged by their schemes, and their meanings as text.
-    let is_code = matches!(tag, tags::CODE_VALUE | tags::LONG_CODE_VALUE | tags::CODING_SCHEME_DESIGNATOR);
+    let is_code = codes::is_part(tag) && tag != tags::CODE_MEANING;
     is_text && !tag::is_private(tag) && !is_code && rule.action == Action::Clean
 }

@@ -27,7 +27,7 @@ use report::Heading;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use store::Store;
+use store::{Store, Tally};
 use submission::digest::Digest;
 use tell::Teller;
 pub(crate) use walk::Walk;
@@ -168,10 +168,11 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
         places.write_mapping(&store)?;
         places.write_held(&store)?;
     }
+    let tally = store.tally()?;
     if let Some(path) = &args.report {
-        report::write(path, &store, &Heading { profile: &profile, is_rehearsal: args.dry_run })?;
+        report::write(path, (&store, &tally), &Heading { profile: &profile, is_rehearsal: args.dry_run })?;
     }
-    let held = sum_up(&places, &store, &teller, args.dry_run)?;
+    let held = sum_up(&tally, &places, &teller, args.dry_run);
     store.close();
     if args.dry_run {
         places.forget_state()?;
@@ -233,8 +234,7 @@ fn state(places: &Places, settings: &[(&'static str, String)]) -> Result<Store> 
 }
 
 /// Tells what became of the files, by count and reason; no path, no name. How many were held.
-fn sum_up(places: &Places, store: &Store, teller: &Teller, is_rehearsal: bool) -> Result<u64> {
-    let tally = store.tally()?;
+fn sum_up(tally: &Tally, places: &Places, teller: &Teller, is_rehearsal: bool) -> u64 {
     let would = if is_rehearsal { "would be " } else { "" };
     teller.say(&format!("{:>8}  files read", tally.files()));
     let place = if is_rehearsal { String::new() } else { format!(", in {}", places.output.display()) };
@@ -250,5 +250,5 @@ fn sum_up(places: &Places, store: &Store, teller: &Teller, is_rehearsal: bool) -
     if !is_rehearsal {
         teller.say(&format!("mapping   {}\nheld      {}", places.mapping.display(), places.held.display()));
     }
-    Ok(tally.of("held"))
+    tally.of("held")
 }

@@ -174,7 +174,8 @@ pub(crate) struct Declared {
     graphics: bool,
     has_pixels: bool,
     body_part: String,
-    speaks_of_a_face: bool,
+    /// Not known where nobody has looked: see [`Declared::note_face`].
+    speaks_of_a_face: Option<bool>,
     manufacturer: String,
     model: String,
     rows: u32,
@@ -209,13 +210,14 @@ impl Declared {
     /// Whether slices of it could be put together to a face, or it is a photograph: it says no part of the body, or one near the face.
     fn may_show_a_face(&self) -> bool {
         let shows_surfaces = matches!(self.modality.as_str(), "CT" | "MR" | "PT" | "XC" | "GM" | "ES" | "OP");
-        let is_elsewhere = policy().faceless.body_parts.contains(&self.body_part) && !self.speaks_of_a_face;
+        let is_elsewhere =
+            policy().faceless.body_parts.contains(&self.body_part) && self.speaks_of_a_face == Some(false);
         self.has_pixels && shows_surfaces && !is_elsewhere
     }
 
-    /// Whether what is said of the examination names a part near the face; asked only where faces are to go.
+    /// Looks whether what is said of the examination names a part near the face; needed only where faces are to go.
     pub(crate) fn note_face(&mut self, dataset: &Dataset) {
-        self.speaks_of_a_face = speaks_of_a_face(dataset);
+        self.speaks_of_a_face = Some(speaks_of_a_face(dataset));
     }
 
     /// Overlays, graphics and conversions, at any depth.

@@ -27,7 +27,7 @@ const PLACES: [(Tag, VR); 3] =
 const VALUE_CHARS_MAX: usize = 64;
 
 /// Whether this attribute is a part of a code: judged here, together with the others.
-pub(super) fn is_part(tag: Tag) -> bool {
+pub(crate) fn is_part(tag: Tag) -> bool {
     PLACES.iter().any(|(place, _)| *place == tag)
         || matches!(tag, tags::CODING_SCHEME_DESIGNATOR | tags::CODING_SCHEME_VERSION | tags::CODE_MEANING)
 }

@@ -29,15 +29,15 @@ pub(super) struct Heading<'a> {
 struct Ends([u64; Change::ALL.len()]);
 
 /// Writes the page, whole or not at all.
-pub(super) fn write(path: &Path, store: &Store, heading: &Heading<'_>) -> Result<()> {
-    let page = page(store, heading)?;
+pub(super) fn write(path: &Path, (store, tally): (&Store, &Tally), heading: &Heading<'_>) -> Result<()> {
+    let page = page((store, tally), heading)?;
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let written = fs::write(&part, page).and_then(|()| fs::rename(&part, path));
     written.with_context(|| format!("report {}", path.display()))
 }
 
-fn page(store: &Store, heading: &Heading<'_>) -> Result<String> {
+fn page((store, tally): (&Store, &Tally), heading: &Heading<'_>) -> Result<String> {
     let title = if heading.is_rehearsal { "De-identification: dry run" } else { "De-identification report" };
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -48,11 +48,10 @@ fn page(store: &Store, heading: &Heading<'_>) -> Result<String> {
     if heading.is_rehearsal {
         html += "<p class=\"note\"><strong>Nothing was written.</strong> This is what would happen.</p>\n";
     }
-    let tally = store.tally()?;
-    html += &summary(&tally, heading.profile);
-    html += &kinds(&tally);
-    html += &held(&tally);
-    html += &pixels(store, &tally)?;
+    html += &summary(tally, heading.profile);
+    html += &kinds(tally);
+    html += &held(tally);
+    html += &pixels(store, tally)?;
     html += &attributes(store)?;
     html += &objects(store)?;
     html += "<p>This page names no file that was read and holds no value of any patient. Which file was held is in the list that \

@@ -56,6 +56,11 @@ pub(super) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
     }
     bar.finish_and_clear();
     let words = found.of_people(args.people_min);
+    if found.is_full {
+        eprintln!(
+            "More than {WORDS_MAX} words: those that came after are not listed. Look at smaller folders."
+        );
+    }
     if args.toml {
         print!("{}", section(&words));
     } else if args.json {
@@ -97,13 +102,15 @@ struct Found {
     objects: u64,
     /// Files that are no DICOM objects, or of nobody: their words are nobody's.
     left_out: u64,
+    /// Words beyond [`WORDS_MAX`] were met, and are not counted.
+    is_full: bool,
 }
 
 impl Found {
     fn new(profile: Profile) -> Result<Self> {
         let pseudonymiser = Pseudonymiser::new(&ProjectKey::new(platform::keys::random()?), "Subject")?;
         let (words, numbers) = (BTreeMap::new(), RandomState::new());
-        Ok(Self { profile, pseudonymiser, numbers, words, objects: 0, left_out: 0 })
+        Ok(Self { profile, pseudonymiser, numbers, words, objects: 0, left_out: 0, is_full: false })
     }
 
     fn look_at(&mut self, path: &Path, custody: &Custody) {
@@ -116,6 +123,7 @@ impl Found {
         for (word, tag) in unknown {
             let word = word.expose(custody);
             if self.words.len() >= WORDS_MAX && !self.words.contains_key(word) {
+                self.is_full = true;
                 continue;
             }
             let seen = self.words.entry(word.clone()).or_default();

@@ -192,7 +192,7 @@ impl Store {
         self.write(uids.iter().map(|(old, new)| keep_uid(old, new)))
     }
 
-    /// The next treatments and how many files of this run had them, if only none, in order of their digest.
+    /// The next treatments and how many files of this run had them, even if none, in order of their digest.
     pub(in crate::deid) fn treatments(&self, after: &str) -> Result<Vec<(Treatment, u64)>> {
         let query = sql("/* deid: treatments */ SELECT digest, actions, (SELECT COUNT(*) FROM files
                 WHERE treatment = digest AND run = $1 AND outcome = 'cleared') AS n
