@@ -34,7 +34,10 @@ pub(super) fn shapes(level: &Level<'_>, finer: Option<&Level<'_>>, ink: Ink) -> 
     let mut tile = Tile::default();
     let mut top = 0;
     while top < level.height {
-        let rows = CORE_ROWS.min(level.height - top);
+        let left = level.height - top;
+        // No band is lower than a cell, but for an image that is.
+        let is_last_low = left > CORE_ROWS && left < CORE_ROWS + CELL;
+        let rows = if is_last_low { CORE_ROWS - CELL } else { CORE_ROWS.min(left) };
         band.fill(level, ink, top, rows, &mut tile);
         band.measure(rows, level.floor);
         for (which, builder) in builders.iter_mut().enumerate() {
@@ -149,6 +152,7 @@ fn across(from: &[i16], to: &mut [i16], pick: impl Fn(i16, i16) -> i16 + Copy) {
 
 /// A row of tiles: its top-hat, and the noise of its cells.
 struct Band {
+    width: usize,
     stride: usize,
     hat: Vec<u16>,
     cells: usize,
@@ -173,6 +177,7 @@ impl Band {
         let cells = stride / CELL;
         let all = cells * CELLS_DOWN;
         Self {
+            width,
             stride,
             hat: vec![0; stride * CORE_ROWS],
             cells,
@@ -212,7 +217,7 @@ impl Band {
         let down = rows.div_ceil(CELL);
         for cy in 0..down {
             for cx in 0..self.cells {
-                self.noise[cy * self.cells + cx] = self.cell(cx, cy);
+                self.noise[cy * self.cells + cx] = self.cell(cx, cy, rows);
             }
         }
         for cy in 0..down {
@@ -252,28 +257,34 @@ impl Band {
         }
     }
 
-    /// The noise of one cell, from a quarter of its pixels.
-    fn cell(&self, cx: usize, cy: usize) -> Noise {
+    /// The noise of one cell, from a quarter of its pixels. A cell that the image ends in is measured further inside.
+    fn cell(&self, cx: usize, cy: usize, rows: usize) -> Noise {
+        let left = (cx * CELL).min(self.width.saturating_sub(CELL));
+        let upper = (cy * CELL).min(rows.saturating_sub(CELL));
+        let (columns, rows) = (CELL.min(self.width - left), CELL.min(rows - upper));
         let mut top = 0;
         let mut sample = [0u16; CELL * CELL / 4];
-        for y in 0..CELL {
-            let row = &self.hat[(cy * CELL + y) * self.stride + cx * CELL..][..CELL];
+        let mut taken = 0;
+        for y in 0..rows {
+            let row = &self.hat[(upper + y) * self.stride + left..][..columns];
             top = row.iter().fold(top, |top, value| top.max(*value));
             if y % 2 == 0 {
-                let out = &mut sample[y / 2 * (CELL / 2)..][..CELL / 2];
-                let skew = y / 2 % 2;
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = row[2 * i + skew];
+                let from = &row[(y / 2 % 2).min(columns - 1)..];
+                let out = &mut sample[taken..];
+                for (out, value) in out.iter_mut().zip(from.iter().step_by(2)) {
+                    *out = *value;
+                    taken += 1;
                 }
             }
         }
         if top == 0 {
             return Noise::default();
         }
-        let (below, quartile, _) = sample.select_nth_unstable(CELL * CELL / 16 * 3);
+        let sample = &mut sample[..taken];
+        let (below, quartile, _) = sample.select_nth_unstable(taken * 3 / 4);
         let quartile = *quartile;
-        let (_, median, _) = below.select_nth_unstable(CELL * CELL / 8);
-        Noise { median: *median, quartile, top }
+        let median = if taken < 3 { quartile } else { *below.select_nth_unstable(taken / 2).1 };
+        Noise { median, quartile, top }
     }
 
     /// The runs of ink in a row of the band.

@@ -41,14 +41,18 @@ const LINE: [Weights; 2] = [
 const LETTERS_MIN: u32 = 3;
 /// Strength beyond this says no more.
 const STRENGTH_MAX: f32 = 8.0;
-/// Letters as high as this, pixels of the level, can be read: what then looks more like none is none;
-const READABLE_PX: u32 = 12;
-const LIKENESS_MIN: f32 = -0.5;
-/// nothing looks more like one than this;
+/// Letters as high as this, pixels of the level, can be read: what then looks less like letters is none. Two shapes alone are sooner
+/// asked; and so is what only a reduction shows, for larger letters are read better, and bones and vessels are as large.
+struct Readable {
+    height_px: u32,
+    likeness_min: f32,
+}
+const READABLE: [Readable; 2] =
+    [Readable { height_px: 12, likeness_min: -0.5 }, Readable { height_px: 8, likeness_min: 2.0 }];
+const PAIR_READABLE: [Readable; 2] =
+    [Readable { height_px: 10, likeness_min: 1.0 }, Readable { height_px: 8, likeness_min: 3.0 }];
+/// Nothing looks more like letters than this.
 const LIKENESS_MAX: f32 = 6.91;
-/// and two shapes alone are sooner asked to look like letters.
-const PAIR_READABLE_PX: u32 = 10;
-const PAIR_LIKENESS_MIN: f32 = 1.0;
 /// What is sharp must be sharp a level below, too: more so on the reductions by 4 and 8, where ribs and folds are as thin as letters.
 const CRISPNESS_MIN: [f32; 4] = [0.5, 0.5, 0.68, 0.68];
 /// A single shape that does not turn back is any corner or curve; a few of them side by side are ribs or folds.
@@ -107,11 +111,9 @@ impl<'a> Group<'a> {
             2 => &PAIR,
             _ => &LINE,
         };
-        let (readable_px, likeness_min) = match self.letters.len() {
-            2 => (PAIR_READABLE_PX, PAIR_LIKENESS_MIN),
-            _ => (READABLE_PX, LIKENESS_MIN),
-        };
-        if self.height >= readable_px && likeness.is_some_and(|likeness| likeness < likeness_min) {
+        let readable = if self.letters.len() == 2 { &PAIR_READABLE } else { &READABLE };
+        let readable = &readable[usize::from(self.reduction > 0)];
+        if self.height >= readable.height_px && likeness.is_some_and(|value| value < readable.likeness_min) {
             return false;
         }
         let weights = &kind[usize::from(likeness.is_some())];

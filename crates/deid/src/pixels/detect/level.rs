@@ -31,8 +31,25 @@ impl Level<'_> {
             Level { width, height, stride, samples: Cow::Borrowed(samples), reduction: 0, floor: 0, gain: 1 };
         let (low, high) =
             (0..height).map(|y| ends(level.row(y))).fold((u16::MAX, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)));
-        level.floor = u32::from(high.saturating_sub(low) > FEW_VALUES);
+        let step = level.step(low);
+        let values = high.saturating_sub(low) / step;
+        level.floor = if values > FEW_VALUES { u32::from(step) } else { 0 };
         level
+    }
+
+    /// What all samples are multiples of, counted from the least: 1 but for images that were made of fewer bits.
+    fn step(&self, low: u16) -> u16 {
+        let mut step = 0;
+        for sample in (0..self.height).flat_map(|y| self.row(y)) {
+            let above = sample - low;
+            if step == 0 || !above.is_multiple_of(step) {
+                step = common_divisor(above, step);
+            }
+            if step == 1 {
+                break;
+            }
+        }
+        step.max(1)
     }
 
     /// Reduced by two, each sample the sum of four where 16 bits hold it, so that small steps are not rounded away.
@@ -65,6 +82,11 @@ impl Level<'_> {
             gain: 4 >> shift,
         }
     }
+}
+
+/// The greatest common divisor (Euclid).
+fn common_divisor(a: u16, b: u16) -> u16 {
+    if b == 0 { a } else { common_divisor(b, a % b) }
 }
 
 /// The least and the greatest.

@@ -18,6 +18,8 @@ const HEIGHT_ALWAYS_PX: u32 = 24;
 
 /// or it is a marker, if this much of it lies in what reads as one.
 const MARKER_SHARE: f64 = 0.9;
+/// The height of a line is this many times that of a dot.
+const DOTS: u32 = 6;
 /// A letter is no longer than this many tenths of what it is wide.
 const LETTER_SLENDER_TENTHS: u32 = 26;
 
@@ -254,19 +256,20 @@ pub(super) fn unexplained(mut lines: Vec<Line>) -> Vec<Line> {
     kept
 }
 
-/// A line with what goes on at its ends: dots, strokes, blots, another word.
+/// A line with what goes on at its ends: dots, strokes, blots, another word. It does not grow up or down: noise is full of shapes.
 fn grown(marks: &[Mark], mut group: Vec<usize>) -> Vec<usize> {
     let height = group.iter().map(|at| marks[*at].height()).max().unwrap_or(0);
     let contrast = group.iter().map(|at| marks[*at].shape.contrast()).sum::<f32>() / group.len() as f32;
-    let ends = |group: &[usize]| {
-        group.iter().map(|at| &marks[*at]).fold((u32::MAX, u32::MAX, 0, 0), |ends, mark| {
-            (ends.0.min(mark.left), ends.1.min(mark.top), ends.2.max(mark.right), ends.3.max(mark.bottom))
-        })
-    };
+    let top = group.iter().map(|at| marks[*at].top).min().unwrap_or(0);
+    let bottom = group.iter().map(|at| marks[*at].bottom).max().unwrap_or(0);
+    let mut left = group.iter().map(|at| marks[*at].left).min().unwrap_or(0);
+    let mut right = group.iter().map(|at| marks[*at].right).max().unwrap_or(0);
     loop {
-        let (left, top, right, bottom) = ends(&group);
         let before = group.len();
-        for (at, mark) in marks.iter().enumerate().take_while(|(_, mark)| mark.left <= right + 2 * height) {
+        for (at, mark) in marks.iter().enumerate() {
+            if mark.left > right + 2 * height {
+                break;
+            }
             let reach = if matches!(mark.kind, Kind::Letters(_)) { height * 16 / 10 } else { height };
             let shared = bottom.min(mark.bottom).saturating_sub(top.max(mark.top));
             let fits = mark.right + reach >= left
@@ -276,6 +279,10 @@ fn grown(marks: &[Mark], mut group: Vec<usize>) -> Vec<usize> {
                 && (contrast * 0.4..contrast * 2.5).contains(&mark.shape.contrast());
             if fits && !group.contains(&at) {
                 group.push(at);
+                // A dot carries it on, noise does not.
+                if mark.height() * DOTS >= height {
+                    (left, right) = (left.min(mark.left), right.max(mark.right));
+                }
             }
         }
         if group.len() == before {

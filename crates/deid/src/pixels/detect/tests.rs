@@ -133,6 +133,71 @@ fn nothing_is_found_where_nothing_is() {
     assert_eq!(find_text(&Plane { width: 400, height: 300, samples: &slope }, &Markers::default()), []);
 }
 
+/// Noise of this spread on black, cut off where there is less than none.
+fn noise(random: &mut sim::random::Random, width: usize, height: usize, spread: u64) -> Vec<u16> {
+    let value = |random: &mut sim::random::Random| {
+        let sum: u64 = (0..4).map(|_| random.below(spread)).sum();
+        u16::try_from(sum.saturating_sub(2 * spread)).unwrap()
+    };
+    (0..width * height).map(|_| value(random)).collect()
+}
+
+#[test]
+fn noise_is_noise_up_to_the_last_row_and_column() {
+    let mut random = sim::random::Random::new(7);
+    for (width, height) in [(333, 217), (256, 119), (250, 100), (131, 340), (394, 466)] {
+        for spread in [40, 400] {
+            let samples = noise(&mut random, width, height, spread);
+            let found = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
+            assert_eq!(found, [], "{width} x {height}, {spread}");
+        }
+    }
+}
+
+#[test]
+fn a_smooth_slope_of_fewer_bits_than_are_stored_is_smooth() {
+    for (width, height) in [(640, 480), (800, 600)] {
+        for times in [1, 16, 200, 257] {
+            let of = |i: usize| {
+                (i % width) as f64 / width as f64 * 178.0 + (i / width) as f64 / height as f64 * 51.0
+            };
+            let samples: Vec<u16> = (0..width * height).map(|i| of(i) as u16 * times).collect();
+            let found = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
+            assert_eq!(found, [], "{width} x {height}, times {times}");
+        }
+    }
+}
+
+#[test]
+fn a_line_in_noise_does_not_take_the_noise_with_it() {
+    let mut random = sim::random::Random::new(11);
+    let (width, height) = (512, 320);
+    let (mut boxed, mut lines) = (0, 0);
+    let faces = built_in(Set::Development);
+    for face in faces.iter().cycle().take(40) {
+        let raster = face.line("MARLOWE 1953", 14).unwrap();
+        // As scanners interpolate: each value is one of a quarter of the columns and rows, mixed with its neighbours.
+        let coarse = noise(&mut random, width / 4 + 1, height / 4 + 1, 300);
+        let value = |x: usize, y: usize| usize::from(coarse[y * (width / 4 + 1) + x]);
+        let mut samples: Vec<u16> = (0..width * height)
+            .map(|i| {
+                let (x, y, right, down) = (i % width / 4, i / width / 4, i % width % 4, i / width % 4);
+                let upper = value(x, y) * (4 - right) + value(x + 1, y) * right;
+                let lower = value(x, y + 1) * (4 - right) + value(x + 1, y + 1) * right;
+                u16::try_from((upper * (4 - down) + lower * down) / 16).unwrap()
+            })
+            .collect();
+        for (i, cover) in raster.cover.iter().enumerate() {
+            let at = (120 + i / raster.width) * width + 20 + i % raster.width;
+            samples[at] += u16::from(*cover);
+        }
+        let found = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
+        boxed += found.iter().map(|region| region.width * region.height).sum::<u32>();
+        lines += u32::try_from(raster.width * 14).unwrap();
+    }
+    assert!(boxed > lines && boxed < 5 * lines, "{boxed} pixels boxed for lines of {lines}");
+}
+
 #[test]
 fn a_filled_box_is_no_text() {
     for (width, height) in [(120, 14), (9, 9), (31, 22), (300, 60), (16, 200)] {
