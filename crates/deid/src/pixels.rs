@@ -6,6 +6,7 @@
 pub mod region;
 pub mod detect;
 mod policy;
+mod palette;
 mod shape;
 mod frame;
 mod decode;

@@ -12,7 +12,7 @@ use dicom::part10::Object;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a frame is read again after something was blanked in it.
-const READ_AGAIN_MAX: u32 = 3;
+const READ_AGAIN_MAX: u32 = 8;
 /// A picture of which more than this would be blanked is a page of text.
 const TEXT_PERCENT_MAX: u64 = 60;
 /// Nor is one with more regions, in all of its frames.

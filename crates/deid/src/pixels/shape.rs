@@ -1,8 +1,9 @@
 //! The shape of a picture: what the Image Pixel Module says of rows, columns, samples and bits (PS3.3 §C.7.6.3).
 
+use super::palette::Palette;
 use super::policy::PixelReason;
 use dicom::dataset::Dataset;
-use dicom::tag::{Tag, VR, tags};
+use dicom::tag::{Tag, tags};
 
 /// More pixels than this in one frame are not looked at: 11,585 by 11,585.
 pub(crate) const FRAME_PIXELS_MAX: u64 = 1 << 27;
@@ -28,67 +29,6 @@ pub(crate) enum Color {
     YbrFull,
     /// Luminance twice for each pair of chrominances.
     YbrFull422,
-}
-
-/// Red, green and blue of each index, 16 bits each (PS3.3 §C.7.6.3.1.5, §C.7.6.3.1.6).
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Palette {
-    first: i64,
-    colors: Vec<[u16; 3]>,
-}
-
-impl Palette {
-    fn of(dataset: &Dataset) -> Option<Self> {
-        let channels = [
-            (tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA),
-            (tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA),
-            (tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA),
-        ];
-        let mut tables = Vec::with_capacity(3);
-        let mut first = 0;
-        for (descriptor, data) in channels {
-            let element = dataset.get(descriptor)?;
-            let number = |at: usize| {
-                let bytes = element.bytes().get(at * 2..at * 2 + 2)?;
-                Some(u16::from_le_bytes([bytes[0], bytes[1]]))
-            };
-            // 65,536 entries do not fit into 16 bits and are written as 0.
-            let entries = number(0).map(|count| if count == 0 { 1 << 16 } else { usize::from(count) })?;
-            let start = number(1)?;
-            first = if element.vr == VR::SS { i64::from(start.cast_signed()) } else { i64::from(start) };
-            let bytes = dataset.get(data)?.bytes();
-            let eight_bits = number(2)? == 8;
-            let table: Vec<u16> = if bytes.len() >= entries * 2 {
-                // Eight bits may stand alone in words.
-                let words = bytes.chunks_exact(2).take(entries);
-                let words: Vec<u16> = words.map(|word| u16::from_le_bytes([word[0], word[1]])).collect();
-                let small = eight_bits && words.iter().all(|&word| word < 256);
-                words.into_iter().map(|word| if small { word * 257 } else { word }).collect()
-            } else if eight_bits && bytes.len() >= entries {
-                bytes[..entries].iter().map(|&byte| u16::from(byte) * 257).collect()
-            } else {
-                return None;
-            };
-            tables.push(table);
-        }
-        let [red, green, blue] = <[Vec<u16>; 3]>::try_from(tables).ok()?;
-        let colors = red.iter().zip(&green).zip(&blue).map(|((r, g), b)| [*r, *g, *b]).collect();
-        Some(Self { first, colors })
-    }
-
-    /// The colour of a stored value; those outside the table have the colour of its nearest end.
-    pub(crate) fn color(&self, value: i64) -> [u16; 3] {
-        let last = self.colors.len().saturating_sub(1);
-        let index = usize::try_from((value - self.first).max(0)).unwrap_or(last).min(last);
-        self.colors.get(index).copied().unwrap_or_default()
-    }
-
-    /// The stored value that is shown darkest.
-    pub(crate) fn darkest(&self) -> i64 {
-        let sum = |color: &[u16; 3]| color.iter().map(|&c| u32::from(c)).sum::<u32>();
-        let at = self.colors.iter().enumerate().min_by_key(|(_, color)| sum(color)).map_or(0, |(at, _)| at);
-        self.first + i64::try_from(at).unwrap_or(0)
-    }
 }
 
 /// What a frame looks like in memory, and how its bytes are to be read.
