@@ -6,7 +6,7 @@
 use crate::instance::{Instance, Rejection};
 use crate::pixels::{Asked, Declared, Judgement, PixelPolicy, PixelReason, Task, clean, markers};
 use crate::profile::{Profile, ProfileOption, Types};
-use crate::verify::{Residue, Verifier, may_go_out};
+use crate::verify::{Residue, Verifier, may_go_out, without_own_words};
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, Limits, Object, ReadError, Source};
 use dicom::private::Blocks;
@@ -127,6 +127,12 @@ impl Inspector {
                 "the pixel data element holds what is no pixel, or too little",
             );
         }
+        let mut needles = known.0.clone();
+        if !self.profile.maps_uids() {
+            needles.retain(|needle| needle.kind != NeedleKind::Uid);
+        }
+        let searched =
+            without_own_words(verifier.search(needles, bytes, Form::Dicom), &object.dataset, &self.profile);
         let uid = object.dataset.text(tags::SOP_INSTANCE_UID).unwrap_or_default();
         let reasons = match self.pixels.judge(&declared, Asked::of(&self.profile), uid) {
             Judgement::Pass(_) => Vec::new(),
@@ -138,11 +144,7 @@ impl Inspector {
         for reason in reasons {
             doubts.add(reason.code(), String::new(), "an image that does not pass unseen");
         }
-        let mut needles = known.0.clone();
-        if !self.profile.maps_uids() {
-            needles.retain(|needle| needle.kind != NeedleKind::Uid);
-        }
-        match verifier.search(needles, bytes, Form::Dicom) {
+        match searched {
             Ok(()) => {}
             Err(Residue::Found(findings)) => {
                 for finding in &findings {

@@ -340,7 +340,8 @@ impl Instance<PixelsCleaned> {
         if !cleaning.profile.maps_uids() {
             needles.retain(|needle| needle.kind != residue::NeedleKind::Uid);
         }
-        verifier.search(needles, out, Form::Dicom)?;
+        let searched = verifier.search(needles, out, Form::Dicom);
+        verify::without_own_words(searched, &outgoing, &cleaning.profile)?;
         let label = |text: &str| Label::parse(text).map_err(|_| Residue::Sign);
         let clearance = Clearance {
             name,

@@ -128,6 +128,11 @@ impl ProfileOption {
         (row.2, row.3)
     }
 
+    /// What Deidentification Method (0012,0063) says of it.
+    pub(crate) fn method(self) -> &'static str {
+        self.row().3.trim_end_matches(" Option")
+    }
+
     fn row(self) -> &'static (Self, &'static str, &'static str, &'static str) {
         let at = Self::ALL.iter().position(|(option, ..)| *option == self).unwrap_or(0);
         &Self::ALL[at]
@@ -275,6 +280,13 @@ impl Profile {
         self.options.iter().copied()
     }
 
+    /// What Deidentification Method (0012,0063) says where all of it was carried out.
+    pub(crate) fn methods(&self) -> Vec<String> {
+        let options = self.options().map(|option| option.method().to_owned());
+        let edition = format!("{} Basic Profile", self.edition);
+        [edition].into_iter().chain(options).chain([crate::ENGINE.to_owned()]).collect()
+    }
+
     /// What happens to dates.
     pub fn dates(&self) -> Dates {
         if self.options.contains(&O::RetainLongitudinalModifiedDates) {
@@ -349,8 +361,10 @@ impl Profile {
             _ => Action::Remove,
         };
         // A coded string without a listed term, and a number that is none, is emptied: that is never less valid than its absence (PS3.5 §7.4).
+        // Text of which nothing is left has a stand-in: some of it must not be empty, and the table says nothing of it.
         let fallback = match action {
-            Action::Shift | Action::Terms | Action::Technical | Action::Clean => Action::Empty,
+            Action::Clean => Action::Dummy,
+            Action::Shift | Action::Terms | Action::Technical => Action::Empty,
             Action::Keep if matches!(vr, VR::IS | VR::DS | VR::AS) => Action::Empty,
             _ => Action::Remove,
         };

@@ -365,16 +365,11 @@ impl<'a> Cleaner<'a> {
         dataset.put_text(tags::PATIENT_NAME, VR::PN, pseudonym);
         dataset.put_text(tags::PATIENT_ID, VR::LO, pseudonym);
         dataset.put_text(tags::PATIENT_IDENTITY_REMOVED, VR::CS, "YES");
-        let options = self.profile.options();
-        let mut method = vec![format!("{} Basic Profile", self.profile.edition())];
         let mut codes = vec![code_item("DCM", "113100", "Basic Application Confidentiality Profile")];
-        for option in options {
-            let (code, meaning) = option.code();
-            method.push(meaning.trim_end_matches(" Option").to_owned());
+        for (code, meaning) in self.profile.options().map(ProfileOption::code) {
             codes.push(code_item("DCM", code, meaning));
         }
-        method.push(crate::ENGINE.to_owned());
-        dataset.put_text(tags::DEIDENTIFICATION_METHOD, VR::LO, &method.join("\\"));
+        dataset.put_text(tags::DEIDENTIFICATION_METHOD, VR::LO, &self.profile.methods().join("\\"));
         dataset.put(Element::items_of(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE, codes));
         let modified = match self.profile.dates() {
             Dates::Shift => "MODIFIED",
@@ -389,8 +384,7 @@ impl<'a> Cleaner<'a> {
 
 /// Takes back the declaration of an option that there was nothing to carry out on (CID 7050).
 pub(crate) fn undeclare(dataset: &mut Dataset, option: ProfileOption) {
-    let (code, meaning) = option.code();
-    let method = meaning.trim_end_matches(" Option");
+    let ((code, _), method) = (option.code(), option.method());
     let methods: Vec<&str> =
         dataset.texts(tags::DEIDENTIFICATION_METHOD).filter(|declared| *declared != method).collect();
     let methods = methods.join("\\");

@@ -13,6 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use submission::digest::Hasher;
 
+mod standard;
+
+pub(crate) use standard::without_own_words;
+
 /// The verifier and its version, as clearances name it.
 pub(crate) const VERIFIER: &str = concat!("tributary residue ", env!("CARGO_PKG_VERSION"));
 

@@ -49,6 +49,13 @@ impl Findings {
         self.found.iter()
     }
 
+    /// Leaves out what says nothing of the person. Of so many findings that some are not here nothing is left out.
+    pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
+        if self.found.len() < FINDINGS_MAX {
+            self.found.retain(keep);
+        }
+    }
+
     pub(crate) fn add(&mut self, finding: Finding) {
         if self.found.len() < FINDINGS_MAX && !self.found.contains(&finding) {
             self.found.push(finding);

@@ -191,6 +191,26 @@ fn what_the_cleaner_keeps_and_the_search_knows_is_not_cleared() {
 }
 
 #[test]
+fn what_everybody_s_object_says_is_nobody_s_name() {
+    let bench = Bench::new();
+    for name in ["Patient^Test", "DEVICE^RETAIN", "PROFILE^BASIC", "OTHER^AXIAL", "CONFIDENTIALITY", "TIFF^X"]
+    {
+        let mut set = ct();
+        set.put_text(tags::PATIENT_NAME, VR::PN, name);
+        set.put_text(tags::PATIENT_ID, VR::LO, "113108");
+        assert!(bench.write(explicit(set), &[]).is_ok(), "{name}");
+    }
+    // What the standard does not say may be somebody's.
+    for value in ["ORIGINAL\\PRIMARY\\WHITLOCK", "ORIGINAL\\PRIMARY\\AXIAL\\WHITLOCK"] {
+        let mut set = ct();
+        set.put_text(tags::PATIENT_NAME, VR::PN, "Whitlock^Ann");
+        set.put_text(tags::IMAGE_TYPE, VR::CS, value);
+        let Ok((bytes, _, _)) = bench.write(explicit(set), &[]) else { continue };
+        assert!(!bytes.windows(8).any(|window| window == b"WHITLOCK"), "{value}");
+    }
+}
+
+#[test]
 fn a_suspicious_image_waits_for_a_person_and_goes_on_when_released() {
     let bench = Bench::new();
     let mut set = ct();
