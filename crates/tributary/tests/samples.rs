@@ -1,5 +1,5 @@
-//! Every sample file that pydicom ships, most of them from real scanners and some broken on purpose, under the built-in research profile:
-//! each comes out clean or is held for a cause that the file shows, and none comes out with a fault of its IOD that it did not have.
+//! Every sample file of pydicom and of pydicom-data, most of them from real scanners and some broken on purpose, under the built-in
+//! research profile: each comes out clean or is held for a cause that the file shows, and none comes out with a fault of its IOD that it did not have.
 #![allow(clippy::unwrap_used, reason = "a test may fail so")]
 
 use std::path::Path;
@@ -46,9 +46,11 @@ const KNOWN_FAULTS: [&str; 1] = ["Unrecognized enumerated value <YBR_FULL>"];
 /// Prints `held NAME REASON` for each file that is held, and `fault NAME TEXT` for each fault that only the output has.
 const JUDGE: &str = r#"
 import collections, csv, glob, os, re, shutil, subprocess, sys
-import pydicom, pydicom.data
+import data_store, pydicom, pydicom.data
 tributary, work = sys.argv[1:3]
-samples = os.path.dirname(pydicom.data.__file__)
+samples = work + "/in"
+for package in (pydicom.data, data_store):
+    shutil.copytree(os.path.dirname(package.__file__), samples + "/" + package.__name__)
 done = subprocess.run([tributary, "deid", samples, work + "/out"], capture_output=True, text=True)
 assert done.returncode in (0, 3), done
 with open(work + "/out.held.csv") as held:
