@@ -3,6 +3,7 @@
 //! Pictures come from `sim::lettering`. Tune on its development set only; what is published is the reporting set, which has
 //! other typefaces, other words and other seeds.
 
+use crate::silent;
 use ab_glyph::{Font, FontVec, PxScale, ScaleFont, point};
 use anyhow::{Context, Result};
 use deid::pixels::detect::{Markers, Plane, find_text};
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Write pictures with lines that were missed and boxes that are false here, as PGM
     #[arg(long, value_name = "DIR")]
     show: Option<PathBuf>,
+    /// Look at the PGM images of a folder instead, on which nothing is written: see `./dev anatomy`
+    #[arg(long, value_name = "DIR")]
+    silent: Option<PathBuf>,
 }
 
 /// Fonts of the system, by set, as folder and file (Debian's fonts-dejavu-core, fonts-liberation2, fonts-freefont-ttf,
@@ -121,6 +125,9 @@ impl Face for TrueType {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(folder) = &args.silent {
+        return silent::run(folder);
+    }
     let set = if args.development { Set::Development } else { Set::Reporting };
     let mut faces = built_in(set);
     if !args.built_in {
@@ -168,7 +175,7 @@ fn processor_s() -> Result<f64> {
     first.map(|ns| ns / 1e9).context("/proc/self/schedstat")
 }
 
-fn find(picture: &Picture) -> Vec<Region> {
+pub(crate) fn find(picture: &Picture) -> Vec<Region> {
     find_text(
         &Plane { width: picture.width, height: picture.height, samples: &picture.samples },
         &Markers::default(),

@@ -28,6 +28,7 @@ mod deid;
 mod pipeline;
 
 mod detector;
+mod silent;
 mod reader;
 mod corpus;
 

@@ -261,30 +261,26 @@ impl Band {
     fn cell(&self, cx: usize, cy: usize, rows: usize) -> Noise {
         let left = (cx * CELL).min(self.width.saturating_sub(CELL));
         let upper = (cy * CELL).min(rows.saturating_sub(CELL));
-        let (columns, rows) = (CELL.min(self.width - left), CELL.min(rows - upper));
         let mut top = 0;
         let mut sample = [0u16; CELL * CELL / 4];
-        let mut taken = 0;
-        for y in 0..rows {
-            let row = &self.hat[(upper + y) * self.stride + left..][..columns];
+        for y in 0..CELL {
+            let row = &self.hat[(upper + y) * self.stride + left..][..CELL];
             top = row.iter().fold(top, |top, value| top.max(*value));
             if y % 2 == 0 {
-                let from = &row[(y / 2 % 2).min(columns - 1)..];
-                let out = &mut sample[taken..];
-                for (out, value) in out.iter_mut().zip(from.iter().step_by(2)) {
-                    *out = *value;
-                    taken += 1;
+                let out = &mut sample[y / 2 * (CELL / 2)..][..CELL / 2];
+                let skew = y / 2 % 2;
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = row[2 * i + skew];
                 }
             }
         }
         if top == 0 {
             return Noise::default();
         }
-        let sample = &mut sample[..taken];
-        let (below, quartile, _) = sample.select_nth_unstable(taken * 3 / 4);
+        let (below, quartile, _) = sample.select_nth_unstable(CELL * CELL / 16 * 3);
         let quartile = *quartile;
-        let median = if taken < 3 { quartile } else { *below.select_nth_unstable(taken / 2).1 };
-        Noise { median, quartile, top }
+        let (_, median, _) = below.select_nth_unstable(CELL * CELL / 8);
+        Noise { median: *median, quartile, top }
     }
 
     /// The runs of ink in a row of the band.
