@@ -6,7 +6,7 @@
 use crate::instance::{Instance, Rejection};
 use crate::pixels::{Asked, Declared, Judgement, PixelPolicy, PixelReason, Task, clean, markers};
 use crate::profile::{Profile, ProfileOption, Types};
-use crate::verify::{Residue, Verifier, may_go_out, without_own_words};
+use crate::verify::{Residue, Verifier, may_go_out};
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{self, Limits, Object, ReadError, Source};
 use dicom::private::Blocks;
@@ -131,8 +131,8 @@ impl Inspector {
         if !self.profile.maps_uids() {
             needles.retain(|needle| needle.kind != NeedleKind::Uid);
         }
-        let searched =
-            without_own_words(verifier.search(needles, bytes, Form::Dicom), &object.dataset, &self.profile);
+        // Another program's bytes may say one thing here and another there: nothing is excused.
+        let searched = verifier.search(needles, bytes, Form::Dicom);
         let uid = object.dataset.text(tags::SOP_INSTANCE_UID).unwrap_or_default();
         let reasons = match self.pixels.judge(&declared, Asked::of(&self.profile), uid) {
             Judgement::Pass(_) => Vec::new(),

@@ -118,7 +118,7 @@ pub(crate) fn clean(
             if !regions.is_empty() {
                 found.insert(number, regions);
             }
-            if found.values().map(Vec::len).sum::<usize>() > REGIONS_MAX {
+            if masks.count() + found.values().map(Vec::len).sum::<usize>() > REGIONS_MAX {
                 return Err(PixelReason::MostlyText.into());
             }
         }

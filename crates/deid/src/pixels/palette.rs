@@ -118,11 +118,10 @@ fn segment(
     table: &mut Vec<u16>,
 ) -> Option<usize> {
     let number = usize::from(*values.get(at + 1)?);
-    if values[at] < 2 {
-        return simple(values, at, table);
-    }
-    if values[at] > 2 {
-        return None;
+    match values[at] {
+        0 | 1 => return simple(values, at, table),
+        2 if number > 0 => {}
+        _ => return None,
     }
     // The place of the earlier ones is in bytes, and takes four.
     let parts = if eight_bits { 4 } else { 2 };
@@ -139,10 +138,11 @@ fn segment(
     Some(at + 2 + parts)
 }
 
-/// A segment of values, or a line.
+/// A segment of values, or a line. It adds something: a table of nothing, again and again, would take for ever.
 fn simple(values: &[u16], at: usize, table: &mut Vec<u16>) -> Option<usize> {
     let number = usize::from(*values.get(at + 1)?);
     match values[at] {
+        _ if number == 0 => None,
         0 => {
             table.extend_from_slice(values.get(at + 2..at + 2 + number)?);
             Some(at + 2 + number)
@@ -161,6 +161,7 @@ fn simple(values: &[u16], at: usize, table: &mut Vec<u16>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dicom::dataset::Element;
 
     #[test]
     fn segments_are_values_lines_and_earlier_ones_again() {
@@ -188,9 +189,25 @@ mod tests {
             (&[1, 2, 10], "a line from nowhere"),
             (&[3, 2, 10, 20], "no segment of the standard"),
             (&[2, 1, 0, 0], "itself again"),
-            (&[0, 0, 0, 0], "nothing for ever"),
+            (&[0, 0, 0, 2, 10, 20], "a segment of nothing"),
+            (&[0, 1, 10, 2, 0, 0, 0, 0, 1, 20], "nothing again"),
         ] {
             assert_eq!(table(words, 2), None, "{why}");
         }
+    }
+
+    #[test]
+    fn each_colour_has_its_segments() {
+        let mut set = Dataset::new();
+        let bytes = |words: &[u16]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        for ((descriptor, whole, segmented), value) in CHANNELS.into_iter().zip([100u16, 200, 300]) {
+            set.put(Element::bytes_of(descriptor, VR::US, bytes(&[3, 5, 16])));
+            set.put(Element::bytes_of(whole, VR::OW, Vec::new()));
+            set.put(Element::bytes_of(segmented, VR::OW, bytes(&[0, 1, 0, 1, 2, 2 * value])));
+        }
+        let palette = Palette::of(&set).unwrap();
+        assert_eq!([4, 5, 6, 7, 8].map(|value| palette.color(value)[0]), [0, 0, 100, 200, 200]);
+        assert_eq!(palette.color(6), [100, 200, 300]);
+        assert_eq!(palette.darkest(), 5);
     }
 }

@@ -49,6 +49,11 @@ impl Masks {
         }
     }
 
+    /// How many regions there are, in all frames.
+    pub(crate) fn count(&self) -> usize {
+        self.every.len() + self.own.values().map(Vec::len).sum::<usize>()
+    }
+
     /// How many regions are blank in every frame.
     pub(crate) fn every_count(&self) -> usize {
         self.every.len()

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 /// An image of no more values than this has no slopes.
 const FEW_VALUES: u16 = 8;
+/// An image of no more values than this, far apart, is a drawing: their distance is no slope's step.
+const SOME_VALUES: u32 = 64;
 
 /// Samples of a reduction by `2^reduction`.
 pub(super) struct Level<'a> {
@@ -31,10 +33,20 @@ impl Level<'_> {
             Level { width, height, stride, samples: Cow::Borrowed(samples), reduction: 0, floor: 0, gain: 1 };
         let (low, high) =
             (0..height).map(|y| ends(level.row(y))).fold((u16::MAX, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let step = level.step(low);
-        let values = high.saturating_sub(low) / step;
-        level.floor = if values > FEW_VALUES { u32::from(step) } else { 0 };
+        level.floor = match level.step(low) {
+            step if step > 1 && level.values() > SOME_VALUES => u32::from(step),
+            _ => u32::from(high.saturating_sub(low) > FEW_VALUES),
+        };
         level
+    }
+
+    /// How many values there are.
+    fn values(&self) -> u32 {
+        let mut seen = vec![0u64; 1 << 10];
+        for sample in (0..self.height).flat_map(|y| self.row(y)) {
+            seen[usize::from(sample >> 6)] |= 1 << (sample & 63);
+        }
+        seen.iter().map(|bits| bits.count_ones()).sum()
     }
 
     /// What all samples are multiples of, counted from the least: 1 but for images that were made of fewer bits.

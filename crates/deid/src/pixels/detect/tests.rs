@@ -172,7 +172,7 @@ fn a_smooth_slope_of_fewer_bits_than_are_stored_is_smooth() {
 fn a_line_in_noise_does_not_take_the_noise_with_it() {
     let mut random = sim::random::Random::new(11);
     let (width, height) = (512, 320);
-    let (mut boxed, mut lines) = (0, 0);
+    let (mut hidden, mut boxed, mut lines) = (0, 0, 0);
     let faces = built_in(Set::Development);
     for face in faces.iter().cycle().take(40) {
         let raster = face.line("MARLOWE 1953", 14).unwrap();
@@ -194,8 +194,24 @@ fn a_line_in_noise_does_not_take_the_noise_with_it() {
         let found = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
         boxed += found.iter().map(|region| region.width * region.height).sum::<u32>();
         lines += u32::try_from(raster.width * 14).unwrap();
+        hidden +=
+            u32::from(found.iter().any(|region| (region.top..region.top + region.height).contains(&127)));
     }
-    assert!(boxed > lines && boxed < 5 * lines, "{boxed} pixels boxed for lines of {lines}");
+    assert!(hidden >= 36, "{hidden} of 40 lines");
+    assert!(boxed < 5 * lines, "{boxed} pixels boxed for lines of {lines}");
+}
+
+#[test]
+fn a_drawing_of_a_few_values_far_apart_has_no_slopes() {
+    let (width, height) = (200, 120);
+    for [paper, ink, logo] in [[0, 20, 200], [0, 17, 255], [0, 455, 4095], [240, 220, 0]] {
+        let mut samples = lettered(width, height, 1, paper, ink);
+        for y in 80..110 {
+            samples[y * width + 120..y * width + 170].fill(logo);
+        }
+        let found = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
+        assert!(is_covered(&found, &samples, width, ink), "{ink} on {paper} beside {logo}: {found:?}");
+    }
 }
 
 #[test]
