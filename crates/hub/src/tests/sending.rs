@@ -339,8 +339,9 @@ async fn cut_off_at(house: &House, wait: usize) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_night_cut_off_at_any_wait_ends_as_an_undisturbed_one() {
-    let (mut wait, mut ended) = (0, false);
-    while !ended {
+    let (mut wait, mut ended, mut nights_cut_off) = (0, false, 0);
+    // How often a night waits is up to how busy the machine is: what others have done meanwhile is not waited for.
+    while !ended || wait <= 20 {
         let house = House::new().await;
         let (anna, ben) = (house.person(ANNA).await, house.person(BEN).await);
         let mut sent = Vec::new();
@@ -369,9 +370,10 @@ async fn a_night_cut_off_at_any_wait_ends_as_an_undisturbed_one() {
         let mut reader = house.hub.store.db().read().await.unwrap();
         let chain = platform::audit::verify(&mut reader, "RX1").await.unwrap();
         assert!(matches!(chain, platform::audit::Verdict::Whole { .. }), "{chain:?}");
+        nights_cut_off += u32::from(!ended);
         wait += 1;
     }
-    assert!(wait > 10, "{wait}");
+    assert!(nights_cut_off > 3, "{nights_cut_off} of {wait}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
