@@ -18,13 +18,15 @@ mod marker;
 mod reading;
 mod judge;
 mod line;
+mod solid;
 
 pub use marker::Markers;
 pub use reader::{HIDDEN, LETTERS, Patch, dot};
 
 use super::region::Region;
+use hat::Ink;
 use level::Level;
-use shape::SHAPES_MAX;
+use shape::{SHAPES_MAX, Shape};
 
 /// An image longer or wider than this is more than DICOM can say (Rows and Columns are US, PS3.3 C.7.6.3.1), in pixels.
 const SIDE_MAX_PX: usize = 1 << 16;
@@ -60,11 +62,20 @@ pub fn find_text(plane: &Plane<'_>, markers: &Markers) -> Vec<Region> {
     let (mut lines, mut is_overfull) = (Vec::new(), false);
     each_level(plane, width, height, |level, finer| {
         let mut found = Vec::new();
-        for ink in [hat::Ink::Bright, hat::Ink::Dark] {
-            for shapes in hat::shapes(level, finer, ink) {
-                is_overfull |= shapes.len() >= SHAPES_MAX;
-                found.extend(line::lines(&line::Page { level, ink, markers }, shapes, &lines));
-            }
+        let mut look = |page: &line::Page<'_>, shapes: Vec<Shape>, lines: &[line::Line]| {
+            is_overfull |= shapes.len() >= SHAPES_MAX;
+            found.extend(line::lines(page, shapes, lines));
+        };
+        for ink in [Ink::Bright, Ink::Dark] {
+            let page = line::Page { level, ink, markers, is_solid: false };
+            hat::shapes(level, finer, ink).into_iter().for_each(|shapes| look(&page, shapes, &lines));
+        }
+        // Letters of one value hang together at any size: no reduction shows more of them.
+        let solid = if level.reduction == 0 { solid::values(level) } else { Vec::new() };
+        for value in solid {
+            let plane = solid::plane(level, value);
+            let page = line::Page { level: &plane, ink: Ink::Bright, markers, is_solid: true };
+            look(&page, solid::shapes(&plane), &lines);
         }
         lines.extend(line::unexplained(found));
     });
@@ -101,7 +112,7 @@ pub fn letters_seen(plane: &Plane<'_>) -> Vec<(Region, Patch)> {
     let (width, height) = (plane.width, plane.height.min(plane.samples.len() / plane.width.max(1)));
     let mut seen = Vec::new();
     each_level(plane, width, height, |level, finer| {
-        for ink in [hat::Ink::Bright, hat::Ink::Dark] {
+        for ink in [Ink::Bright, Ink::Dark] {
             for shape in
                 hat::shapes(level, finer, ink).iter().flatten().filter(|shape| line::is_letter(shape))
             {

@@ -16,8 +16,8 @@ const CORE_ROWS: usize = TILE_ROWS - 2 * HALO;
 /// Noise is measured in cells of this many pixels a side.
 pub(super) const CELL: usize = 16;
 const CELLS_DOWN: usize = CORE_ROWS / CELL;
-/// Ink stands out when its top-hat is this many quarters of the median top-hat of its cell.
-const NOISE_QUARTERS: u32 = 10;
+/// Ink stands out when its top-hat is this many tenths of the median top-hat of its cell, or as many as the noise of most cells goes.
+const NOISE_TENTHS: u32 = 25;
 
 /// Whether the ink is brighter or darker than what it lies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +220,7 @@ impl Band {
                 self.noise[cy * self.cells + cx] = self.cell(cx, cy, rows);
             }
         }
+        let tenths = self.reach(down);
         for cy in 0..down {
             for cx in 0..self.cells {
                 let at = cy * self.cells + cx;
@@ -235,7 +236,7 @@ impl Band {
                 // Where noise meets a flat border, three of nine cells know of it.
                 let (_, third, _) = medians.select_nth_unstable(6);
                 let noise = own.median.max(*third);
-                let times = |noise: u16| u32::from(noise) * NOISE_QUARTERS / 4;
+                let times = |noise: u16| u32::from(noise) * tenths / 10;
                 // Noise cut off at black has a median of none: there half of the strongest is asked for.
                 let over = times(noise).max(times(own.quartile).min(u32::from(own.top / 2)));
                 let over = over.max(floor);
@@ -255,6 +256,19 @@ impl Band {
                 }
             }
         }
+    }
+
+    /// How far the noise of this band goes, in tenths of its median, and a tenth of that more: evenly spread noise ends somewhere.
+    fn reach(&self, down: usize) -> u32 {
+        let cells = self.noise[..down * self.cells].iter().filter(|cell| cell.median > 0);
+        let mut tenths: Vec<u32> =
+            cells.map(|cell| u32::from(cell.top) * 11 / u32::from(cell.median)).collect();
+        if tenths.is_empty() {
+            return NOISE_TENTHS;
+        }
+        let middle = tenths.len() / 2;
+        let (_, usual, _) = tenths.select_nth_unstable(middle);
+        (*usual).clamp(10, NOISE_TENTHS)
     }
 
     /// The noise of one cell, from a quarter of its pixels. A cell that the image ends in is measured further inside.

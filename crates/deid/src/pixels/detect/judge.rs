@@ -3,6 +3,7 @@
 //! The weights were fitted by logistic regression to groups of shapes in the development pictures of `sim::lettering` and
 //! are data like any table; docs/detector.md says how, and what they find in pictures that they were not fitted to.
 
+use super::line::{Mark, Page};
 use super::shape::{Shape, majority};
 
 /// What is measured of a group, and at last how much it reads like letters.
@@ -51,6 +52,18 @@ const READABLE: [Readable; 2] =
     [Readable { height_px: 12, likeness_min: -0.5 }, Readable { height_px: 8, likeness_min: 2.0 }];
 const PAIR_READABLE: [Readable; 2] =
     [Readable { height_px: 10, likeness_min: 1.0 }, Readable { height_px: 8, likeness_min: 3.0 }];
+/// Shapes in ink of one value, and letters that were cut apart, are known by their looks alone: they look so much like letters,
+const LOOKS_MIN: f32 = 1.0;
+/// and in ink of one value there are so many.
+const SOLID_LETTERS_MIN: usize = 3;
+/// Letters no higher than this touch each other, in a shape of at least so many times its height. No reader knows them before they are
+/// cut apart.
+const TOUCHING_PX: u32 = 11;
+const TOUCHING_LENGTH: u32 = 2;
+/// What is no writing is left uncut: it seldom turns back, is as blurred as what it lies on, or of many inks.
+const TOUCHING_TURNS_MIN: f32 = 1.2;
+const TOUCHING_SHARPNESS_MIN: f32 = 0.6;
+const TOUCHING_SPREAD_MAX: f32 = 0.36;
 /// Nothing looks more like letters than this.
 const LIKENESS_MAX: f32 = 6.91;
 /// What is sharp must be sharp a level below, too: more so on the reductions by 4 and 8, where ribs and folds are as thin as letters.
@@ -65,21 +78,27 @@ pub(super) struct Group<'a> {
     count: u32,
     /// The highest of them, pixels of the level.
     height: u32,
+    /// Whether one of them is long enough for letters that touch.
+    is_long: bool,
     /// The level that they were found on.
     reduction: u32,
+    /// It is a plane of ink of one value.
+    is_solid: bool,
 }
 
 impl<'a> Group<'a> {
     /// Nothing yet.
-    pub(super) fn on(reduction: u32) -> Self {
-        Self { letters: Vec::new(), count: 0, height: 0, reduction }
+    pub(super) fn on(page: &Page<'_>) -> Self {
+        let (reduction, is_solid) = (page.level.reduction, page.is_solid);
+        Self { letters: Vec::new(), count: 0, height: 0, is_long: false, reduction, is_solid }
     }
 
     /// Takes in a shape that makes so many letters.
-    pub(super) fn add(&mut self, shape: &'a Shape, letters: u32, height: u32) {
-        self.letters.push(shape);
+    pub(super) fn add(&mut self, mark: &'a Mark, letters: u32) {
+        self.letters.push(&mark.shape);
         self.count += letters.min(8);
-        self.height = self.height.max(height);
+        self.height = self.height.max(mark.height());
+        self.is_long |= mark.length() >= TOUCHING_LENGTH * mark.height();
     }
 
     fn of(&self, value: impl Fn(&Shape) -> f32) -> f32 {
@@ -101,11 +120,31 @@ impl<'a> Group<'a> {
 
     /// Whether a candidate would be text if it read as well as can be: else nothing needs to be read.
     pub(super) fn may_be_text(&self) -> bool {
-        self.is_candidate() && (self.is_text(None) || self.is_text(Some(LIKENESS_MAX)))
+        let is_word = self.letters.len() == 1 && self.may_touch();
+        self.is_candidate() && (is_word || self.is_text(None) || self.is_text(Some(LIKENESS_MAX)))
+    }
+
+    /// Whether its letters may touch, so that it says something to cut them apart.
+    pub(super) fn may_touch(&self) -> bool {
+        self.reduction == 0
+            && self.height <= TOUCHING_PX
+            && self.is_long
+            && self.of(Shape::turns) >= TOUCHING_TURNS_MIN
+            && self.of(Shape::sharpness) >= TOUCHING_SHARPNESS_MIN
+            && self.spread() <= TOUCHING_SPREAD_MAX
+    }
+
+    /// Whether letters that were cut apart are text.
+    pub(super) fn is_cut_text(likeness: f32) -> bool {
+        likeness >= LOOKS_MIN
     }
 
     /// Whether a candidate is text. `likeness`: how much it reads like letters, if it can be read.
     pub(super) fn is_text(&self, likeness: Option<f32>) -> bool {
+        if self.is_solid {
+            let is_read = likeness.is_some_and(|likeness| likeness >= LOOKS_MIN);
+            return is_read && self.letters.len() >= SOLID_LETTERS_MIN;
+        }
         let kind = match self.letters.len() {
             1 => &WORD,
             2 => &PAIR,
@@ -122,13 +161,17 @@ impl<'a> Group<'a> {
             > 0.0
     }
 
+    /// How unlike their inks are, over their contrast.
+    fn spread(&self) -> f32 {
+        let ink = self.of(Shape::ink);
+        self.of(|shape| (shape.ink() - ink).abs()) / self.of(Shape::contrast).max(1.0)
+    }
+
     fn measures(&self, likeness: f32) -> [f32; MEASURES] {
         let evidence =
             |shape: &Shape| (shape.strength().min(STRENGTH_MAX) - 1.0) * (shape.area as f32).sqrt();
         let all: f32 = self.letters.iter().map(|shape| evidence(shape)).sum();
         let most = self.letters.iter().map(|shape| evidence(shape)).fold(0.0, f32::max);
-        let ink = self.of(Shape::ink);
-        let spread = self.of(|shape| (shape.ink() - ink).abs()) / self.of(Shape::contrast).max(1.0);
         let vote = self.letters.iter().fold((0, 0), |vote, shape| majority(vote, shape.vote()));
         let runs: u32 = self.letters.iter().map(|shape| shape.runs()).sum();
         [
@@ -136,7 +179,7 @@ impl<'a> Group<'a> {
             (most + 0.1).ln(),
             self.of(Shape::strength).clamp(0.1, STRENGTH_MAX).ln(),
             self.of(Shape::sharpness),
-            spread.min(1.0),
+            self.spread().min(1.0),
             self.of(Shape::unevenness).min(1.0),
             vote.1 as f32 / runs as f32,
             self.of(Shape::turns).min(2.0),

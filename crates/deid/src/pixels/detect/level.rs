@@ -31,13 +31,24 @@ impl Level<'_> {
     pub(super) fn whole(width: usize, height: usize, stride: usize, samples: &[u16]) -> Level<'_> {
         let mut level =
             Level { width, height, stride, samples: Cow::Borrowed(samples), reduction: 0, floor: 0, gain: 1 };
-        let (low, high) =
-            (0..height).map(|y| ends(level.row(y))).fold((u16::MAX, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let (low, high) = level.ends();
         level.floor = match level.step(low) {
             step if step > 1 && level.values() > SOME_VALUES => u32::from(step),
             _ => u32::from(high.saturating_sub(low) > FEW_VALUES),
         };
         level
+    }
+
+    /// The least value and the greatest.
+    pub(super) fn ends(&self) -> (u16, u16) {
+        let rows = (0..self.height).map(|y| ends(self.row(y)));
+        rows.fold((u16::MAX, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// Other samples in its place, of few values.
+    pub(super) fn with(&self, samples: Vec<u16>) -> Level<'static> {
+        let samples = Cow::Owned(samples);
+        Level { stride: self.width, samples, floor: 0, ..*self }
     }
 
     /// How many values there are.

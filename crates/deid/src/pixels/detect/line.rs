@@ -28,6 +28,8 @@ pub(super) struct Page<'a> {
     pub(super) level: &'a Level<'a>,
     pub(super) ink: Ink,
     pub(super) markers: &'a Markers,
+    /// The level is a plane of ink of one value: of nothing but what its shapes look like.
+    pub(super) is_solid: bool,
 }
 
 /// A line of which this much lies in what finer levels found, is explained by it;
@@ -86,6 +88,20 @@ impl Mark {
     pub(super) fn height(&self) -> u32 {
         self.bottom - self.top
     }
+
+    pub(super) fn length(&self) -> u32 {
+        self.right - self.left
+    }
+
+    /// The piece between two places of the line, from its left end.
+    pub(super) fn piece(&self, upright: bool, from: u32, to: u32) -> Shape {
+        let (from, to) = (self.left + from, self.left + to);
+        let mut piece = self.shape;
+        let ends =
+            if upright { (&mut piece.left, &mut piece.right) } else { (&mut piece.top, &mut piece.bottom) };
+        (*ends.0, *ends.1) = (from, to);
+        piece
+    }
 }
 
 /// A line that was found.
@@ -119,13 +135,16 @@ pub(super) fn lines(page: &Page<'_>, shapes: Vec<Shape>, finer: &[Line]) -> Vec<
             if is_huge {
                 continue;
             }
-            let judged = judged(level, &marks, &group);
+            let judged = judged(page, &marks, &group);
             if !judged.may_be_text() {
                 continue;
             }
-            let likeness = reading::likeness(page, &marks, &group, upright);
+            let mut likeness = reading::likeness(page, &marks, &group, upright);
             if !judged.is_text(likeness) {
-                continue;
+                likeness = judged.may_touch().then(|| reading::likeness_cut(page, &marks, &group, upright));
+                if !likeness.is_some_and(judge::Group::is_cut_text) {
+                    continue;
+                }
             }
             let is_explained = covered(finer, &around(level, &marks, &group, upright, false)) >= FINER_SHARE;
             let certainty = likeness.unwrap_or_default() * group.len() as f32;
@@ -232,12 +251,12 @@ fn side_by_side(one: &Mark, other: &Mark) -> bool {
 }
 
 /// What a group is judged by.
-fn judged<'a>(level: &Level<'_>, marks: &'a [Mark], group: &[usize]) -> judge::Group<'a> {
-    let mut judged = judge::Group::on(level.reduction);
+fn judged<'a>(page: &Page<'_>, marks: &'a [Mark], group: &[usize]) -> judge::Group<'a> {
+    let mut judged = judge::Group::on(page);
     for at in group {
         let mark = &marks[*at];
         if let Kind::Letters(number) = mark.kind {
-            judged.add(&mark.shape, number, mark.height());
+            judged.add(mark, number);
         }
     }
     judged

@@ -32,35 +32,56 @@ pub(super) fn patch(level: &Level<'_>, shape: &Shape, ink: Ink) -> Patch {
     };
     let sign = if ink == Ink::Bright { 1.0 } else { -1.0 };
     let step = side / SIDE as f32;
-    let pieces = (step.ceil() as usize).max(1);
+    let pieces = pieces(step);
     // The square that the shape lies in the middle of.
-    let (x_from, y_from) = (left - (side - width) / 2.0, top - (side - height) / 2.0);
-    let mut patch = [0; INPUTS];
-    for (at, out) in patch.iter_mut().enumerate() {
-        let mut sum = 0.0;
-        for piece in 0..pieces * pieces {
-            let along =
-                |place: usize, piece: usize| (place as f32 + (piece as f32 + 0.5) / pieces as f32) * step;
-            let x = x_from + along(at % SIDE, piece % pieces);
-            let y = y_from + along(at / SIDE, piece / pieces);
-            if (left..left + width).contains(&x) && (top..top + height).contains(&y) {
-                sum += (sign * (between(level, x - 0.5, y - 0.5) - paper) / contrast).clamp(0.0, 1.0);
-            }
+    let columns = points(left, width, left - (side - width) / 2.0, step, level.width - 1);
+    let lines = points(top, height, top - (side - height) / 2.0, step, level.height - 1);
+    let mut sums = [0.0; INPUTS];
+    for (y, line) in &lines {
+        let (upper, lower) = (level.row(line.low), level.row(line.high));
+        for (x, column) in &columns {
+            let value = line.between(column.between_of(upper), column.between_of(lower));
+            sums[y * SIDE + x] += (sign * (value - paper) / contrast).clamp(0.0, 1.0);
         }
-        *out = (sum / (pieces * pieces) as f32 * 255.0) as u8;
     }
-    patch
+    sums.map(|sum: f32| (sum / (pieces * pieces) as f32 * 255.0) as u8)
 }
 
-/// The value at a point between samples.
-fn between(level: &Level<'_>, x: f32, y: f32) -> f32 {
-    let (x, y) = (x.clamp(0.0, (level.width - 1) as f32), y.clamp(0.0, (level.height - 1) as f32));
-    let (column, line) = (x as usize, y as usize);
-    let next = (column + 1).min(level.width - 1);
-    let (upper, lower) = (level.row(line), level.row((line + 1).min(level.height - 1)));
-    let (right, down) = (x - column as f32, y - line as f32);
-    let mix = |row: &[u16]| f32::from(row[column]) * (1.0 - right) + f32::from(row[next]) * right;
-    mix(upper) * (1.0 - down) + mix(lower) * down
+/// A point between two samples of a row or column.
+struct Point {
+    low: usize,
+    high: usize,
+    /// How far it is from the lower one to the higher one.
+    share: f32,
+}
+
+impl Point {
+    fn between(&self, low: f32, high: f32) -> f32 {
+        low * (1.0 - self.share) + high * self.share
+    }
+
+    fn between_of(&self, row: &[u16]) -> f32 {
+        self.between(f32::from(row[self.low]), f32::from(row[self.high]))
+    }
+}
+
+/// The points looked at along each side of a square.
+fn pieces(step: f32) -> usize {
+    (step.ceil() as usize).max(1)
+}
+
+/// Along one side of a patch, the points of each square; none beside the shape.
+fn points(begin: f32, length: f32, from: f32, step: f32, last: usize) -> Vec<(usize, Point)> {
+    let pieces = pieces(step);
+    let point = |at: usize| {
+        let (place, piece) = (at / pieces, at % pieces);
+        let along = from + (place as f32 + (piece as f32 + 0.5) / pieces as f32) * step;
+        let sample = (along - 0.5).clamp(0.0, last as f32);
+        let low = sample as usize;
+        let point = Point { low, high: (low + 1).min(last), share: sample - low as f32 };
+        (begin..begin + length).contains(&along).then_some((place, point))
+    };
+    (0..SIDE * pieces).filter_map(point).collect()
 }
 
 /// A patch turned by so many quarters to the right.
@@ -104,7 +125,9 @@ pub(super) fn read(patch: &Patch) -> Reading {
 
 /// The layers, one row of weights for each output.
 struct Net {
-    first: Vec<f32>,
+    /// In units: a patch is whole numbers, and so are its products with these.
+    first: Vec<[i16; INPUTS]>,
+    first_unit: f32,
     first_bias: Vec<f32>,
     second: Vec<f32>,
     second_bias: Vec<f32>,
@@ -124,21 +147,23 @@ impl Net {
             let unit = float(&mut bytes);
             let (weights, rest) = bytes.split_at(inputs * outputs);
             bytes = rest;
-            let weights = weights.iter().map(|weight| f32::from(weight.cast_signed()) * unit).collect();
-            (weights, (0..outputs).map(|_| float(&mut bytes)).collect())
+            let biases: Vec<f32> = (0..outputs).map(|_| float(&mut bytes)).collect();
+            (weights.iter().map(|weight| weight.cast_signed()), unit, biases)
         };
-        let (first, first_bias) = layer(INPUTS, HIDDEN);
-        let (second, second_bias) = layer(HIDDEN, CLASSES);
-        Self { first, first_bias, second, second_bias }
+        let (weights, first_unit, first_bias) = layer(INPUTS, HIDDEN);
+        let weights: Vec<i16> = weights.map(i16::from).collect();
+        let first = weights.as_chunks().0.to_vec();
+        let (weights, unit, second_bias) = layer(HIDDEN, CLASSES);
+        let second = weights.map(|weight| f32::from(weight) * unit).collect();
+        Self { first, first_unit, first_bias, second, second_bias }
     }
 
     fn run(&self, patch: &Patch) -> [f32; CLASSES] {
-        let input = patch.map(|value| f32::from(value) / 255.0);
+        let input = patch.map(i16::from);
+        let unit = self.first_unit / 255.0;
         let mut hidden = [0.0; HIDDEN];
-        for ((out, weights), bias) in
-            hidden.iter_mut().zip(self.first.chunks_exact(INPUTS)).zip(&self.first_bias)
-        {
-            *out = (bias + dot(weights, &input)).max(0.0);
+        for ((out, weights), bias) in hidden.iter_mut().zip(&self.first).zip(&self.first_bias) {
+            *out = (bias + whole_dot(weights, &input) as f32 * unit).max(0.0);
         }
         let mut scores = [0.0; CLASSES];
         for ((out, weights), bias) in
@@ -148,6 +173,17 @@ impl Net {
         }
         scores
     }
+}
+
+/// As [`dot`], of whole numbers, which are half as wide.
+fn whole_dot(a: &[i16; INPUTS], b: &[i16; INPUTS]) -> i32 {
+    let mut sums = [0i32; 8];
+    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
+        for i in 0..8 {
+            sums[i] += i32::from(a[i]) * i32::from(b[i]);
+        }
+    }
+    sums.iter().sum()
 }
 
 /// Eight sums side by side, as a processor adds.

@@ -3,6 +3,8 @@
 use super::line::{Kind, Mark, Page, is_letter};
 use super::marker::Sign;
 use super::reader::{self, Patch};
+use std::cmp::Reverse;
+use std::ops::RangeInclusive;
 
 /// A line that says a marker has no more shapes.
 const MARKER_SHAPES_MAX: usize = 24;
@@ -10,6 +12,13 @@ const MARKER_SHAPES_MAX: usize = 24;
 const WORD_GAP: f32 = 0.5;
 /// No letter is more certain than this, nor less than the contrary.
 const CERTAIN: f32 = 0.999;
+
+/// A letter is so many tenths of its height wide where letters touch.
+const CUT_TENTHS: RangeInclusive<u32> = 4..=14;
+/// A cut that has lost more than this in a square of its height is not followed: a letter that cannot be read loses less.
+const CUT_LOSS_MAX: f32 = 3.0;
+/// Of a shape so many times longer than high the rest is not read: it says no more.
+const CUT_HEIGHTS_MAX: u32 = 5;
 
 /// What is less likely none than this has been read,
 const NONE_MAX: f32 = 0.2;
@@ -31,15 +40,59 @@ pub(super) fn likeness(page: &Page<'_>, marks: &[Mark], group: &[usize], upright
     if patches.is_empty() || patches.len() * 2 < letters().count() {
         return None;
     }
-    let way = |(quarters, _): (u32, bool)| {
-        let odds = |patch: &Patch| {
-            let none = reader::read(&reader::turned(patch, quarters)).none.clamp(1.0 - CERTAIN, CERTAIN);
-            ((1.0 - none) / none).ln()
-        };
-        patches.iter().map(odds).sum::<f32>() / patches.len() as f32
-    };
-    let [one, other] = ways(upright).map(way);
+    let [one, other] = ways(upright).map(|(quarters, _)| {
+        patches.iter().map(|patch| odds(patch, quarters)).sum::<f32>() / patches.len() as f32
+    });
     Some(one.max(other))
+}
+
+/// How much likelier a patch is a letter than none, as a logarithm.
+fn odds(patch: &Patch, quarters: u32) -> f32 {
+    let none = reader::read(&reader::turned(patch, quarters)).none.clamp(1.0 - CERTAIN, CERTAIN);
+    ((1.0 - none) / none).ln()
+}
+
+/// How much a group looks like letters if each of its shapes is cut into those that read best: the mean along the line, the better
+/// of two ways.
+pub(super) fn likeness_cut(page: &Page<'_>, marks: &[Mark], group: &[usize], upright: bool) -> f32 {
+    let letters = group.iter().map(|at| &marks[*at]).filter(|mark| matches!(mark.kind, Kind::Letters(_)));
+    let mut letters: Vec<&Mark> = letters.collect();
+    letters.sort_by_key(|mark| Reverse(mark.length()));
+    let (mut sums, mut length) = ([0.0f32; 2], 0.0);
+    for mark in letters {
+        let read = mark.length().min(mark.height() * CUT_HEIGHTS_MAX);
+        let odds = cut(page, mark, upright, read);
+        sums = [sums[0] + odds[0], sums[1] + odds[1]];
+        length += read as f32;
+        // Where the longest is no word, the others make none of it.
+        if sums[0].max(sums[1]) < 0.0 {
+            break;
+        }
+    }
+    sums[0].max(sums[1]) / length
+}
+
+/// The best cut of a shape, one way and the other: the sum of how much each letter looks like one, times its width.
+fn cut(page: &Page<'_>, mark: &Mark, upright: bool, length: u32) -> [f32; 2] {
+    // The best up to each place.
+    let mut best = vec![[f32::NEG_INFINITY; 2]; length as usize + 1];
+    best[0] = [0.0; 2];
+    for from in 0..length {
+        let before = best[from as usize];
+        let hopeless = -CUT_LOSS_MAX * mark.height() as f32;
+        if before[0].max(before[1]) < hopeless {
+            continue;
+        }
+        let fits = |width: &u32| CUT_TENTHS.contains(&(width * 10 / mark.height())) || *width == length;
+        for to in (1..=length - from).filter(fits).map(|width| from + width) {
+            let patch = reader::patch(page.level, &mark.piece(upright, from, to), page.ink);
+            for (way, (quarters, _)) in ways(upright).into_iter().enumerate() {
+                let sum = before[way] + odds(&patch, quarters) * (to - from) as f32;
+                best[to as usize][way] = best[to as usize][way].max(sum);
+            }
+        }
+    }
+    best[length as usize]
 }
 
 /// A group without what no reader takes for a letter and what is half as high again as the letters beside it: a rib or the rim of

@@ -202,6 +202,56 @@ fn a_line_in_noise_does_not_take_the_noise_with_it() {
 }
 
 #[test]
+fn letters_of_one_value_are_found_in_noise_as_bright_as_they_are() {
+    let mut random = sim::random::Random::new(13);
+    let (width, height) = (400, 200);
+    let (mut hidden, mut of) = (0, 0);
+    for face in built_in(Set::Development).iter().chain(&built_in(Set::Reporting)) {
+        for (height_px, ink) in [(21, 255), (28, 200), (28, 255)] {
+            let raster = face.line("SMITH 1953", height_px).unwrap();
+            let mut samples: Vec<u16> =
+                (0..width * height).map(|_| u16::try_from(random.below(256)).unwrap()).collect();
+            for (i, _) in raster.cover.iter().enumerate().filter(|(_, cover)| **cover > 127) {
+                samples[(80 + i / raster.width) * width + 40 + i % raster.width] = ink;
+            }
+            let found = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
+            let middle = u32::try_from(80 + raster.height / 2).unwrap();
+            let is_hidden = |region: &Region| {
+                (region.top..region.top + region.height).contains(&middle)
+                    && region.left <= 44
+                    && region.left + region.width >= u32::try_from(36 + raster.width).unwrap()
+            };
+            hidden += u32::from(found.iter().any(is_hidden));
+            of += 1;
+        }
+    }
+    assert!(hidden * 10 >= of * 9, "{hidden} of {of}");
+}
+
+#[test]
+fn low_letters_that_touch_are_found() {
+    let (width, height) = (200, 60);
+    let (mut hidden, mut of) = (0, 0);
+    for face in built_in(Set::Development).iter().chain(&built_in(Set::Reporting)) {
+        for (height_px, text) in [(7, "62882636"), (8, "Ian Smith"), (9, "FERNSBY"), (7, "MOSS IAN")] {
+            let Some(raster) = face.line(text, height_px) else { continue };
+            let mut samples = vec![0u16; width * height];
+            for (i, cover) in raster.cover.iter().enumerate() {
+                // Bold: each pixel goes on in the next one.
+                let at = (20 + i / raster.width) * width + 20 + i % raster.width;
+                for at in [at, at + 1] {
+                    samples[at] = samples[at].max(u16::from(*cover));
+                }
+            }
+            let found = find_text(&Plane { width, height, samples: &samples }, &Markers::default());
+            hidden += u32::from(is_covered(&found, &samples, width, 255));
+            of += 1;
+        }
+    }
+    assert!(hidden * 100 >= of * 95, "{hidden} of {of}");
+}
+
+#[test]
 fn a_drawing_of_a_few_values_far_apart_has_no_slopes() {
     let (width, height) = (200, 120);
     for [paper, ink, logo] in [[0, 20, 200], [0, 17, 255], [0, 455, 4095], [240, 220, 0]] {
