@@ -18,6 +18,8 @@ pub(super) const CELL: usize = 16;
 const CELLS_DOWN: usize = CORE_ROWS / CELL;
 /// Ink stands out when its top-hat is this many tenths of the median top-hat of its cell, or as many as the noise of most cells goes.
 const NOISE_TENTHS: u32 = 25;
+/// and at least so many, for evenly spread noise: that of a dither ends at its median.
+const EVEN_TENTHS: u32 = 19;
 
 /// Whether the ink is brighter or darker than what it lies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,7 +270,7 @@ impl Band {
         }
         let middle = tenths.len() / 2;
         let (_, usual, _) = tenths.select_nth_unstable(middle);
-        (*usual).clamp(10, NOISE_TENTHS)
+        (*usual).clamp(EVEN_TENTHS, NOISE_TENTHS)
     }
 
     /// The noise of one cell, from a quarter of its pixels. A cell that the image ends in is measured further inside.
