@@ -7,7 +7,7 @@ use deid::identity::PersonKey;
 use deid::instance::{Instance, PixelVerdict, Rejection};
 use deid::pixels::region::Region;
 use deid::pixels::{PixelPolicy, Review};
-use deid::profile::{Dates, ForProcessing, Profile, ProfileOption, Settings};
+use deid::profile::{Dates, ForProcessing, LossyJpeg, PixelSettings, Profile, ProfileOption, Settings};
 use deid::pseudonym::{ProjectKey, Pseudonymiser, Subject};
 use deid::verify::Verifier;
 use dicom::association::{Answer, Association, Event, Timers};
@@ -103,6 +103,8 @@ struct Wall {
     verifier: Verifier,
     signer: Signer,
     policy: PixelPolicy,
+    /// The same, but lossy JPEG stays JPEG.
+    keeping: PixelPolicy,
     /// The profiles that were asked for, by their options as bits.
     profiles: Mutex<HashMap<u16, Arc<Profile>>>,
 }
@@ -110,12 +112,14 @@ struct Wall {
 static WALL: LazyLock<Wall> = LazyLock::new(|| {
     let engine = Pseudonymiser::new(&ProjectKey::new([7; 32]), "Covid").expect("a prefix");
     let person = PersonKey::Local { issuer: "FUZZ".into(), id: Sensitive::new("4711".into()) };
+    let kept = PixelSettings { lossy_jpeg: LossyJpeg::Keep, ..PixelSettings::default() };
     Wall {
         subject: engine.subject(&person).expect("a subject"),
         engine,
         verifier: Verifier::default(),
         signer: Signer::from_seed(&[9; 32]).expect("a seed"),
         policy: PixelPolicy::new(ForProcessing::Accept),
+        keeping: PixelPolicy::new(ForProcessing::Accept).with(&kept),
         profiles: Mutex::default(),
     }
 });
@@ -140,11 +144,21 @@ impl Wall {
 
     /// Bytes to bytes, or why the object is held.
     fn through(&self, file: &[u8], profile: &Arc<Profile>, review: &Review) -> Result<Vec<u8>, String> {
+        self.under(&self.policy, file, profile, review)
+    }
+
+    fn under(
+        &self,
+        policy: &PixelPolicy,
+        file: &[u8],
+        profile: &Arc<Profile>,
+        review: &Review,
+    ) -> Result<Vec<u8>, String> {
         let known = [Needle::new(NeedleKind::Name, NAME)];
         let rejected = |rejection: Rejection| rejection.code().to_owned();
         let instance = Instance::open(Box::new(Cursor::new(file.to_vec())), &limits()).map_err(rejected)?;
         let cleaned = instance.clean_tags(profile, &self.subject, &self.engine, &known).map_err(rejected)?;
-        let judged = match cleaned.clean_pixels(&self.policy, review.clone()) {
+        let judged = match cleaned.clean_pixels(policy, review.clone()) {
             PixelVerdict::Clear(judged) => judged,
             PixelVerdict::Review { reasons, .. } | PixelVerdict::Reject(reasons) => {
                 return Err(format!("{reasons:?}"));
@@ -361,6 +375,9 @@ pub(crate) fn frames(data: &[u8]) -> bool {
     let masked = Review::Masked(vec![Region { left: 0, top: 0, width: 3, height: 2 }]);
     let [once, again] = [(); 2].map(|()| WALL.through(&file, &profile, &masked));
     let Ok(once) = once else { return false };
+    // What stays JPEG is decoded as well as before.
+    let kept = WALL.under(&WALL.keeping, &file, &profile, &masked).expect("it can be decoded at least");
+    assert!(WALL.through(&kept, &profile, &Review::Released).is_ok(), "what was kept cannot be decoded");
     assert!(again.is_ok_and(|again| again == once), "a frame is decoded otherwise each time");
     let native = usize::from(FRAME_SIDE * FRAME_SIDE) * usize::from(samples * allocated / 8);
     let object = open(&once).expect("what came through can be read");

@@ -67,7 +67,7 @@ impl Known {
 
 /// What a reader of its frames finds: reasons why they cannot be read, or that there is text.
 fn read(object: Object, known: &[Needle]) -> Vec<PixelReason> {
-    let task = Task { masks: Vec::new(), is_declared: false, is_read: true };
+    let task = Task { is_read: true, ..Task::default() };
     match clean(object, &task, &markers(known)) {
         Ok((_, inspection)) if inspection.regions.is_empty() => Vec::new(),
         Ok(_) => vec![PixelReason::TextRemains],

@@ -236,21 +236,22 @@ impl Instance<TagsCleaned> {
             Judgement::Doubt(reasons, _) if is_pending => {
                 return PixelVerdict::Review { reasons, boxes: Vec::new() };
             }
-            Judgement::Pass(extent) => return self.inspected(Inspection::of(extent), review),
-            Judgement::Doubt(_, None) => return self.inspected(Inspection::of(Extent::Declared), review),
+            Judgement::Pass(extent) => return self.inspected(policy, Inspection::of(extent), review),
+            Judgement::Doubt(_, None) => {
+                return self.inspected(policy, Inspection::of(Extent::Declared), review);
+            }
             Judgement::Doubt(_, Some(task)) | Judgement::Read(task) => task,
         };
         self.worked_on(task, review)
     }
 
     /// Regions of a person or a rule count wherever there are pixels, and whatever the policy says.
-    fn inspected(mut self, inspection: Inspection, review: Review) -> PixelVerdict {
+    fn inspected(mut self, policy: &PixelPolicy, inspection: Inspection, review: Review) -> PixelVerdict {
         match &review {
             Review::Masked(masks) | Review::Ruled(masks)
                 if !masks.is_empty() && self.object.pixels.is_some() =>
             {
-                let task = Task { masks: Vec::new(), is_declared: false, is_read: false };
-                self.worked_on(task, review)
+                self.worked_on(Task { keeps_jpeg: policy.keeps_jpeg(), ..Task::default() }, review)
             }
             _ => {
                 self.inspection = inspection;

@@ -9,6 +9,7 @@ mod policy;
 mod palette;
 mod shape;
 mod frame;
+mod blocks;
 mod decode;
 mod redact;
 mod clean;

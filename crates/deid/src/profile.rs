@@ -12,7 +12,7 @@ mod types;
 pub use explain::{Done, Explanation};
 pub(crate) use settings::Ages;
 pub use settings::{
-    AgePolicy, Allowed, DeviceRegions, ForProcessing, InspectPrimary, Override, OverrideAction,
+    AgePolicy, Allowed, DeviceRegions, ForProcessing, InspectPrimary, LossyJpeg, Override, OverrideAction,
     PixelSettings, ProfileError, Settings,
 };
 

@@ -1,5 +1,6 @@
 //! Whole instances through the wall, from bytes to cleared bytes.
 
+mod lossy;
 mod pixels;
 mod surplus;
 

@@ -75,7 +75,7 @@ impl Inspection {
 }
 
 /// What is to be done with the pixels of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Task {
     /// Blanked in any case.
     pub(crate) masks: Vec<Region>,
@@ -83,6 +83,8 @@ pub(crate) struct Task {
     pub(crate) is_declared: bool,
     /// Whether a machine reads; else a person has.
     pub(crate) is_read: bool,
+    /// Whether lossy JPEG stays JPEG where it can.
+    pub(crate) keeps_jpeg: bool,
 }
 
 /// Why an object's pixels are not clean, and what was found in them.
@@ -142,10 +144,21 @@ pub(crate) fn clean(
     if task.is_read && task.is_declared && masks.is_empty() {
         return Err(PixelReason::DeclaredNotFound.into());
     }
-    let regions = masks.all();
+    let mut regions = masks.all();
     let is_rewritten = is_hidden || !decoder.is_whole() || !masks.is_empty();
     if is_rewritten {
-        object = redact::redacted(object, decoder, masks).ok_or(PixelReason::TooLarge)?;
+        let is_silent =
+            |frame: &Frame, shape: &Shape| !task.is_read || text_in(frame, shape, markers).is_empty();
+        let kept = if task.keeps_jpeg && !is_hidden {
+            redact::in_blocks(&mut object, &mut decoder, &masks, is_silent)
+        } else {
+            None
+        };
+        if kept.is_some() {
+            regions.iter_mut().for_each(|region| *region = redact::touched(region, decoder.shape()));
+            regions.dedup();
+        }
+        object = redact::redacted(object, decoder, masks, kept).ok_or(PixelReason::TooLarge)?;
     }
     let extent = if task.is_read { Extent::Read } else { Extent::Person };
     Ok((object, Inspection { extent, frames, regions, is_rewritten }))

@@ -5,8 +5,10 @@ mod jpeg2000;
 mod jpegls;
 mod rle;
 
+use super::blocks;
 use super::frame::Frame;
 use super::policy::PixelReason;
+use super::region::Region;
 use super::shape::{FRAME_BYTES_MAX, Shape, low_bits};
 use dicom::part10::{Layout, Object, PixelError, is_pixel_data};
 use dicom::tag::{Tag, tags};
@@ -136,13 +138,17 @@ impl Decoder {
                 .ok_or(PixelReason::Undecodable);
         }
         let stream = self.stream(object, number)?;
+        self.decoded(&stream)
+    }
+
+    fn decoded(&mut self, stream: &[u8]) -> Result<Frame, PixelReason> {
         let header = &self.header;
         let decoded = match self.coding {
             Coding::Native => None,
-            Coding::Rle => rle::decode(&stream, header),
-            Coding::JpegLs => jpegls::decode(&stream, header),
-            Coding::Jpeg => guarded(|| jpeg::decode(&stream, header)),
-            Coding::Jpeg2000 => guarded(|| jpeg2000::decode(&stream, header)),
+            Coding::Rle => rle::decode(stream, header),
+            Coding::JpegLs => jpegls::decode(stream, header),
+            Coding::Jpeg => guarded(|| jpeg::decode(stream, header)),
+            Coding::Jpeg2000 => guarded(|| jpeg2000::decode(stream, header)),
         };
         let decoded = decoded.ok_or(PixelReason::Undecodable)?;
         let shape = self.header.decoded(decoded.to_rgb);
@@ -151,6 +157,27 @@ impl Decoder {
         }
         self.shape = shape;
         decoded.into_frame(&self.shape).ok_or(PixelReason::Undecodable)
+    }
+
+    /// The bytes of a frame with these regions blank in its own blocks, and what they show. `None` where it is no JPEG of 8 bits
+    /// that can be followed.
+    pub(crate) fn in_blocks(
+        &mut self,
+        object: &mut Object,
+        number: u32,
+        regions: &[Region],
+    ) -> Option<(Vec<u8>, Frame)> {
+        let is_plain = self.shape.allocated == 8 && self.shape.stored == 8 && !self.shape.signed;
+        if self.coding != Coding::Jpeg || !is_plain {
+            return None;
+        }
+        let shape = self.shape.clone();
+        let [darkest, ..] = self.frame(object, number).ok()?.fill(&shape);
+        let stream = self.stream(object, number).ok()?;
+        let fill = jpeg::blank(&stream, &self.header, u8::try_from(darkest).ok()?)?;
+        let blanked = blocks::blanked(&stream, regions, fill)?;
+        let frame = self.decoded(&blanked).ok()?;
+        Some((blanked, frame))
     }
 
     /// The bytes of a compressed frame.

@@ -19,6 +19,10 @@ impl Frame {
         &self.bytes
     }
 
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// What stands in a cell.
     fn cell(&self, shape: &Shape, index: usize) -> u32 {
         let cell = |width: usize| self.bytes.get(index * width..(index + 1) * width);
@@ -122,10 +126,13 @@ impl Frame {
 
     /// Fills regions with the darkest value that the picture shows. All other bits stay.
     pub(crate) fn blank(&mut self, shape: &Shape, regions: &[Region]) {
-        if regions.is_empty() {
-            return;
+        if !regions.is_empty() {
+            self.cover(shape, regions, self.fill(shape));
         }
-        let fill = self.fill(shape);
+    }
+
+    /// Fills regions with these cells. All other bits stay.
+    pub(crate) fn cover(&mut self, shape: &Shape, regions: &[Region], fill: [u32; 3]) {
         for region in regions {
             let span = |from: u32, len: u32, limit: usize| {
                 let from = usize::try_from(from).unwrap_or(limit).min(limit);
@@ -146,7 +153,7 @@ impl Frame {
     }
 
     /// The cells of a blank pixel.
-    fn fill(&self, shape: &Shape) -> [u32; 3] {
+    pub(crate) fn fill(&self, shape: &Shape) -> [u32; 3] {
         let values = || (0..shape.width * shape.height).map(|pixel| shape.value(self.cell(shape, pixel)));
         let middle = 1 << (shape.stored - 1);
         match &shape.color {

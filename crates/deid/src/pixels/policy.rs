@@ -6,7 +6,9 @@
 use super::clean::{Extent, Task, regions_without};
 use super::detect::Markers;
 use super::region::Region;
-use crate::profile::{DeviceRegions, ForProcessing, InspectPrimary, PixelSettings, Profile, ProfileOption};
+use crate::profile::{
+    DeviceRegions, ForProcessing, InspectPrimary, LossyJpeg, PixelSettings, Profile, ProfileOption,
+};
 use dicom::dataset::Dataset;
 use dicom::tag::{self, Tag, tags};
 use residue::Needle;
@@ -414,7 +416,12 @@ impl PixelPolicy {
             }));
         }
         let is_declared = declared.burned_in.as_deref().is_some_and(|value| value != "NO");
-        Task { masks, is_declared, is_read: true }
+        Task { masks, is_declared, is_read: true, keeps_jpeg: self.keeps_jpeg() }
+    }
+
+    /// Whether lossy JPEG stays JPEG where it can.
+    pub(crate) fn keeps_jpeg(&self) -> bool {
+        self.settings.lossy_jpeg == LossyJpeg::Keep
     }
 }
 

@@ -134,30 +134,108 @@ pub(crate) fn frame(
     Ok((frame, hidden))
 }
 
-/// Native pixel data with regions blanked: each frame is decoded when it is read, and is the only one in memory.
+/// Beyond a region so many pixels may change with it: a unit of blocks is at most 32 wide, and colours are smoothed as they are shown.
+const BLOCKS_REACH_PX: u32 = 36;
+
+/// How long each frame is if regions are blanked in its own blocks. `None` where that cannot be, something beyond the blocks would
+/// change, or somebody would still read what is there: then frames are decoded.
+pub(crate) fn in_blocks(
+    object: &mut Object,
+    decoder: &mut Decoder,
+    masks: &Masks,
+    is_silent: impl Fn(&Frame, &Shape) -> bool,
+) -> Option<Vec<u64>> {
+    let mut lengths = Vec::new();
+    for number in 0..decoder.shape().frames {
+        let regions = masks.of(number);
+        let (stream, mut after) = decoder.in_blocks(object, number, &regions)?;
+        if !regions.is_empty() && !is_silent(&after, decoder.shape()) {
+            return None;
+        }
+        let mut before = decoder.frame(object, number).ok()?.clone();
+        let touched: Vec<Region> = regions.iter().map(grown).collect();
+        before.cover(decoder.shape(), &touched, [0; 3]);
+        after.cover(decoder.shape(), &touched, [0; 3]);
+        if before.bytes() != after.bytes() {
+            return None;
+        }
+        lengths.push(stream.len() as u64);
+    }
+    Some(lengths)
+}
+
+/// What is blank in a frame of this shape for a region, in blocks of luminance: all that it touches.
+pub(crate) fn touched(region: &Region, shape: &Shape) -> Region {
+    let side = |from: u32, to: u32, whole: usize| {
+        let from = from / 8 * 8;
+        (
+            from,
+            to.checked_next_multiple_of(8)
+                .unwrap_or(to)
+                .min(u32::try_from(whole).unwrap_or(u32::MAX))
+                .max(from)
+                - from,
+        )
+    };
+    let (right, bottom) = ends(region);
+    let (left, width) = side(region.left, right, shape.width);
+    let (top, height) = side(region.top, bottom, shape.height);
+    Region { left, top, width, height }
+}
+
+/// A region with what may change around it.
+fn grown(region: &Region) -> Region {
+    let (right, bottom) = ends(region);
+    let (left, top) =
+        (region.left.saturating_sub(BLOCKS_REACH_PX), region.top.saturating_sub(BLOCKS_REACH_PX));
+    let side = |from: u32, to: u32| to.saturating_add(BLOCKS_REACH_PX) - from;
+    Region { left, top, width: side(left, right), height: side(top, bottom) }
+}
+
+/// Pixel data with regions blanked, native or in its own blocks: each frame is made when it is read, and is the only one in memory.
 struct Redacted {
     original: Object,
     decoder: Decoder,
     masks: Masks,
-    len: u64,
+    /// Whether frames stay as they are coded.
+    is_kept: bool,
+    /// Where each frame begins, and where the last one ends.
+    starts: Vec<u64>,
     at: u64,
-    ready: Option<(u32, Frame)>,
+    ready: Option<(usize, Vec<u8>)>,
+}
+
+impl Redacted {
+    /// The bytes of a frame.
+    fn frame(&mut self, number: usize) -> io::Result<Vec<u8>> {
+        let number = u32::try_from(number).map_err(io::Error::other)?;
+        if self.is_kept {
+            let made = self.decoder.in_blocks(&mut self.original, number, &self.masks.of(number));
+            let (stream, _) = made.ok_or_else(|| io::Error::other(PixelReason::Unreadable.code()))?;
+            return Ok(stream);
+        }
+        let made = frame(&mut self.decoder, &mut self.original, number, &self.masks);
+        let (frame, _) = made.map_err(|reason| io::Error::other(reason.code()))?;
+        Ok(frame.into_bytes())
+    }
 }
 
 impl Read for Redacted {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.len || out.is_empty() {
+        let number = self.starts.partition_point(|start| *start <= self.at).saturating_sub(1);
+        let (Some(start), Some(end)) = (self.starts.get(number), self.starts.get(number + 1)) else {
             return Ok(0);
-        }
-        let frame_bytes = self.decoder.shape().frame_bytes() as u64;
-        let number = u32::try_from(self.at / frame_bytes).map_err(io::Error::other)?;
+        };
+        let (from, len) = (self.at - start, end - start);
         if self.ready.as_ref().is_none_or(|(ready, _)| *ready != number) {
             self.ready = None;
-            let made = frame(&mut self.decoder, &mut self.original, number, &self.masks);
-            self.ready = Some((number, made.map_err(|reason| io::Error::other(reason.code()))?.0));
+            self.ready = Some((number, self.frame(number)?));
         }
-        let bytes = self.ready.as_ref().map_or(&[][..], |(_, frame)| frame.bytes());
-        let from = usize::try_from(self.at % frame_bytes).map_err(io::Error::other)?;
+        let bytes = self.ready.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+        if bytes.len() as u64 != len {
+            return Err(io::Error::other(PixelReason::Unreadable.code()));
+        }
+        let from = usize::try_from(from).map_err(io::Error::other)?;
         let count = out.len().min(bytes.len() - from);
         out[..count].copy_from_slice(&bytes[from..from + count]);
         self.at += count as u64;
@@ -169,7 +247,7 @@ impl Seek for Redacted {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let place = match to {
             SeekFrom::Start(place) => Some(place),
-            SeekFrom::End(by) => self.len.checked_add_signed(by),
+            SeekFrom::End(by) => self.starts.last().and_then(|end| end.checked_add_signed(by)),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
         };
         self.at = place.ok_or(io::ErrorKind::InvalidInput)?;
@@ -177,29 +255,49 @@ impl Seek for Redacted {
     }
 }
 
-/// The object with these regions blanked, stored without compression; its header says what its pixel data is now.
-pub(crate) fn redacted(mut object: Object, decoder: Decoder, masks: Masks) -> Option<Object> {
-    let len = decoder.shape().value_bytes()?;
+/// The object with these regions blanked: frames of these lengths in their own blocks, or else stored without compression. Its header
+/// says what its pixel data is now.
+pub(crate) fn redacted(
+    mut object: Object,
+    decoder: Decoder,
+    masks: Masks,
+    kept: Option<Vec<u64>>,
+) -> Option<Object> {
+    let shape = decoder.shape();
+    let len = shape.value_bytes()?;
     let mut meta = object.meta.clone();
     let mut dataset = std::mem::take(&mut object.dataset);
-    describe(&mut dataset, decoder.shape(), !decoder.is_native());
-    if is_lossy(&meta.transfer_syntax) {
-        dataset.put_text(LOSSY, VR::CS, "01");
-    }
-    meta.transfer_syntax = ts::EXPLICIT_VR_LITTLE_ENDIAN.to_owned();
-    let vr = if decoder.shape().allocated > 8 { VR::OW } else { VR::OB };
-    let body = Redacted { original: object, decoder, masks, len, at: 0, ready: None };
-    Some(Object::new(meta, dataset).with_native_source(vr, Box::new(body), len))
-}
-
-/// Makes the Image Pixel Module true (PS3.3 §C.7.6.3).
-fn describe(dataset: &mut Dataset, shape: &Shape, was_compressed: bool) {
     for tag in OFFSET_TABLES {
         dataset.remove(tag);
     }
-    if !was_compressed {
-        return;
+    if is_lossy(&meta.transfer_syntax) {
+        dataset.put_text(LOSSY, VR::CS, "01");
     }
+    let vr = if shape.allocated > 8 { VR::OW } else { VR::OB };
+    if kept.is_none() {
+        if !decoder.is_native() {
+            describe(&mut dataset, shape);
+        }
+        meta.transfer_syntax = ts::EXPLICIT_VR_LITTLE_ENDIAN.to_owned();
+    }
+    let is_kept = kept.is_some();
+    let lengths = kept.unwrap_or_else(|| vec![shape.frame_bytes() as u64; shape.frames as usize]);
+    let ends = lengths.iter().scan(0, |end, len| {
+        *end += len;
+        Some(*end)
+    });
+    let starts = std::iter::once(0).chain(ends).collect();
+    let body = Box::new(Redacted { original: object, decoder, masks, is_kept, starts, at: 0, ready: None });
+    let bare = Object::new(meta, dataset);
+    Some(if is_kept {
+        bare.with_encapsulated_source(body, &lengths)
+    } else {
+        bare.with_native_source(vr, body, len)
+    })
+}
+
+/// Makes the Image Pixel Module true of what was compressed and is no more (PS3.3 §C.7.6.3).
+fn describe(dataset: &mut Dataset, shape: &Shape) {
     if shape.color == Color::Rgb {
         dataset.put_text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB");
     }

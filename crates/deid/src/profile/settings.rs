@@ -90,6 +90,9 @@ pub struct PixelSettings {
     /// Which primary CT and MR images that declare nothing suspicious are read for text.
     #[serde(default)]
     pub inspect_primary: InspectPrimary,
+    /// How pictures that are lossy JPEG are stored once something was blanked in them.
+    #[serde(default)]
+    pub lossy_jpeg: LossyJpeg,
     /// Where devices write, beside those of profiles/pixels.toml.
     #[serde(default, rename = "device")]
     pub devices: Vec<DeviceRegions>,
@@ -104,6 +107,17 @@ pub enum InspectPrimary {
     All,
     /// One of so many, chosen by the UID that it goes out under.
     Every(NonZeroU32),
+}
+
+/// How a picture that is JPEG of 8 bits, baseline or extended, is stored once something was blanked in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossyJpeg {
+    /// Without compression, bit for bit as it was decoded.
+    #[default]
+    Decode,
+    /// As JPEG of the same size: what no box touches keeps its coefficients. Decoded where that cannot be.
+    Keep,
 }
 
 /// Where a kind of device writes into its pictures of one format.

@@ -154,13 +154,15 @@ fn copy_by_the_piece(
     piece: &mut [u8],
     out: &mut dyn Write,
 ) -> Result<u64, WriteError> {
-    let Layout::Encapsulated { fragments, .. } = &pixels.layout else {
+    let Layout::Encapsulated { offset_table, fragments } = &pixels.layout else {
         let span = pixels.value();
         copy(source, span, pixels, piece, out)?;
         return Ok(span.len + pad(span.len, out)?);
     };
     let delimiter = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
-    if !needs_realignment(pixels) && pixels.value().len > 0 {
+    // Where the source has no items but only what is in them, no table stands before them.
+    let has_items = offset_table.offset > 0;
+    if has_items && !needs_realignment(pixels) {
         let span = pixels.value();
         copy(source, span, pixels, piece, out)?;
         out.write_all(&delimiter)?;

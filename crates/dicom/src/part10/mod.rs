@@ -156,18 +156,20 @@ impl Object {
     }
 
     /// Gives it encapsulated Pixel Data (7FE0,0010), one fragment each, with an empty offset table.
-    pub fn with_encapsulated_pixels(mut self, fragments: &[&[u8]]) -> Self {
-        let mut bytes = encoding::item_header(0).to_vec();
-        let offset_table = Span { offset: 8, len: 0 };
-        let mut spans = Vec::with_capacity(fragments.len());
-        for fragment in fragments {
-            // A fragment of 4 GiB cannot be an item; nobody makes one in memory.
-            let len = u32::try_from(fragment.len()).unwrap_or(u32::MAX - 1);
-            bytes.extend_from_slice(&encoding::item_header(len));
-            spans.push(Span { offset: bytes.len() as u64, len: u64::from(len) });
-            bytes.extend_from_slice(fragment);
-        }
-        let layout = Layout::Encapsulated { offset_table, fragments: spans };
+    pub fn with_encapsulated_pixels(self, fragments: &[&[u8]]) -> Self {
+        let lengths: Vec<u64> = fragments.iter().map(|fragment| fragment.len() as u64).collect();
+        self.with_encapsulated_source(Box::new(Cursor::new(fragments.concat())), &lengths)
+    }
+
+    /// Gives it encapsulated Pixel Data (7FE0,0010) with an empty offset table: fragments of these lengths, one behind the other
+    /// from the beginning of this source. None may have 4 GiB: an item holds less.
+    pub fn with_encapsulated_source(mut self, source: Box<dyn Source>, lengths: &[u64]) -> Self {
+        let mut offset = 0;
+        let spans = lengths.iter().map(|&len| {
+            offset += len;
+            Span { offset: offset - len, len }
+        });
+        let layout = Layout::Encapsulated { offset_table: Span::default(), fragments: spans.collect() };
         self.pixels = Some(Pixels {
             tag: Tag(0x7FE0, 0x0010),
             vr: VR::OB,
@@ -177,7 +179,7 @@ impl Object {
             swap_bytes: 1,
             blank: Vec::new(),
         });
-        self.body = Box::new(Cursor::new(bytes));
+        self.body = source;
         self
     }
 

@@ -11,9 +11,9 @@ use crate::profile::{DeviceRegions, InspectPrimary, PixelSettings};
 use std::io::Read;
 use std::num::NonZeroU32;
 
-const WIDTH: usize = 256;
-const HEIGHT: usize = 160;
-const TEXT: &str = "SENTINEL ANNA 1953";
+pub(super) const WIDTH: usize = 256;
+pub(super) const HEIGHT: usize = 160;
+pub(super) const TEXT: &str = "SENTINEL ANNA 1953";
 const ULTRASOUND: &str = "1.2.840.10008.5.1.4.1.1.6.1";
 
 /// Five columns of seven rows each, the lowest bit on top.
@@ -32,7 +32,7 @@ const GLYPHS: [(char, [u8; 5]); 11] = [
 ];
 
 /// The pixels of a text whose upper left corner is here, each dot two pixels wide and high.
-fn strokes(text: &str, left: usize, top: usize) -> Vec<(usize, usize)> {
+pub(super) fn strokes(text: &str, left: usize, top: usize) -> Vec<(usize, usize)> {
     let mut pixels = Vec::new();
     for (n, letter) in text.chars().enumerate() {
         let Some((_, columns)) = GLYPHS.iter().find(|(known, _)| *known == letter) else { continue };
@@ -47,7 +47,7 @@ fn strokes(text: &str, left: usize, top: usize) -> Vec<(usize, usize)> {
 }
 
 /// A soft picture with some noise and no text, in 16 bits; nothing in it is below 40.
-fn soft() -> Vec<u16> {
+pub(super) fn soft() -> Vec<u16> {
     let cell = |n: usize| {
         let (x, y) = ((n % WIDTH) as f64 - 128.0, (n / WIDTH) as f64 - 80.0);
         let mixed = (n as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -58,7 +58,7 @@ fn soft() -> Vec<u16> {
     (0..WIDTH * HEIGHT).map(cell).collect()
 }
 
-fn written(mut cells: Vec<u16>, text: &str) -> Vec<u16> {
+pub(super) fn written(mut cells: Vec<u16>, text: &str) -> Vec<u16> {
     strokes(text, 10, 12).into_iter().for_each(|(x, y)| cells[y * WIDTH + x] = 1000);
     cells
 }
@@ -68,7 +68,7 @@ fn words(cells: &[u16]) -> Vec<u8> {
 }
 
 /// A CT of that size whose frames are these.
-fn image(frames: &[Vec<u16>]) -> (Dataset, Vec<u8>) {
+pub(super) fn image(frames: &[Vec<u16>]) -> (Dataset, Vec<u8>) {
     let mut set = ct();
     for (tag, value) in [
         (tags::ROWS, HEIGHT as u16),
@@ -94,7 +94,7 @@ fn stored(set: Dataset, pixels: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     Bench::with(&["clean-pixel-data", "retain-device-identity"])
 }
 
@@ -103,7 +103,7 @@ fn judge(bench: &Bench, file: Vec<u8>, review: Review) -> PixelVerdict {
 }
 
 /// What goes out, opened again, and what was done to its pixels.
-fn out(bench: &Bench, verdict: PixelVerdict) -> (Object, Inspection) {
+pub(super) fn out(bench: &Bench, verdict: PixelVerdict) -> (Object, Inspection) {
     let PixelVerdict::Clear(instance) = verdict else { panic!("{verdict:?}") };
     let mut bytes = Cursor::new(Vec::new());
     let (written, _) = instance.verify_and_write(&mut bytes, &bench.verifier, &bench.signer, 42).unwrap();
@@ -117,7 +117,7 @@ fn cells(object: &mut Object) -> Vec<u16> {
     bytes.chunks(2).map(|cell| u16::from_le_bytes([cell[0], cell[1]])).collect()
 }
 
-fn codes(object: &Object) -> Vec<&str> {
+pub(super) fn codes(object: &Object) -> Vec<&str> {
     let items = object.dataset.items(tags::DEIDENTIFICATION_METHOD_CODE_SEQUENCE);
     items.iter().filter_map(|item| item.text(tags::CODE_VALUE)).collect()
 }
@@ -184,7 +184,7 @@ fn run_length(cells: &[u16]) -> Vec<u8> {
     [frame, high, low].concat()
 }
 
-fn run_length_coded(frames: &[Vec<u16>]) -> Vec<u8> {
+pub(super) fn run_length_coded(frames: &[Vec<u16>]) -> Vec<u8> {
     let (set, _) = image(frames);
     let meta = FileMeta { transfer_syntax: transfer_syntax::RLE_LOSSLESS.to_owned(), ..FileMeta::default() };
     let frames: Vec<Vec<u8>> = frames.iter().map(|frame| run_length(frame)).collect();

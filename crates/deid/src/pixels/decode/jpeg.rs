@@ -1,6 +1,7 @@
-//! JPEG: baseline and extended of 8 bits, and lossless of up to 16 (ISO/IEC 10918-1; PS3.5 §A.4.1, §8.2.1).
+//! JPEG: baseline and extended of 8 bits, grey extended of 12, and lossless of up to 16 (ISO/IEC 10918-1; PS3.5 §A.4.1, §8.2.1).
 
 use super::{Decoded, Samples};
+use crate::pixels::blocks;
 use crate::pixels::shape::{Color, FRAME_BYTES_MAX, Shape};
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
@@ -20,18 +21,20 @@ struct Head {
 pub(super) fn decode(stream: &[u8], shape: &Shape) -> Option<Decoded> {
     let head = head(stream)?;
     let is_lossless = head.process == 0xC3;
-    let is_known = is_lossless || (matches!(head.process, 0xC0 | 0xC1) && head.precision == 8);
+    let is_deep = head.process == 0xC1 && head.precision == 12 && head.components == 1;
+    let is_known = is_lossless || is_deep || (matches!(head.process, 0xC0 | 0xC1) && head.precision == 8);
     let agrees = (usize::from(head.width), usize::from(head.height)) == (shape.width, shape.height)
         && usize::from(head.components) == shape.samples;
     if !is_known || !agrees {
         return None;
     }
-    // The stream's own word on its colours counts; without it that of the header (PS3.5 §8.2.1).
-    let is_ybr = match head.adobe_transform {
-        Some(transform) => transform != 0,
-        None => matches!(shape.color, Color::YbrFull | Color::YbrFull422),
-    };
-    let to_rgb = head.components == 3 && is_ybr && !is_lossless;
+    let precision = u32::from(head.precision);
+    let (width, height) = (shape.width, shape.height);
+    if is_deep {
+        let samples = Samples::Words(blocks::samples_of_12_bits(stream)?);
+        return Some(Decoded { width, height, components: 1, precision, samples, to_rgb: false });
+    }
+    let to_rgb = head.components == 3 && head.is_ybr(shape) && !is_lossless;
     let mut decoder = Decoder::new(stream);
     decoder.set_max_decoding_buffer_size(usize::try_from(FRAME_BYTES_MAX).ok()?);
     decoder.set_color_transform(match head.components {
@@ -49,8 +52,27 @@ pub(super) fn decode(stream: &[u8], shape: &Shape) -> Option<Decoded> {
         }
         PixelFormat::CMYK32 => return None,
     };
-    let precision = u32::from(head.precision);
-    Some(Decoded { width: shape.width, height: shape.height, components, precision, samples, to_rgb })
+    Some(Decoded { width, height, components, precision, samples, to_rgb })
+}
+
+/// The blank value of each component of a frame, where `darkest` is that of one which stands alone.
+pub(super) fn blank(stream: &[u8], shape: &Shape, darkest: u8) -> Option<[u8; 3]> {
+    let head = head(stream)?;
+    Some(match head.components {
+        1 => [darkest; 3],
+        _ if head.is_ybr(shape) => [0, 128, 128],
+        _ => [0; 3],
+    })
+}
+
+impl Head {
+    /// Whether its colours are luminance and chrominances. The stream's own word counts; without it that of the header (PS3.5 §8.2.1).
+    fn is_ybr(&self, shape: &Shape) -> bool {
+        match self.adobe_transform {
+            Some(transform) => transform != 0,
+            None => matches!(shape.color, Color::YbrFull | Color::YbrFull422),
+        }
+    }
 }
 
 /// Reads the marker segments up to the first scan.
