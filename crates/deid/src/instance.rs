@@ -27,6 +27,7 @@ use std::io::{Read, Seek, Write};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use submission::clearance::Clearance;
+use submission::digest::Hasher;
 use submission::names::{InstanceUid, Label};
 use submission::paths::ItemName;
 use submission::signed::{Signed, Signer};
@@ -295,39 +296,62 @@ impl Instance<TagsCleaned> {
 }
 
 impl Instance<PixelsCleaned> {
-    /// Accounts for every byte of the pixel data, writes the object, reads it back, searches it, and clears it.
+    /// Writes the object, looks at what was written, and clears it.
     ///
     /// The bytes are hashed while they are written. On an error, what `out` holds may identify: the caller destroys it.
     pub fn verify_and_write<W: Read + Write + Seek>(
-        self,
+        mut self,
         out: &mut W,
         verifier: &Verifier,
         signer: &Signer,
         at_us: i64,
     ) -> Result<(Instance<Deidentified>, Signed<Clearance>), Residue> {
-        let (clean, clearance) = self.verify_and_write_unsigned(out, verifier, at_us)?;
+        let mut hasher = Hasher::default();
+        let Written { name, bytes } = self.write_verified(out, verifier, |passed| hasher.update(passed))?;
+        // Cleaning is what brought the instance into this state.
+        let Some(cleaning) = &self.cleaning else { return Err(Residue::ReadBack) };
+        let label = |text: &str| Label::parse(text).map_err(|_| Residue::Sign);
+        let clearance = Clearance {
+            name,
+            bytes,
+            sha256: hasher.finish(),
+            pseudonym: cleaning.subject.pseudonym.clone(),
+            profile: label(cleaning.profile.name())?,
+            edition: label(cleaning.profile.edition())?,
+            engine: label(crate::ENGINE)?,
+            verifier: label(VERIFIER)?,
+            at_us,
+        };
         let clearance = Signed::sign(&clearance, signer).map_err(|_| Residue::Sign)?;
-        Ok((clean, clearance))
+        Ok((self.into_state(), clearance))
     }
 
-    /// The same for a caller who sends the object to nobody that would ask for a signature.
-    pub fn verify_and_write_unsigned<W: Read + Write + Seek>(
+    /// The same for a caller who sends the object to nobody that would ask for a clearance: nothing is hashed, nothing signed.
+    pub fn verify_and_write_here<W: Read + Write + Seek>(
         mut self,
         out: &mut W,
         verifier: &Verifier,
-        at_us: i64,
-    ) -> Result<(Instance<Deidentified>, Clearance), Residue> {
-        // Cleaning is what brought the instance into this state.
+    ) -> Result<(Instance<Deidentified>, Written), Residue> {
+        let written = self.write_verified(out, verifier, |_| {})?;
+        Ok((self.into_state(), written))
+    }
+
+    /// Accounts for every byte of the pixel data, writes the object, reads it back and searches it. All bytes pass.
+    fn write_verified<W: Read + Write + Seek>(
+        &mut self,
+        out: &mut W,
+        verifier: &Verifier,
+        pass: impl FnMut(&[u8]),
+    ) -> Result<Written, Residue> {
         let Some(cleaning) = &self.cleaning else { return Err(Residue::ReadBack) };
         // Whoever keeps it files it under these.
         let uid = |tag| self.object.dataset.text(tag).and_then(|uid| InstanceUid::parse(uid).ok());
         let [study, series, instance] = UIDS.map(uid);
         let name = ItemName::Image(study.and(series).and(instance).ok_or(Residue::NoName)?);
         self.object.account_for_pixels()?;
-        let mut tee = Tee::new(out);
-        self.object.write(&mut tee)?;
-        let (hasher, head) = tee.into_parts();
-        let outgoing = verify::read_back(&head, self.object.pixels.is_some(), &self.limits)?;
+        let mut tee = Tee::new(out, pass);
+        let bytes = self.object.write(&mut tee)?;
+        let outgoing = verify::read_back(&tee.into_head(), self.object.pixels.is_some(), &self.limits)?;
         let pseudonym = &cleaning.subject.pseudonym;
         let promises = Promises {
             profile: &cleaning.profile,
@@ -343,20 +367,17 @@ impl Instance<PixelsCleaned> {
         }
         let searched = verifier.search(needles, out, Form::Dicom);
         verify::without_own_words(searched, &outgoing, &cleaning.profile)?;
-        let label = |text: &str| Label::parse(text).map_err(|_| Residue::Sign);
-        let clearance = Clearance {
-            name,
-            bytes: hasher.bytes(),
-            sha256: hasher.finish(),
-            pseudonym: pseudonym.clone(),
-            profile: label(cleaning.profile.name())?,
-            edition: label(cleaning.profile.edition())?,
-            engine: label(crate::ENGINE)?,
-            verifier: label(VERIFIER)?,
-            at_us,
-        };
-        Ok((self.into_state(), clearance))
+        Ok(Written { name, bytes })
     }
+}
+
+/// What was written of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its name.
+    pub name: ItemName,
+    /// Its length.
+    pub bytes: u64,
 }
 
 impl Instance<Deidentified> {

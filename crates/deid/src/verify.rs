@@ -11,7 +11,6 @@ use dicom::uid::transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
 use residue::{Findings, Form, Needle, NeedleKind, Patterns, ReadSeek, SearchError, Searcher};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use submission::digest::Hasher;
 
 mod standard;
 
@@ -137,28 +136,27 @@ fn collect_days<'a>(dataset: &'a Dataset, days: &mut BTreeSet<&'a str>) {
     }
 }
 
-/// Writes through, hashes what passes, and keeps the head: the writer hands over all before the pixel values in one piece.
-pub(crate) struct Tee<'a, W: Write> {
+/// Writes through, shows what passes, and keeps the head: the writer hands over all before the pixel values in one piece.
+pub(crate) struct Tee<'a, W: Write, F: FnMut(&[u8])> {
     out: &'a mut W,
-    hasher: Hasher,
+    pass: F,
     head: Vec<u8>,
 }
 
-impl<'a, W: Write> Tee<'a, W> {
-    pub(crate) fn new(out: &'a mut W) -> Self {
-        Self { out, hasher: Hasher::default(), head: Vec::new() }
+impl<'a, W: Write, F: FnMut(&[u8])> Tee<'a, W, F> {
+    pub(crate) fn new(out: &'a mut W, pass: F) -> Self {
+        Self { out, pass, head: Vec::new() }
     }
 
-    /// The hash of all that passed, and the head.
-    pub(crate) fn into_parts(self) -> (Hasher, Vec<u8>) {
-        (self.hasher, self.head)
+    pub(crate) fn into_head(self) -> Vec<u8> {
+        self.head
     }
 }
 
-impl<W: Write> Write for Tee<'_, W> {
+impl<W: Write, F: FnMut(&[u8])> Write for Tee<'_, W, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.out.write_all(bytes)?;
-        self.hasher.update(bytes);
+        (self.pass)(bytes);
         if self.head.is_empty() {
             self.head = bytes.to_vec();
         }

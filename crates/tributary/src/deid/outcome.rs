@@ -1,7 +1,5 @@
 //! What became of a file, and what a person can do about what was held.
 
-use submission::digest::Digest;
-
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -20,8 +18,6 @@ pub(super) struct Output {
     pub(super) place: String,
     /// Its length.
     pub(super) bytes: u64,
-    /// Its digest.
-    pub(super) sha256: Digest,
 }
 
 impl Outcome {

@@ -42,7 +42,6 @@ const STEPS: &[Migration] = &[Migration {
             person TEXT,                  -- under which pseudonym
             output TEXT,                  -- below OUT
             output_bytes BIGINT,
-            sha256 TEXT,
             treatment TEXT,               -- what was done to its elements
             extent TEXT,                  -- how far its pixels were looked at
             pixels TEXT                   -- what was done to them, as JSON

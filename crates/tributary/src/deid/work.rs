@@ -6,21 +6,20 @@ use super::places::{Places, WORKING_NAME};
 use super::store::{Done, Pixels, Store, Task, Treatment};
 use super::tell::Teller;
 use ::deid::custody::Custody;
-use ::deid::instance::{Instance, PixelVerdict};
+use ::deid::instance::{Instance, PixelVerdict, Written};
 use ::deid::pixels::{PixelPolicy, Review};
 use ::deid::profile::Profile;
 use ::deid::pseudonym::{Pseudonymiser, Subject};
 use ::deid::verify::{Residue, Verifier};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use dicom::part10::Limits;
 use indicatif::{ProgressBar, ProgressStyle};
-use platform::clock::{Clock, SystemClock};
 use platform::disk;
 use std::fs::{self, File, OpenOptions};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use submission::clearance::Clearance;
+use submission::digest::{Digest, Hasher};
 use submission::pseudonym::Pseudonym;
 
 /// A worker keeps what it has cleared until it is so much, then notes it in the store and renames it into OUT.
@@ -29,6 +28,9 @@ const PENDING_BYTES_MAX: u64 = 256 << 20;
 
 /// What goes out is hardly ever shorter than what came in by more than this.
 const HEADER_SHRINKS_BYTES_MAX: u64 = 64 << 10;
+
+/// A file is read in pieces of this size.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Why a file does not go on: something of its own, or something that stops all work.
 enum Stop {
@@ -146,14 +148,12 @@ impl<'a> Work<'a> {
             .open(part)
             .with_context(|| format!("file {}", part.display()))?;
         disk::reserve(&out, reserved);
-        let at_us = SystemClock.now().as_micros();
-        // Nobody asks for the clearances of a folder, so none is signed.
-        let (clean, clearance) =
-            judged.verify_and_write_unsigned(&mut out, &self.verifier, at_us).map_err(stop)?;
-        if clearance.bytes < reserved {
-            out.set_len(clearance.bytes).with_context(|| format!("file {}", part.display()))?;
+        // Nobody asks for the clearances of a folder.
+        let (clean, written) = judged.verify_and_write_here(&mut out, &self.verifier).map_err(stop)?;
+        if written.bytes < reserved {
+            out.set_len(written.bytes).with_context(|| format!("file {}", part.display()))?;
         }
-        let output = output(clean.uids(), &clearance);
+        let output = output(clean.uids(), &written);
         let uids =
             clean.replaced_uids(self.custody).map(|(old, new)| (old.to_owned(), new.to_owned())).collect();
         let treatment = outline.map(|outline| Treatment::of(&outline.changes(clean.header())));
@@ -185,9 +185,33 @@ impl<'a> Work<'a> {
 }
 
 /// Where a cleared file belongs.
-fn output([study, series, _]: [&str; 3], clearance: &Clearance) -> Output {
-    let place = format!("{study}/{series}/{}", clearance.name);
-    Output { place, bytes: clearance.bytes, sha256: clearance.sha256 }
+fn output([study, series, _]: [&str; 3], written: &Written) -> Output {
+    Output { place: format!("{study}/{series}/{}", written.name), bytes: written.bytes }
+}
+
+/// What the first file of a SOP Instance UID has become: its place, and what stands there.
+type First = Option<(Output, Digest)>;
+
+/// Whether a file that was written at `part` repeats the first; `None` if it is the first.
+fn repeats(first: &mut First, output: &Output, part: &Path) -> Result<Option<bool>> {
+    let own = (output.clone(), digest(part)?);
+    let repeats = first.as_ref().map(|first| *first == own);
+    first.get_or_insert(own);
+    Ok(repeats)
+}
+
+/// The digest of a file.
+fn digest(path: &Path) -> Result<Digest> {
+    let read = || {
+        let (mut file, mut hasher, mut piece) = (File::open(path)?, Hasher::default(), vec![0; PIECE_BYTES]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(hasher.finish()),
+                count => hasher.update(&piece[..count]),
+            }
+        }
+    };
+    read().map_err(|error: io::Error| anyhow!(error)).with_context(|| format!("file {}", path.display()))
 }
 
 /// One worker's place: what it has cleared and not yet put into OUT.
@@ -212,7 +236,7 @@ impl<'a> Desk<'a> {
                 return self.earlier(&task);
             }
             self.undo(&task)?;
-            return self.clean(task, &mut None);
+            return self.clean(task, None);
         }
         let uid = task.uid.unwrap_or_default();
         let mut all_done = true;
@@ -225,7 +249,7 @@ impl<'a> Desk<'a> {
         }
         self.each_alike(&uid, |desk, task| desk.undo(&task))?;
         let mut first = None;
-        self.each_alike(&uid, |desk, task| desk.clean(task, &mut first))
+        self.each_alike(&uid, |desk, task| desk.clean(task, Some(&mut first)))
     }
 
     fn each_alike(&mut self, uid: &str, mut each: impl FnMut(&mut Self, Task) -> Result<()>) -> Result<()> {
@@ -257,20 +281,26 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// Cleans a file; `first` is what another with the same SOP Instance UID has become.
-    fn clean(&mut self, task: Task, first: &mut Option<Output>) -> Result<()> {
+    /// Cleans a file; `first`, where there are others with the same SOP Instance UID, is what the first of them has become.
+    fn clean(&mut self, task: Task, first: Option<&mut First>) -> Result<()> {
         let part = format!("{WORKING_NAME}-{}-{}", self.number, self.slot);
         let place = self.work.workshop.join(part);
         self.slot += 1;
         let (mut uids, mut treatment, mut pixels) = (Vec::new(), None, None);
         let cleaned = self.work.one(&task, &place);
         let outcome = match cleaned {
-            Ok(cleaned) if first.as_ref().is_none_or(|first| *first == cleaned.output) => {
-                (uids, treatment, pixels) = (cleaned.uids, cleaned.treatment, cleaned.pixels);
-                let is_first = first.replace(cleaned.output.clone()).is_none();
-                if is_first { Outcome::Cleared(cleaned.output) } else { Outcome::Repeated(cleaned.output) }
+            Ok(cleaned) => {
+                let outcome =
+                    match first.map(|first| repeats(first, &cleaned.output, &place)).transpose()?.flatten() {
+                        None => Outcome::Cleared(cleaned.output),
+                        Some(true) => Outcome::Repeated(cleaned.output),
+                        Some(false) => Outcome::Held("same-uid-other-content".to_owned()),
+                    };
+                if outcome.output().is_some() {
+                    (uids, treatment, pixels) = (cleaned.uids, cleaned.treatment, cleaned.pixels);
+                }
+                outcome
             }
-            Ok(_) => Outcome::Held("same-uid-other-content".to_owned()),
             Err(Stop::Held(code)) => Outcome::Held(code),
             Err(Stop::Failed(error)) => {
                 remove(&place)?;

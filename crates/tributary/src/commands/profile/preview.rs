@@ -11,7 +11,7 @@ use ::deid::profile::{Profile, iod};
 use ::deid::pseudonym::{ProjectKey, Pseudonymiser, Subject};
 use ::deid::state::{Deidentified, Identifiable};
 use ::deid::verify::Verifier;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use dicom::part10::Limits;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,6 @@ use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use submission::signed::Signer;
 
 /// What goes out lies in memory until it is compared: longer objects are left out.
 const OBJECT_BYTES_MAX: u64 = 512 << 20;
@@ -108,7 +107,6 @@ impl Side {
 struct Bench {
     sides: [Side; 2],
     pseudonymiser: Pseudonymiser,
-    signer: Signer,
     verifier: Verifier,
     limits: Limits,
 }
@@ -119,7 +117,6 @@ impl Bench {
         Ok(Self {
             sides: [Side::new(old)?, Side::new(new)?],
             pseudonymiser: Pseudonymiser::new(&key, "Subject")?,
-            signer: Signer::from_seed(&platform::keys::random()?).context("signing key")?,
             verifier: Verifier::default(),
             limits: Limits::default(),
         })
@@ -170,9 +167,9 @@ impl Bench {
                 return Err(reasons.iter().map(|reason| reason.code()).collect());
             }
         };
-        // Nobody asks when it was cleared: it is dropped.
+        // Nobody asks for what was written: it is dropped.
         let mut out = Cursor::new(Vec::new());
-        let written = judged.verify_and_write(&mut out, &self.verifier, &self.signer, 0);
+        let written = judged.verify_and_write_here(&mut out, &self.verifier);
         let (clean, _) = written.map_err(|residue| Codes::from([residue.code()]))?;
         Ok(Done { changes: outline.changes(clean.header()), clean })
     }

@@ -8,7 +8,6 @@ use platform::db::{DbError, Query, Row, sql};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use submission::digest::Digest;
 use submission::pseudonym::Pseudonym;
 
 /// A file to be cleaned, and what an earlier run made of it.
@@ -107,7 +106,7 @@ impl Store {
     pub(in crate::deid) fn to_clean(&self, after: &Path) -> Result<Vec<Task>> {
         let query = sql(
             "/* deid: to clean */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
-                f.output_bytes, f.sha256, f.treatment, names.root, conflicts.root AS conflict,
+                f.output_bytes, f.treatment, names.root, conflicts.root AS conflict,
                 (SELECT COUNT(*) FROM files o WHERE o.uid = f.uid AND o.run = $1) AS alike
             FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
             LEFT JOIN names ON names.name = evidence.first LEFT JOIN conflicts ON conflicts.root = names.root
@@ -122,7 +121,7 @@ impl Store {
     pub(in crate::deid) fn alike(&self, uid: &str, after: &Path) -> Result<Vec<Task>> {
         let query =
             sql("/* deid: alike */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
-                f.output_bytes, f.sha256, f.treatment, names.root, conflicts.root AS conflict, 1 AS alike
+                f.output_bytes, f.treatment, names.root, conflicts.root AS conflict, 1 AS alike
             FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
             LEFT JOIN names ON names.name = evidence.first LEFT JOIN conflicts ON conflicts.root = names.root
             WHERE f.run = $1 AND f.uid = $2 AND f.path > $3 ORDER BY f.path LIMIT $4");
@@ -253,14 +252,13 @@ fn keep_treatment(treatment: &Treatment) -> Query {
 fn keep_outcome(done: &Done) -> Query {
     let output = done.outcome.output();
     sql("/* deid: done */ UPDATE files SET outcome = $2, reason = $3, person = $4, output = $5, output_bytes = $6,
-        sha256 = $7, treatment = $8, extent = $9, pixels = $10 WHERE path = $1")
+        treatment = $7, extent = $8, pixels = $9 WHERE path = $1")
     .bind(done.path.as_os_str().as_bytes())
     .bind(done.outcome.name())
     .bind(done.outcome.held_code())
     .bind(done.person.clone())
     .bind(output.map(|output| output.place.clone()))
     .bind(output.map(|output| i64::try_from(output.bytes).unwrap_or(i64::MAX)))
-    .bind(output.map(|output| output.sha256.to_string()))
     .bind(done.treatment.as_ref().map(|treatment| treatment.digest.clone()))
     .bind(done.pixels.as_ref().map(|pixels| pixels.extent))
     .bind(done.pixels.as_ref().map(|pixels| pixels.told.clone()))
@@ -291,11 +289,7 @@ fn task(row: &Row<'_>) -> Result<Task, DbError> {
 
 fn earlier(row: &Row<'_>) -> Result<Option<Outcome>, DbError> {
     let place: Option<String> = row.get("output")?;
-    let (bytes, sha256): (Option<u64>, Option<String>) = (row.get("output_bytes")?, row.get("sha256")?);
-    let output = match (place, bytes, sha256.and_then(|digest| Digest::parse(&digest).ok())) {
-        (Some(place), Some(bytes), Some(sha256)) => Some(Output { place, bytes, sha256 }),
-        _ => None,
-    };
+    let output = place.zip(row.get("output_bytes")?).map(|(place, bytes)| Output { place, bytes });
     let (outcome, reason): (Option<String>, Option<String>) = (row.get("outcome")?, row.get("reason")?);
     Ok(match (outcome.as_deref(), output, reason) {
         (Some("cleared"), Some(output), _) => Some(Outcome::Cleared(output)),
