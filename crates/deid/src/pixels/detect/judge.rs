@@ -53,13 +53,16 @@ const READABLE: [Readable; 2] =
 const PAIR_READABLE: [Readable; 2] =
     [Readable { height_px: 10, likeness_min: 1.0 }, Readable { height_px: 8, likeness_min: 3.0 }];
 /// Shapes in ink of one value, and letters that were cut apart, are known by their looks alone: they look so much like letters,
-const LOOKS_MIN: f32 = 1.0;
+const LOOKS_MIN: f32 = 1.5;
 /// and in ink of one value there are so many.
 const SOLID_LETTERS_MIN: usize = 3;
-/// Letters no higher than this touch each other, in a shape of at least so many times its height. No reader knows them before they are
+/// Letters no higher than this touch each other, in a shape of at least so many tenths of its height. No reader knows them before they are
 /// cut apart.
 const TOUCHING_PX: u32 = 11;
-const TOUCHING_LENGTH: u32 = 2;
+const TOUCHING_TENTHS: u32 = 20;
+/// Where none is so long, a corner or an arc may look like two letters, and more is asked.
+const LONG_TENTHS: u32 = 30;
+const SHORT_LOOKS_MIN: f32 = 3.0;
 /// What is no writing is left uncut: it seldom turns back, is as blurred as what it lies on, or of many inks.
 const TOUCHING_TURNS_MIN: f32 = 1.2;
 const TOUCHING_SHARPNESS_MIN: f32 = 0.6;
@@ -78,8 +81,8 @@ pub(super) struct Group<'a> {
     count: u32,
     /// The highest of them, pixels of the level.
     height: u32,
-    /// Whether one of them is long enough for letters that touch.
-    is_long: bool,
+    /// How long the longest of them is, in tenths of its height.
+    longest: u32,
     /// The level that they were found on.
     reduction: u32,
     /// It is a plane of ink of one value.
@@ -90,7 +93,7 @@ impl<'a> Group<'a> {
     /// Nothing yet.
     pub(super) fn on(page: &Page<'_>) -> Self {
         let (reduction, is_solid) = (page.level.reduction, page.is_solid);
-        Self { letters: Vec::new(), count: 0, height: 0, is_long: false, reduction, is_solid }
+        Self { letters: Vec::new(), count: 0, height: 0, longest: 0, reduction, is_solid }
     }
 
     /// Takes in a shape that makes so many letters.
@@ -98,7 +101,7 @@ impl<'a> Group<'a> {
         self.letters.push(&mark.shape);
         self.count += letters.min(8);
         self.height = self.height.max(mark.height());
-        self.is_long |= mark.length() >= TOUCHING_LENGTH * mark.height();
+        self.longest = self.longest.max(mark.length() * 10 / mark.height().max(1));
     }
 
     fn of(&self, value: impl Fn(&Shape) -> f32) -> f32 {
@@ -128,15 +131,15 @@ impl<'a> Group<'a> {
     pub(super) fn may_touch(&self) -> bool {
         self.reduction == 0
             && self.height <= TOUCHING_PX
-            && self.is_long
+            && self.longest >= TOUCHING_TENTHS
             && self.of(Shape::turns) >= TOUCHING_TURNS_MIN
             && self.of(Shape::sharpness) >= TOUCHING_SHARPNESS_MIN
             && self.spread() <= TOUCHING_SPREAD_MAX
     }
 
     /// Whether letters that were cut apart are text.
-    pub(super) fn is_cut_text(likeness: f32) -> bool {
-        likeness >= LOOKS_MIN
+    pub(super) fn is_cut_text(&self, likeness: f32) -> bool {
+        likeness >= if self.longest < LONG_TENTHS { SHORT_LOOKS_MIN } else { LOOKS_MIN }
     }
 
     /// Whether a candidate is text. `likeness`: how much it reads like letters, if it can be read.

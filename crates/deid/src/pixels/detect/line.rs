@@ -142,7 +142,7 @@ pub(super) fn lines(page: &Page<'_>, shapes: Vec<Shape>, finer: &[Line]) -> Vec<
             let mut likeness = reading::likeness(page, &marks, &group, upright);
             if !judged.is_text(likeness) {
                 likeness = judged.may_touch().then(|| reading::likeness_cut(page, &marks, &group, upright));
-                if !likeness.is_some_and(judge::Group::is_cut_text) {
+                if !likeness.is_some_and(|likeness| judged.is_cut_text(likeness)) {
                     continue;
                 }
             }
