@@ -205,6 +205,11 @@ impl Facts {
         Ok(Self::of(&part10::glance(source, limits, TOLD_BY)?))
     }
 
+    /// The age that the person would go out with, in whole years; that of children of less than one is 0.
+    pub fn age_cell(&self, profile: &Profile) -> Option<u16> {
+        self.age_years.map(|years| profile.ages().cell(years))
+    }
+
     pub(crate) fn of(object: &dicom::part10::Object) -> Self {
         let set = &object.dataset;
         let uid = |tag| Sensitive::new(set.text(tag).unwrap_or_default().to_owned());

@@ -23,7 +23,7 @@ use data::Row;
 pub(crate) use data::{code as listed_code, code_form};
 #[cfg(test)]
 pub(crate) use data::{compound_rows, sop_classes, types as type_rows};
-use dicom::tag::{self, Tag, VR};
+use dicom::tag::{self, Tag, VR, tags};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -219,6 +219,14 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The profile that a project's settings describe, for objects that come one by one: what needs all of them is refused.
+    pub fn of_a_stream(settings: &Settings) -> Result<Self, ProfileError> {
+        if settings.age_people_min.is_some() {
+            return Err(ProfileError::AgePeopleOfAStream);
+        }
+        Self::new(settings)
+    }
+
     /// The profile that a project's settings describe.
     pub fn new(settings: &Settings) -> Result<Self, ProfileError> {
         if settings.edition != data::EDITION {
@@ -306,6 +314,12 @@ impl Profile {
     /// Whether private elements that are known to be safe are kept.
     pub(crate) fn keeps_safe_private(&self) -> bool {
         self.options.contains(&O::RetainSafePrivate)
+    }
+
+    /// How many people must have an age that goes out; `None` where nobody counts, or no age goes out.
+    pub fn age_people_min(&self) -> Option<u32> {
+        let is_kept = self.rule(tags::PATIENT_AGE).is_some_and(|rule| rule.action == Action::Keep);
+        self.ages.people_min.filter(|_| is_kept)
     }
 
     /// What happens to ages.
@@ -513,6 +527,22 @@ mod tests {
         let two = ["retain-longitudinal-modified-dates", "retain-longitudinal-full-dates"];
         let settings = Settings::basic("test").with_options(&two);
         assert!(matches!(Profile::new(&settings), Err(ProfileError::TwoDateOptions)));
+    }
+
+    /// Where objects come one by one nobody can count people, and nothing is said to be done that is not.
+    #[test]
+    fn people_are_counted_in_a_folder_only() {
+        let settings = |people, options: &[&str]| {
+            let basic = Settings::basic("test").with_options(options);
+            Settings { age_people_min: people, ..basic }
+        };
+        let kept = ["retain-patient-characteristics"];
+        assert_eq!(Profile::new(&settings(Some(5), &kept)).unwrap().age_people_min(), Some(5));
+        assert_eq!(Profile::new(&settings(Some(5), &[])).unwrap().age_people_min(), None, "no age goes out");
+        assert!(matches!(Profile::new(&settings(Some(1), &kept)), Err(ProfileError::AgePeople)));
+        let streamed = Profile::of_a_stream(&settings(Some(5), &kept));
+        assert!(matches!(streamed, Err(ProfileError::AgePeopleOfAStream)));
+        assert!(Profile::of_a_stream(&settings(None, &kept)).is_ok());
     }
 
     #[test]

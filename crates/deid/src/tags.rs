@@ -5,9 +5,7 @@
 
 use crate::dates;
 use crate::identity::NhsNumber;
-use crate::profile::{
-    Action, AgePolicy, Dates, Profile, ProfileOption, Rule, Types, attribute_name, is_well_known,
-};
+use crate::profile::{Action, Dates, Profile, ProfileOption, Rule, Types, attribute_name, is_well_known};
 use crate::pseudonym::{Pseudonymiser, Subject};
 use crate::text::{DatesInText, Identifier, TextCleaner};
 use crate::values;
@@ -349,10 +347,7 @@ impl<'a> Cleaner<'a> {
         let is_valid = values::is_valid(VR::AS, bytes);
         let ages = self.profile.ages();
         let capped = |value: &str| match values::age(value) {
-            Some((years, 'Y')) => {
-                let years = if ages.policy == AgePolicy::CapAt90 { years.min(90) } else { years };
-                format!("{:03}Y", years - years % ages.band_years)
-            }
+            Some((years, 'Y')) => format!("{:03}Y", ages.cell(years)),
             Some((number, unit)) => format!("{number:03}{unit}"),
             None => value.to_owned(),
         };

@@ -159,8 +159,15 @@ pub(crate) fn run(args: &Args, custody: &Custody) -> Result<ExitCode> {
     if store.files_count()?.0 == 0 {
         bail!("{}: there is no file", input.display());
     }
-    FirstPass { places: &places, store: &store, custody, pseudonymiser: &pseudonymiser }.run(workers)?;
-    store.resolve()?;
+    let heads = FirstPass {
+        places: &places,
+        store: &store,
+        custody,
+        pseudonymiser: &pseudonymiser,
+        profile: &profile,
+    };
+    heads.run(workers)?;
+    store.resolve(profile.age_people_min())?;
     let pixels = PixelPolicy::new(settings.for_processing).with(&settings.pixels);
     let cleaning = (Arc::clone(&profile), pixels);
     Work::new((&places, &store), (custody, &teller), cleaning, &pseudonymiser, args.dry_run)?.all(workers)?;

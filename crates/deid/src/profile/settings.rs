@@ -27,6 +27,9 @@ pub struct Settings {
     /// Objects of people younger than this are held.
     #[serde(default)]
     pub age_min_years: Option<u16>,
+    /// Objects are held whose age, as it would go out, so few people of a folder have; 2 or more. Needs the whole folder: `tributary deid`.
+    #[serde(default)]
+    pub age_people_min: Option<u32>,
     /// What happens to FOR PROCESSING images.
     #[serde(default)]
     pub for_processing: ForProcessing,
@@ -58,6 +61,15 @@ pub(crate) struct Ages {
     pub(crate) policy: AgePolicy,
     pub(crate) band_years: u16,
     pub(crate) min_years: Option<u16>,
+    pub(crate) people_min: Option<u32>,
+}
+
+impl Ages {
+    /// An age in years as it goes out.
+    pub(crate) fn cell(&self, years: u16) -> u16 {
+        let years = if self.policy == AgePolicy::CapAt90 { years.min(90) } else { years };
+        years - years % self.band_years
+    }
 }
 
 /// Words that text may keep, and why: for the person who reviews the project.
@@ -212,6 +224,14 @@ pub enum ProfileError {
     /// What is no word, or words without a reason.
     #[error("allow: {0}")]
     Words(&'static str),
+    /// Everybody has an age that one person has.
+    #[error("age_people_min: less than 2 asks for nothing")]
+    AgePeople,
+    /// Where objects come one by one nobody can count people.
+    #[error(
+        "age_people_min: only `tributary deid` sees a whole folder; leave it out, or use wider age_band_years"
+    )]
+    AgePeopleOfAStream,
     /// Not 1 to 10.
     #[error("age_band_years: {0} is not between 1 and 10")]
     AgeBand(u16),
@@ -227,6 +247,7 @@ impl Settings {
             ages: AgePolicy::Keep,
             age_band_years: None,
             age_min_years: None,
+            age_people_min: None,
             allowed: Vec::new(),
             for_processing: ForProcessing::Reject,
             pixels: PixelSettings::default(),
@@ -245,7 +266,11 @@ impl Settings {
         if !(1..=10).contains(&band_years) {
             return Err(ProfileError::AgeBand(band_years));
         }
-        Ok(Ages { policy: self.ages, band_years, min_years: self.age_min_years })
+        if self.age_people_min.is_some_and(|people| people < 2) {
+            return Err(ProfileError::AgePeople);
+        }
+        let (min_years, people_min) = (self.age_min_years, self.age_people_min);
+        Ok(Ages { policy: self.ages, band_years, min_years, people_min })
     }
 
     pub(super) fn words(&self) -> Result<BTreeSet<String>, ProfileError> {

@@ -8,6 +8,7 @@ use super::work::progress;
 use ::deid::custody::Custody;
 use ::deid::facts::Facts;
 use ::deid::person::Claims;
+use ::deid::profile::Profile;
 use ::deid::pseudonym::Pseudonymiser;
 use anyhow::Result;
 use dicom::part10::{self, Limits};
@@ -43,6 +44,7 @@ pub(super) struct FirstPass<'a> {
     pub(super) store: &'a Store,
     pub(super) custody: &'a Custody,
     pub(super) pseudonymiser: &'a Pseudonymiser,
+    pub(super) profile: &'a Profile,
 }
 
 impl FirstPass<'_> {
@@ -91,6 +93,7 @@ impl FirstPass<'_> {
         let uid = facts.sop_instance_uid.expose(self.custody);
         Ok(Said {
             claims,
+            age: facts.age_cell(self.profile),
             uid: (!uid.is_empty()).then(|| self.pseudonymiser.uid(uid)),
             modality: facts.modality.unwrap_or_default(),
             sop_class: if dicom::uid::is_well_known(&facts.sop_class) {

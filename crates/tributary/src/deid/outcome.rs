@@ -45,6 +45,9 @@ impl Outcome {
     }
 }
 
+/// Its age would go out, and too few people of the folder have it.
+pub(super) const FEW_PEOPLE: &str = "age-few-people";
+
 /// Every reason for which a file is held, and what a person can do.
 const CODES: &[(&str, &str)] = &[
     // tidy: table
@@ -118,6 +121,10 @@ const CODES: &[(&str, &str)] = &[
     ),
     ("pixels-text-remains", "text is still found after it was blanked: a person has to look at it"),
     ("age-too-young", "the person is younger than the project allows: nothing to do"),
+    (
+        FEW_PEOPLE,
+        "fewer people of this folder are of this age than the project asks for: widen age_band_years, or add more people",
+    ),
     (
         "age-unknown",
         "the project asks for people of an age, and the file tells none: put the age into it, or leave it out",

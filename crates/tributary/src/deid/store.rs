@@ -34,6 +34,7 @@ const STEPS: &[Migration] = &[Migration {
             looked BIGINT NOT NULL,       -- 1: its header was read
             nobody TEXT,                  -- why it is nobody's: it cannot be read, or has no identity
             evidence TEXT,                -- what it says of its patient
+            age BIGINT,                   -- the age that would go out, in whole years
             uid TEXT,                     -- the UID that goes out for its SOP Instance UID
             modality TEXT,
             sop_class TEXT,
@@ -64,6 +65,7 @@ const STEPS: &[Migration] = &[Migration {
         );
         CREATE INDEX names_by_root ON names (root);
         CREATE TABLE conflicts (root TEXT PRIMARY KEY);
+        CREATE TABLE rare_ages (age BIGINT PRIMARY KEY);
         CREATE TABLE uids (old TEXT PRIMARY KEY, new TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE treatments (digest TEXT PRIMARY KEY, actions TEXT NOT NULL);
     ",
@@ -94,6 +96,7 @@ pub(super) struct Looked {
 /// What a header said.
 pub(super) struct Said {
     pub(super) claims: Result<Claims, Nobody>,
+    pub(super) age: Option<u16>,
     pub(super) uid: Option<String>,
     pub(super) modality: &'static str,
     pub(super) sop_class: String,
@@ -190,7 +193,7 @@ impl Store {
         for Looked { path, said } in files {
             let update =
                 sql("/* deid: looked */ UPDATE files SET looked = 1, nobody = $2, evidence = $3, uid = $4,
-                modality = $5, sop_class = $6 WHERE path = $1");
+                modality = $5, sop_class = $6, age = $7 WHERE path = $1");
             let update = update.bind(path.into_os_string().into_vec());
             let (said, unread) = match said {
                 Ok(said) => (Some(said), None),
@@ -204,8 +207,12 @@ impl Store {
             queries.extend(evidence.as_ref().map(Evidence::keep));
             let update = update.bind(unread.or(nobody)).bind(evidence.map(|evidence| evidence.digest));
             queries.push(match said {
-                Some(said) => update.bind(said.uid).bind(said.modality).bind(said.sop_class),
-                None => update.bind(None::<String>).bind(None::<String>).bind(None::<String>),
+                Some(said) => update
+                    .bind(said.uid)
+                    .bind(said.modality)
+                    .bind(said.sop_class)
+                    .bind(said.age.map(i64::from)),
+                None => (0..3).fold(update, |update, _| update.bind(None::<String>)).bind(None::<i64>),
             });
         }
         self.write(queries)

@@ -173,3 +173,41 @@ fn what_arrives_later_can_tell_that_two_are_one() {
     assert_eq!(after["2"], before["2"]);
     assert!(after.values().all(|person| *person == before["2"]), "{after:?}");
 }
+
+#[test]
+fn an_age_that_few_people_of_the_folder_have_is_held_until_more_have_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let [input, output, project] = ["in", "out", "ours.toml"].map(|name| dir.path().join(name));
+    fs::create_dir(&input).unwrap();
+    let edition = "edition = \"2024e\"\n";
+    let base = include_str!("../../../../projects/nccid.toml");
+    let asked = base.replace(edition, &format!("{edition}age_band_years = 5\nage_people_min = 2\n"));
+    assert_ne!(asked, base);
+    fs::write(&project, asked).unwrap();
+    let person = |name: &str, n: u32, id: &str, age: &str| {
+        let header: Header<'_> = &[(ID, id), (ISSUER, "RBL"), (tags::PATIENT_AGE, age)];
+        image(&input.join(name), n, header, Vec::new());
+    };
+    let ages = || {
+        let done = tributary(&[&input, &output, Path::new("--project"), &project]);
+        assert!(matches!(done.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&done.stderr));
+        let held = fs::read_to_string(output.with_file_name("out.held.csv")).unwrap();
+        let mut out: Vec<String> =
+            files(&output).iter().map(|path| text_of(path, tags::PATIENT_AGE)).collect();
+        out.sort();
+        (out, held.lines().filter(|line| line.ends_with(",age-few-people")).count())
+    };
+    // Two people of 40 to 44; one of 65 to 69, with two images.
+    person("a", 1, "4711", "041Y");
+    person("b", 2, "4712", "044Y");
+    person("c", 3, "4713", "067Y");
+    person("d", 4, "4713", "067Y");
+    assert_eq!(ages(), (vec!["040Y".to_owned(), "040Y".to_owned()], 2));
+    person("e", 5, "4714", "066Y");
+    assert_eq!(ages(), (["040Y", "040Y", "065Y", "065Y", "065Y"].map(str::to_owned).to_vec(), 0));
+    // Who is taken away leaves the other alone.
+    fs::remove_file(input.join("b")).unwrap();
+    let (out, held) = ages();
+    assert_eq!(held, 1);
+    assert_eq!(out.iter().filter(|age| *age == "065Y").count(), 3);
+}

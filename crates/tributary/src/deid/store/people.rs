@@ -48,7 +48,9 @@ type Name = (bool, String);
 
 impl Store {
     /// Draws together what all objects said, those of earlier runs included.
-    pub(in crate::deid) fn resolve(&self) -> Result<()> {
+    ///
+    /// `age_people_min`: an age that fewer people of this run have is a rare one.
+    pub(in crate::deid) fn resolve(&self, age_people_min: Option<u32>) -> Result<()> {
         let drawn = async {
             let mut tx = self.db.write_forgettably().await?;
             sql("/* deid: forget names */ DELETE FROM names").run(&mut tx).await?;
@@ -64,6 +66,7 @@ impl Store {
             }
             flatten(&mut tx).await?;
             note_conflicts(&mut tx).await?;
+            note_rare_ages(&mut tx, self.run, age_people_min).await?;
             tx.commit().await
         };
         Ok(self.runtime.block_on(drawn)?)
@@ -133,6 +136,22 @@ async fn flatten(tx: &mut Tx) -> Result<(), DbError> {
         WHERE root <> (SELECT p.root FROM names p WHERE p.name = names.root)";
     while sql(step).run(tx).await? > 0 {}
     Ok(())
+}
+
+/// People are counted once for each age that their objects tell.
+async fn note_rare_ages(tx: &mut Tx, run: i64, people_min: Option<u32>) -> Result<(), DbError> {
+    sql("/* deid: forget rare ages */ DELETE FROM rare_ages").run(tx).await?;
+    let Some(people_min) = people_min else { return Ok(()) };
+    sql("/* deid: rare ages */ INSERT INTO rare_ages (age) SELECT files.age FROM files
+        JOIN evidence ON evidence.digest = files.evidence JOIN names ON names.name = evidence.first
+        WHERE files.run = $1 AND files.nobody IS NULL AND files.age IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM conflicts WHERE conflicts.root = names.root)
+        GROUP BY files.age HAVING COUNT(DISTINCT names.root) < $2")
+    .bind(run)
+    .bind(i64::from(people_min))
+    .run(tx)
+    .await
+    .map(|_| ())
 }
 
 async fn note_conflicts(tx: &mut Tx) -> Result<(), DbError> {

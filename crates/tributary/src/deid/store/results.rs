@@ -1,7 +1,7 @@
 //! What became of files: the second pass takes its tasks from here and leaves its results.
 
 use super::{BATCH_ROWS, Store, path_of};
-use crate::deid::outcome::{Outcome, Output};
+use crate::deid::outcome::{FEW_PEOPLE, Outcome, Output};
 use ::deid::person::Nobody;
 use anyhow::Result;
 use platform::db::{DbError, Query, Row, sql};
@@ -106,10 +106,11 @@ impl Store {
     pub(in crate::deid) fn to_clean(&self, after: &Path) -> Result<Vec<Task>> {
         let query = sql(
             "/* deid: to clean */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
-                f.output_bytes, f.treatment, names.root, conflicts.root AS conflict,
+                f.output_bytes, f.treatment, names.root, conflicts.root AS conflict, rare_ages.age AS rare,
                 (SELECT COUNT(*) FROM files o WHERE o.uid = f.uid AND o.run = $1) AS alike
             FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
             LEFT JOIN names ON names.name = evidence.first LEFT JOIN conflicts ON conflicts.root = names.root
+            LEFT JOIN rare_ages ON rare_ages.age = f.age
             WHERE f.run = $1 AND f.path > $2
                 AND NOT EXISTS (SELECT 1 FROM files o WHERE o.uid = f.uid AND o.path < f.path AND o.run = $1)
             ORDER BY f.path LIMIT $3",
@@ -121,9 +122,11 @@ impl Store {
     pub(in crate::deid) fn alike(&self, uid: &str, after: &Path) -> Result<Vec<Task>> {
         let query =
             sql("/* deid: alike */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
-                f.output_bytes, f.treatment, names.root, conflicts.root AS conflict, 1 AS alike
+                f.output_bytes, f.treatment, names.root, conflicts.root AS conflict, rare_ages.age AS rare,
+                1 AS alike
             FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
             LEFT JOIN names ON names.name = evidence.first LEFT JOIN conflicts ON conflicts.root = names.root
+            LEFT JOIN rare_ages ON rare_ages.age = f.age
             WHERE f.run = $1 AND f.uid = $2 AND f.path > $3 ORDER BY f.path LIMIT $4");
         let query = query.bind(self.run).bind(uid).bind(after.as_os_str().as_bytes());
         self.all(query.bind(BATCH_ROWS as u64), task)
@@ -272,6 +275,7 @@ fn task(row: &Row<'_>) -> Result<Task, DbError> {
         (None, Some(_)) if row.get::<Option<String>>("conflict")?.is_some() => {
             Err(Nobody::Conflicting.code().to_owned())
         }
+        (None, Some(_)) if row.get::<Option<i64>>("rare")?.is_some() => Err(FEW_PEOPLE.to_owned()),
         (None, Some(person)) => Ok(person),
     };
     let is_told = row.get::<Option<String>>("treatment")?.is_some();

@@ -30,11 +30,12 @@ fn resolved(objects: &[Says]) -> Vec<Result<Pseudonym, String>> {
     let found = (0..objects.len()).map(|n| Found { path: path(n), bytes: 1, changed_ns: 1 });
     store.found(&found.collect::<Vec<_>>()).unwrap();
     let looked = objects.iter().enumerate().map(|(n, says)| {
-        let said = Said { claims: Ok(claims(says)), uid: None, modality: "CT", sop_class: String::new() };
+        let said =
+            Said { claims: Ok(claims(says)), age: None, uid: None, modality: "CT", sop_class: String::new() };
         Looked { path: path(n), said: Ok(said) }
     });
     store.looked(looked.collect()).unwrap();
-    store.resolve().unwrap();
+    store.resolve(None).unwrap();
     store.to_clean(Path::new("")).unwrap().into_iter().map(|task| task.person).collect()
 }
 
