@@ -5,9 +5,13 @@
 
 mod dct;
 mod huffman;
+mod margin;
 mod stream;
 
+pub(crate) use margin::hides;
+
 use super::region::Region;
+use super::shape::FRAME_BYTES_MAX;
 use huffman::{AC, BitWriter, DC, Encoding};
 use std::sync::LazyLock;
 use stream::{Component, Part, Picture, Sink, Tables, follow};
@@ -19,8 +23,15 @@ static CODES: LazyLock<[[Encoding; 2]; 2]> =
 /// A stream of 8-bit samples with these regions blank; `fill` is the blank value of each component. `None` if it is of another
 /// process, or cannot be followed to its end.
 pub(crate) fn blanked(stream: &[u8], regions: &[Region], fill: [u8; 3]) -> Option<Vec<u8>> {
-    let mut sink =
-        Blanking { regions, fill, cuts: Vec::new(), near: Vec::new(), before: [0; 3], out: BitWriter::new() };
+    let mut sink = Blanking {
+        regions,
+        fill,
+        plain: Vec::new(),
+        cuts: Vec::new(),
+        near: Vec::new(),
+        before: [0; 3],
+        out: BitWriter::new(),
+    };
     sink.out.bytes().extend([0xFF, 0xD8]);
     follow(stream, &mut sink)?;
     sink.out.bytes().extend([0xFF, 0xD9]);
@@ -108,6 +119,8 @@ impl Cut {
 struct Blanking<'a> {
     regions: &'a [Region],
     fill: [u8; 3],
+    /// Segments that say how colours are to be read.
+    plain: Vec<(u8, Vec<u8>)>,
     /// What is cut of each component,
     cuts: Vec<Vec<Cut>>,
     /// and what of it meets the present row.
@@ -119,19 +132,25 @@ struct Blanking<'a> {
 
 impl Sink for Blanking<'_> {
     fn segment(&mut self, code: u8, value: &[u8]) {
-        match code {
-            0xE0 if value.starts_with(b"JFIF\0") => self.put(code, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"),
+        let plain = match code {
+            0xE0 if value.starts_with(b"JFIF\0") => b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0".to_vec(),
             // The last byte says what its colours are.
             0xEE if value.starts_with(b"Adobe") && value.len() > 11 => {
-                self.put(code, &[b"Adobe\0\x64\0\0\0\0", &value[11..12]].concat());
+                [b"Adobe\0\x64\0\0\0\0", &value[11..12]].concat()
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        // Of each kind the last before the first scan counts.
+        self.plain.retain(|(known, _)| *known != code);
+        self.plain.push((code, plain));
     }
 
     fn begin(&mut self, picture: &Picture, tables: &Tables) -> Option<()> {
         let cuts = |own| self.regions.iter().map(|region| Cut::of(region, picture, own)).collect();
         self.cuts = picture.components.iter().map(cuts).collect();
+        for (code, value) in std::mem::take(&mut self.plain) {
+            self.put(code, &value);
+        }
         for (table, number) in tables.quantization.iter().zip(0_u8..) {
             let is_used = picture.components.iter().any(|own| own.quantization == usize::from(number));
             let Some(steps) = table.filter(|_| is_used) else { continue };
@@ -157,13 +176,15 @@ impl Sink for Blanking<'_> {
         self.before = [0; 3];
     }
 
-    fn row(&mut self, parts: &[Part<'_>], row: u32) {
+    fn row(&mut self, parts: &[Part<'_>], row: u32) -> Option<()> {
         self.near.resize(self.cuts.len(), Vec::new());
         for part in parts {
             let (top, bottom) = (row * part.down * 8, (row + 1) * part.down * 8);
             let cuts = self.cuts[part.component].iter().copied();
             self.near[part.component] = cuts.filter(|cut| cut.meets((0, top), (u32::MAX, bottom))).collect();
         }
+        // The codes that the stream brought along may have been shorter.
+        (self.out.bytes().len() as u64 <= FRAME_BYTES_MAX).then_some(())
     }
 
     fn block(&mut self, part: &Part<'_>, place: (u32, u32), mut block: [i32; 64]) -> Option<()> {

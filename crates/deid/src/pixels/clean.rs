@@ -63,7 +63,7 @@ pub struct Inspection {
     pub frames: u32,
     /// What was blanked, in every frame or in some.
     pub regions: Vec<Region>,
-    /// Whether pixel data was stored anew, without compression; else it went out as it came.
+    /// Whether pixel data was stored anew; else it went out as it came.
     pub is_rewritten: bool,
 }
 
@@ -145,6 +145,7 @@ pub(crate) fn clean(
         return Err(PixelReason::DeclaredNotFound.into());
     }
     let mut regions = masks.all();
+    is_hidden |= decoder.hides();
     let is_rewritten = is_hidden || !decoder.is_whole() || !masks.is_empty();
     if is_rewritten {
         let is_silent =
@@ -156,6 +157,7 @@ pub(crate) fn clean(
         };
         if kept.is_some() {
             regions.iter_mut().for_each(|region| *region = redact::touched(region, decoder.shape()));
+            regions.sort_unstable();
             regions.dedup();
         }
         object = redact::redacted(object, decoder, masks, kept).ok_or(PixelReason::TooLarge)?;

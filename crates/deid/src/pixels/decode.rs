@@ -74,6 +74,8 @@ pub(crate) struct Decoder {
     fragments: Vec<Range<usize>>,
     /// Whether every byte of the pixel data belongs to a frame.
     is_whole: bool,
+    /// Whether the stream of a frame that came out held more than it shows.
+    hides: bool,
     /// The frame that came out last.
     last: Option<(u32, Frame)>,
 }
@@ -98,7 +100,7 @@ impl Decoder {
             return Err(PixelReason::Undecodable);
         }
         let shape = if is_native { header.clone() } else { header.decoded(false).bounded()? };
-        let mut decoder = Self { coding, header, shape, fragments, is_whole, last: None };
+        let mut decoder = Self { coding, header, shape, fragments, is_whole, hides: false, last: None };
         decoder.frame(object, 0)?;
         if decoder.shape.value_bytes().is_none() {
             return Err(PixelReason::TooLarge);
@@ -114,6 +116,11 @@ impl Decoder {
     /// Whether every byte of the pixel data belongs to a frame. Else only what is decoded may go out.
     pub(crate) fn is_whole(&self) -> bool {
         self.is_whole
+    }
+
+    /// Whether the streams of the frames that came out hold what nobody is shown. Then only what is decoded may go out.
+    pub(crate) fn hides(&self) -> bool {
+        self.hides
     }
 
     /// Whether frames come out as they lie there.
@@ -138,7 +145,9 @@ impl Decoder {
                 .ok_or(PixelReason::Undecodable);
         }
         let stream = self.stream(object, number)?;
-        self.decoded(&stream)
+        let frame = self.decoded(&stream)?;
+        self.hides |= self.coding == Coding::Jpeg && jpeg::hides(&stream);
+        Ok(frame)
     }
 
     fn decoded(&mut self, stream: &[u8]) -> Result<Frame, PixelReason> {
@@ -168,14 +177,16 @@ impl Decoder {
         regions: &[Region],
     ) -> Option<(Vec<u8>, Frame)> {
         let is_plain = self.shape.allocated == 8 && self.shape.stored == 8 && !self.shape.signed;
-        if self.coding != Coding::Jpeg || !is_plain {
+        let syntax = object.meta.transfer_syntax.clone();
+        if self.coding != Coding::Jpeg || !is_plain || !is_lossy(&syntax) {
             return None;
         }
         let shape = self.shape.clone();
         let [darkest, ..] = self.frame(object, number).ok()?.fill(&shape);
         let stream = self.stream(object, number).ok()?;
-        let fill = jpeg::blank(&stream, &self.header, u8::try_from(darkest).ok()?)?;
-        let blanked = blocks::blanked(&stream, regions, fill)?;
+        let is_baseline = syntax == ts::JPEG_BASELINE;
+        let fill = jpeg::blank(&stream, &self.header, is_baseline, u8::try_from(darkest).ok()?)?;
+        let blanked = guarded(|| blocks::blanked(&stream, regions, fill))?;
         let frame = self.decoded(&blanked).ok()?;
         Some((blanked, frame))
     }
@@ -202,7 +213,7 @@ impl Decoder {
 
 /// Decoders of others may panic on what no encoder writes. Such a frame is not decoded, and its object is held; the next one has
 /// nothing to do with it: what the decoder was at is dropped with it.
-fn guarded(decode: impl FnOnce() -> Option<Decoded>) -> Option<Decoded> {
+fn guarded<T>(decode: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(decode)).ok().flatten()
 }
 

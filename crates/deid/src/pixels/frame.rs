@@ -152,6 +152,21 @@ impl Frame {
         }
     }
 
+    /// Whether a region, but for so much along its sides, shows one value.
+    pub(crate) fn is_even(&self, shape: &Shape, region: &Region, sides: u32) -> bool {
+        let span = |from: u32, len: u32, limit: usize| {
+            let end = from.saturating_add(len).saturating_sub(sides);
+            let [from, end] = [from + sides, end].map(|at| usize::try_from(at).unwrap_or(limit).min(limit));
+            from..end
+        };
+        let columns = span(region.left, region.width, shape.width);
+        let rows = span(region.top, region.height, shape.height);
+        let mut pixels = rows.flat_map(|row| columns.clone().map(move |column| row * shape.width + column));
+        let cells = |pixel| [0, 1, 2].map(|n| self.cell(shape, Self::index(shape, pixel, n % shape.samples)));
+        let first = pixels.next().map(cells);
+        pixels.all(|pixel| Some(cells(pixel)) == first)
+    }
+
     /// The cells of a blank pixel.
     pub(crate) fn fill(&self, shape: &Shape) -> [u32; 3] {
         let values = || (0..shape.width * shape.height).map(|pixel| shape.value(self.cell(shape, pixel)));

@@ -12,8 +12,8 @@ use dicom::uid::transfer_syntax as ts;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// Extended Offset Table (7FE0,0001) and its lengths: native pixel data has none (PS3.3 §C.7.6.3.1.8).
-const OFFSET_TABLES: [Tag; 2] = [Tag(0x7FE0, 0x0001), Tag(0x7FE0, 0x0002)];
+/// Extended Offset Table (7FE0,0001), its lengths, and the length of all: they are of other frames (PS3.3 §C.7.6.3.1.8).
+const OFFSET_TABLES: [Tag; 3] = [Tag(0x7FE0, 0x0001), Tag(0x7FE0, 0x0002), Tag(0x7FE0, 0x0003)];
 
 /// What is blank: regions of every frame, and regions of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,6 +137,9 @@ pub(crate) fn frame(
 /// Beyond a region so many pixels may change with it: a unit of blocks is at most 32 wide, and colours are smoothed as they are shown.
 const BLOCKS_REACH_PX: u32 = 36;
 
+/// Where colours are at half size, so many pixels inside a region take on something of those outside.
+const SMOOTHED_PX: u32 = 3;
+
 /// How long each frame is if regions are blanked in its own blocks. `None` where that cannot be, something beyond the blocks would
 /// change, or somebody would still read what is there: then frames are decoded.
 pub(crate) fn in_blocks(
@@ -149,7 +152,10 @@ pub(crate) fn in_blocks(
     for number in 0..decoder.shape().frames {
         let regions = masks.of(number);
         let (stream, mut after) = decoder.in_blocks(object, number, &regions)?;
-        if !regions.is_empty() && !is_silent(&after, decoder.shape()) {
+        let shape = decoder.shape();
+        let is_blank = || regions.iter().all(|region| after.is_even(shape, region, SMOOTHED_PX));
+        let is_clean = regions.is_empty() || is_blank() && is_silent(&after, shape);
+        if !is_clean {
             return None;
         }
         let mut before = decoder.frame(object, number).ok()?.clone();
@@ -164,13 +170,14 @@ pub(crate) fn in_blocks(
     Some(lengths)
 }
 
-/// What is blank in a frame of this shape for a region, in blocks of luminance: all that it touches.
+/// What is blank in a frame of this shape for a region: all blocks that it touches, those of colours at half size included.
 pub(crate) fn touched(region: &Region, shape: &Shape) -> Region {
+    let unit = if shape.samples > 1 { 16 } else { 8 };
     let side = |from: u32, to: u32, whole: usize| {
-        let from = from / 8 * 8;
+        let from = from / unit * unit;
         (
             from,
-            to.checked_next_multiple_of(8)
+            to.checked_next_multiple_of(unit)
                 .unwrap_or(to)
                 .min(u32::try_from(whole).unwrap_or(u32::MAX))
                 .max(from)

@@ -21,6 +21,8 @@ use stream::Stream;
 pub(super) const EXTENDED_OFFSETS: Tag = Tag(0x7FE0, 0x0001);
 /// Extended Offset Table Lengths.
 pub(super) const EXTENDED_LENGTHS: Tag = Tag(0x7FE0, 0x0002);
+/// Encapsulated Pixel Data Value Total Length (7FE0,0003).
+pub(super) const TOTAL_LENGTH: Tag = Tag(0x7FE0, 0x0003);
 
 type Result<T> = std::result::Result<T, PixelError>;
 

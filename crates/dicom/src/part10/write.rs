@@ -4,7 +4,7 @@
 use super::body;
 use super::encoding::{self, UNDEFINED, has_long_form, padding, put_front, put_tag};
 use super::error::WriteError;
-use super::frames::{EXTENDED_LENGTHS, EXTENDED_OFFSETS};
+use super::frames::{EXTENDED_LENGTHS, EXTENDED_OFFSETS, TOTAL_LENGTH};
 use super::meta::encode_meta;
 use super::{Layout, Object, Pixels};
 use crate::dataset::{Dataset, Element, Value};
@@ -37,7 +37,7 @@ impl Object {
         let mut writer = Writer { explicit: true, out: &mut head };
         let offsets_lie = self.pixels.as_ref().is_some_and(body::needs_realignment);
         for element in &self.dataset {
-            if !(offsets_lie && matches!(element.tag, EXTENDED_OFFSETS | EXTENDED_LENGTHS)) {
+            if !(offsets_lie && matches!(element.tag, EXTENDED_OFFSETS | EXTENDED_LENGTHS | TOTAL_LENGTH)) {
                 writer.element(element)?;
             }
         }

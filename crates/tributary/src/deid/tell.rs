@@ -85,7 +85,7 @@ pub(super) struct PixelsTold {
     pub(super) columns: i64,
     /// What was blanked: left, top, width and height in pixels.
     pub(super) masked: Vec<[u32; 4]>,
-    /// Whether the pixel data was stored anew, without compression.
+    /// Whether the pixel data was stored anew.
     pub(super) rewritten: bool,
 }
 

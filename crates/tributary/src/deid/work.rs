@@ -290,12 +290,15 @@ impl<'a> Desk<'a> {
         let cleaned = self.work.one(&task, &place);
         let outcome = match cleaned {
             Ok(cleaned) => {
-                let outcome =
-                    match first.map(|first| repeats(first, &cleaned.output, &place)).transpose()?.flatten() {
-                        None => Outcome::Cleared(cleaned.output),
-                        Some(true) => Outcome::Repeated(cleaned.output),
-                        Some(false) => Outcome::Held("same-uid-other-content".to_owned()),
-                    };
+                let repeats = first.map(|first| repeats(first, &cleaned.output, &place)).transpose();
+                if repeats.is_err() {
+                    remove(&place)?;
+                }
+                let outcome = match repeats?.flatten() {
+                    None => Outcome::Cleared(cleaned.output),
+                    Some(true) => Outcome::Repeated(cleaned.output),
+                    Some(false) => Outcome::Held("same-uid-other-content".to_owned()),
+                };
                 if outcome.output().is_some() {
                     (uids, treatment, pixels) = (cleaned.uids, cleaned.treatment, cleaned.pixels);
                 }

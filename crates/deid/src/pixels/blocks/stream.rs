@@ -60,7 +60,9 @@ pub(super) trait Sink {
     /// A scan of these components follows,
     fn scan(&mut self, _parts: &[Part<'_>]) {}
     /// then rows of units,
-    fn row(&mut self, _parts: &[Part<'_>], _row: u32) {}
+    fn row(&mut self, _parts: &[Part<'_>], _row: u32) -> Option<()> {
+        Some(())
+    }
     /// then blocks: the place in its component, and the coefficients in the order of the stream.
     fn block(&mut self, part: &Part<'_>, place: (u32, u32), block: [i32; 64]) -> Option<()>;
     /// That was the scan.
@@ -69,7 +71,9 @@ pub(super) trait Sink {
 
 /// Follows a stream to its end. `None` if it is of another process, or cannot be followed.
 pub(super) fn follow(stream: &[u8], sink: &mut impl Sink) -> Option<()> {
-    let (mut tables, mut picture, mut is_begun) = (Tables::default(), None, false);
+    let (mut tables, mut picture, mut is_begun) = (Tables::default(), None::<Picture>, false);
+    // Each component is coded once: of two codings nobody knows which is shown.
+    let mut coded = [false; 3];
     let mut at = stream.starts_with(&[0xFF, 0xD8]).then_some(2)?;
     loop {
         let [0xFF, code] = *stream.get(at..at + 2)? else { return None };
@@ -79,7 +83,7 @@ pub(super) fn follow(stream: &[u8], sink: &mut impl Sink) -> Option<()> {
         }
         at += 1;
         if code == 0xD9 {
-            return is_begun.then_some(());
+            return coded.iter().take(picture?.components.len()).all(|coded| *coded).then_some(());
         }
         let length = usize::from(u16::from_be_bytes(*stream.get(at..)?.first_chunk()?));
         let value = stream.get(at + 2..at + length)?;
@@ -96,7 +100,13 @@ pub(super) fn follow(stream: &[u8], sink: &mut impl Sink) -> Option<()> {
                     sink.begin(picture, &tables)?;
                     is_begun = true;
                 }
-                at = scan(picture, &tables, value, BitReader::new(stream, at), sink)?;
+                let parts = parts(picture, &tables, value)?;
+                for part in &parts {
+                    if std::mem::replace(coded.get_mut(part.component)?, true) {
+                        return None;
+                    }
+                }
+                at = scan(picture, parts, tables.restart, BitReader::new(stream, at), sink)?;
             }
             0xE0..=0xEF | 0xFE => sink.segment(code, value),
             _ => return None,
@@ -107,21 +117,20 @@ pub(super) fn follow(stream: &[u8], sink: &mut impl Sink) -> Option<()> {
 /// Follows one scan; returns where its bits end.
 fn scan(
     picture: &Picture,
-    tables: &Tables,
-    header: &[u8],
+    mut parts: Vec<Part<'_>>,
+    restart: u32,
     mut reader: BitReader<'_>,
     sink: &mut impl Sink,
 ) -> Option<usize> {
-    let mut parts = parts(picture, tables, header)?;
     let (columns, rows) = picture.units(&parts);
-    let (mut until_restart, mut restarts) = (tables.restart, 0);
+    let (mut until_restart, mut restarts) = (restart, 0);
     sink.scan(&parts);
     for row in 0..rows {
-        sink.row(&parts, row);
+        sink.row(&parts, row)?;
         for column in 0..columns {
-            if tables.restart > 0 && until_restart == 0 {
+            if restart > 0 && until_restart == 0 {
                 reader = reader.restarted(restarts)?;
-                (until_restart, restarts) = (tables.restart, (restarts + 1) % 8);
+                (until_restart, restarts) = (restart, (restarts + 1) % 8);
                 parts.iter_mut().for_each(|part| part.before = 0);
             }
             until_restart = until_restart.saturating_sub(1);

@@ -182,18 +182,54 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn law_filling_hides_nothing_and_what_was_cut_off_is_seen(coding in codings()) {
+        // What is coded coarsely may look like anything, and is decoded rather than kept.
+        let coding = Coding { quality: coding.quality.max(85), ..coding };
+        let stream = coding.coded(&coding.picture());
+        prop_assert!(!hides(&stream), "{:?}", coding);
+        // Two rows less are shown of rows that differ from each other, and the units stay as many.
+        let (_, down) = coding.unit();
+        let rows = u32::from(coding.height);
+        prop_assume!(rows > 3 && (rows - 1) / down == (rows - 3) / down);
+        let mut shorter = stream;
+        let header = shorter.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
+        shorter[header + 5..header + 7].copy_from_slice(&(coding.height - 2).to_be_bytes());
+        let width = usize::from(coding.width) * if coding.is_grey { 1 } else { 3 };
+        let shown: Vec<u8> = coding.picture()[..width * (usize::from(coding.height) - 2)].to_vec();
+        let differs = coding.picture()[shown.len()..].chunks(width).any(|row| {
+            row.iter().zip(&shown[shown.len() - width..]).any(|(a, b)| a.abs_diff(*b) > 180)
+        });
+        prop_assume!(differs && coding.is_grey);
+        prop_assert!(hides(&shorter), "{:?}", coding);
+    }
+}
+
+/// A grey picture of this size.
+fn grey(width: u16, height: u16) -> Coding {
+    let sampling = SamplingFactor::F_1_1;
+    Coding { width, height, is_grey: true, sampling, quality: 80, restart: 0, is_optimized: false, seed: 7 }
+}
+
+/// Of two codings one decoder shows the first, another the last.
+#[test]
+fn a_component_that_is_coded_twice_is_not_followed() {
+    let coding = grey(40, 24);
+    let stream = coding.coded(&coding.picture());
+    let scan = stream.windows(2).position(|marker| marker == [0xFF, 0xDA]).unwrap();
+    let twice = [&stream[..stream.len() - 2], &stream[scan..]].concat();
+    assert!(blanked(&stream, &[], [0; 3]).is_some() && !hides(&stream));
+    assert!(blanked(&twice, &[], [0; 3]).is_none() && hides(&twice));
+    let without = [&stream[..scan], &[0xFF, 0xD9]].concat();
+    assert!(blanked(&without, &[], [0; 3]).is_none());
+}
+
 #[test]
 fn comments_and_what_makers_add_do_not_go_out() {
-    let coding = Coding {
-        width: 40,
-        height: 24,
-        is_grey: true,
-        sampling: SamplingFactor::F_1_1,
-        quality: 80,
-        restart: 0,
-        is_optimized: false,
-        seed: 7,
-    };
+    let coding = grey(40, 24);
     let mut stream = coding.coded(&coding.picture());
     let planted =
         [&[0xFF, 0xFE, 0, 15][..], b"SENTINEL ANNA", &[0xFF, 0xE1, 0, 15], b"SENTINEL ANNA"].concat();

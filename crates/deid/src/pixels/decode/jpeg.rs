@@ -55,9 +55,18 @@ pub(super) fn decode(stream: &[u8], shape: &Shape) -> Option<Decoded> {
     Some(Decoded { width, height, components, precision, samples, to_rgb })
 }
 
-/// The blank value of each component of a frame, where `darkest` is that of one which stands alone.
-pub(super) fn blank(stream: &[u8], shape: &Shape, darkest: u8) -> Option<[u8; 3]> {
+/// Whether a stream holds more than it shows. The lossless process has no blocks.
+pub(super) fn hides(stream: &[u8]) -> bool {
+    head(stream).is_none_or(|head| head.process != 0xC3 && blocks::hides(stream))
+}
+
+/// The blank value of each component of a frame, where `darkest` is that of one which stands alone. `None` if it is of another
+/// process than the transfer syntax has.
+pub(super) fn blank(stream: &[u8], shape: &Shape, is_baseline: bool, darkest: u8) -> Option<[u8; 3]> {
     let head = head(stream)?;
+    if is_baseline && head.process != 0xC0 {
+        return None;
+    }
     Some(match head.components {
         1 => [darkest; 3],
         _ if head.is_ybr(shape) => [0, 128, 128],
