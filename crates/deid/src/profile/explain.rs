@@ -1,8 +1,9 @@
 //! What a profile does to an attribute, and why, in words.
 
 use super::types::{Compound, Need};
-use super::{Action, AgePolicy, Profile, ProfileError, Rule, data};
+use super::{Action, AgePolicy, Ages, Profile, ProfileError, Rule, data};
 use dicom::tag::{self, Tag, VR, tags};
+use std::borrow::Cow;
 
 /// What happens to an attribute, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +22,9 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
     /// The same in every object.
-    Always(&'static str),
+    Always(Cow<'static, str>),
     /// It depends on the Type that the attribute has in its object (PS3.5 §7.4): each case and what is done then.
-    ByType([(&'static str, &'static str); 4]),
+    ByType([(&'static str, Cow<'static, str>); 4]),
 }
 
 impl std::fmt::Display for Done {
@@ -68,7 +69,7 @@ impl Profile {
             tag: pattern.to_string(),
             name: name.to_owned(),
             because: self.because(|listed| listed == pattern),
-            done: rule.map_or(Done::Always("removed"), |(_, rule)| self.done(*rule, VR::UN)),
+            done: rule.map_or(Done::Always("removed".into()), |(_, rule)| self.done(*rule, VR::UN)),
         }
     }
 
@@ -77,16 +78,16 @@ impl Profile {
         if tag::is_private(tag) {
             return if self.keeps_safe_private() {
                 let because = "retain-safe-private: by its creator and place (PS3.15 Table E.3.10-1)";
-                (because.into(), Done::Always("kept if it is listed and valid, else removed"))
+                (because.into(), Done::Always("kept if it is listed and valid, else removed".into()))
             } else {
-                ("private elements do not go out".into(), Done::Always("removed"))
+                ("private elements do not go out".into(), Done::Always("removed".into()))
             };
         }
         let Some(entry) = tag::entry(tag) else {
-            return ("the dictionary of PS3.6 does not have it".into(), Done::Always("removed"));
+            return ("the dictionary of PS3.6 does not have it".into(), Done::Always("removed".into()));
         };
         if let Some((because, done)) = of_the_engine(tag) {
-            return (because.into(), Done::Always(done));
+            return (because.into(), Done::Always(done.into()));
         }
         if let Some(rule) = self.rule(tag) {
             let overridden = self.overrides.iter().rev().find(|(overridden, _)| *overridden == tag);
@@ -129,8 +130,8 @@ impl Profile {
         }
     }
 
-    fn words(&self, action: Action, vr: VR) -> &'static str {
-        match action {
+    fn words(&self, action: Action, vr: VR) -> Cow<'static, str> {
+        let words = match action {
             Action::Remove => "removed",
             Action::Empty => "emptied",
             Action::Dummy | Action::ByType(_) if vr == VR::SQ => "cleaned inside, or a stand-in code",
@@ -138,7 +139,7 @@ impl Profile {
             Action::Keep | Action::Uid | Action::Shift | Action::Clean if vr == VR::SQ => "cleaned inside",
             Action::Keep if matches!(vr, VR::DA | VR::DT | VR::TM) => "kept as far as it is valid",
             Action::Clean if vr == VR::CS => "kept if it is a listed term or of allowed words",
-            Action::Keep if vr == VR::AS && self.ages.policy == AgePolicy::CapAt90 => "kept, up to 90 years",
+            Action::Keep if vr == VR::AS => return self.age_words().into(),
             Action::Keep => "kept if it is valid",
             Action::KeepAtTop => "kept in the data set itself, removed from items",
             Action::Uid => "mapped, unless the standard itself defines the UID",
@@ -150,7 +151,27 @@ impl Profile {
             Action::Technical => "kept, unless something known of the person stands in it",
             Action::Named => "kept, or a word and a number where it may name somebody",
             Action::Pseudonym => "a keyed stand-in",
+        };
+        words.into()
+    }
+
+    /// What happens to an age that is kept, and to whom.
+    fn age_words(&self) -> String {
+        let Ages { policy, band_years, min_years, people_min } = self.ages;
+        let mut words = match policy {
+            AgePolicy::Keep => "kept if it is valid".to_owned(),
+            AgePolicy::CapAt90 => "kept, up to 90 years".to_owned(),
+        };
+        if band_years > 1 {
+            words += &format!(", years rounded down to multiples of {band_years}");
         }
+        if let Some(years) = min_years {
+            words += &format!("; people younger than {years} are held");
+        }
+        if let Some(people) = people_min {
+            words += &format!("; ages that fewer than {people} people of a folder have are held");
+        }
+        words
     }
 }
 
@@ -235,6 +256,25 @@ mod tests {
         assert_eq!(by_type.0, "Table E.1-1: X/Z/D");
         assert_eq!(by_type.1, "by its Type 1, 2, 3: a stand-in, emptied, removed");
         assert!(matches!(profile.explain("Nonsense"), Err(ProfileError::NoSuchAttribute(_))));
+    }
+
+    #[test]
+    fn what_a_project_says_of_ages_is_told_with_them() {
+        let settings = Settings {
+            ages: AgePolicy::CapAt90,
+            age_band_years: Some(5),
+            age_min_years: Some(18),
+            age_people_min: Some(4),
+            ..Settings::basic("test").with_options(&["retain-patient-characteristics"])
+        };
+        let told = Profile::new(&settings).unwrap().explain("PatientAge").unwrap();
+        assert_eq!(
+            told.done.to_string(),
+            "kept, up to 90 years, years rounded down to multiples of 5; people younger than 18 are held; \
+             ages that fewer than 4 people of a folder have are held"
+        );
+        let removed = Profile::new(&Settings { options: Vec::new(), ..settings }).unwrap();
+        assert_eq!(removed.explain("PatientAge").unwrap().done.to_string(), "removed");
     }
 
     #[test]
