@@ -146,11 +146,12 @@ impl Decoder {
         }
         let stream = self.stream(object, number)?;
         let frame = self.decoded(&stream)?;
-        self.hides |= self.coding == Coding::Jpeg && jpeg::hides(&stream);
+        self.hides |= self.coding == Coding::Jpeg && guarded(|| Some(jpeg::hides(&stream))).unwrap_or(true);
         Ok(frame)
     }
 
-    fn decoded(&mut self, stream: &[u8]) -> Result<Frame, PixelReason> {
+    /// What a stream shows.
+    pub(crate) fn decoded(&mut self, stream: &[u8]) -> Result<Frame, PixelReason> {
         let header = &self.header;
         let decoded = match self.coding {
             Coding::Native => None,
@@ -168,27 +169,30 @@ impl Decoder {
         decoded.into_frame(&self.shape).ok_or(PixelReason::Undecodable)
     }
 
-    /// The bytes of a frame with these regions blank in its own blocks, and what they show. `None` where it is no JPEG of 8 bits
-    /// that can be followed.
-    pub(crate) fn in_blocks(
-        &mut self,
-        object: &mut Object,
-        number: u32,
-        regions: &[Region],
-    ) -> Option<(Vec<u8>, Frame)> {
-        let is_plain = self.shape.allocated == 8 && self.shape.stored == 8 && !self.shape.signed;
+    /// The blank value of each component of a frame in its own blocks. `None` where it is no JPEG of 8 bits and of the process that
+    /// its transfer syntax names.
+    pub(crate) fn blank_in_blocks(&mut self, object: &mut Object, number: u32) -> Option<[u8; 3]> {
         let syntax = object.meta.transfer_syntax.clone();
+        let is_plain = self.shape.allocated == 8 && self.shape.stored == 8 && !self.shape.signed;
         if self.coding != Coding::Jpeg || !is_plain || !is_lossy(&syntax) {
             return None;
         }
         let shape = self.shape.clone();
         let [darkest, ..] = self.frame(object, number).ok()?.fill(&shape);
         let stream = self.stream(object, number).ok()?;
-        let is_baseline = syntax == ts::JPEG_BASELINE;
-        let fill = jpeg::blank(&stream, &self.header, is_baseline, u8::try_from(darkest).ok()?)?;
-        let blanked = guarded(|| blocks::blanked(&stream, regions, fill))?;
-        let frame = self.decoded(&blanked).ok()?;
-        Some((blanked, frame))
+        jpeg::blank(&stream, &self.header, syntax == ts::JPEG_BASELINE, u8::try_from(darkest).ok()?)
+    }
+
+    /// The bytes of a frame with these regions blank in its own blocks. `None` where it cannot be followed.
+    pub(crate) fn in_blocks(
+        &self,
+        object: &mut Object,
+        number: u32,
+        regions: &[Region],
+        fill: [u8; 3],
+    ) -> Option<Vec<u8>> {
+        let stream = self.stream(object, number).ok()?;
+        guarded(|| blocks::blanked(&stream, regions, fill))
     }
 
     /// The bytes of a compressed frame.

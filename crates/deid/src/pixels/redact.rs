@@ -140,18 +140,28 @@ const BLOCKS_REACH_PX: u32 = 36;
 /// Where colours are at half size, so many pixels inside a region take on something of those outside.
 const SMOOTHED_PX: u32 = 3;
 
-/// How long each frame is if regions are blanked in its own blocks. `None` where that cannot be, something beyond the blocks would
-/// change, or somebody would still read what is there: then frames are decoded.
+/// A frame that stays as it is coded.
+pub(crate) struct Kept {
+    /// How long it is with regions blank,
+    len: u64,
+    /// and what is blank in it.
+    fill: [u8; 3],
+}
+
+/// Each frame if regions are blanked in its own blocks. `None` where that cannot be, something beyond the blocks would change, or
+/// somebody would still read what is there: then frames are decoded.
 pub(crate) fn in_blocks(
     object: &mut Object,
     decoder: &mut Decoder,
     masks: &Masks,
     is_silent: impl Fn(&Frame, &Shape) -> bool,
-) -> Option<Vec<u64>> {
-    let mut lengths = Vec::new();
+) -> Option<Vec<Kept>> {
+    let mut kept = Vec::new();
     for number in 0..decoder.shape().frames {
         let regions = masks.of(number);
-        let (stream, mut after) = decoder.in_blocks(object, number, &regions)?;
+        let fill = decoder.blank_in_blocks(object, number)?;
+        let stream = decoder.in_blocks(object, number, &regions, fill)?;
+        let mut after = decoder.decoded(&stream).ok()?;
         let shape = decoder.shape();
         let is_blank = || regions.iter().all(|region| after.is_even(shape, region, SMOOTHED_PX));
         let is_clean = regions.is_empty() || is_blank() && is_silent(&after, shape);
@@ -165,24 +175,17 @@ pub(crate) fn in_blocks(
         if before.bytes() != after.bytes() {
             return None;
         }
-        lengths.push(stream.len() as u64);
+        kept.push(Kept { len: stream.len() as u64, fill });
     }
-    Some(lengths)
+    Some(kept)
 }
 
 /// What is blank in a frame of this shape for a region: all blocks that it touches, those of colours at half size included.
 pub(crate) fn touched(region: &Region, shape: &Shape) -> Region {
     let unit = if shape.samples > 1 { 16 } else { 8 };
     let side = |from: u32, to: u32, whole: usize| {
-        let from = from / unit * unit;
-        (
-            from,
-            to.checked_next_multiple_of(unit)
-                .unwrap_or(to)
-                .min(u32::try_from(whole).unwrap_or(u32::MAX))
-                .max(from)
-                - from,
-        )
+        let (from, whole) = (from / unit * unit, u32::try_from(whole).unwrap_or(u32::MAX));
+        (from, to.div_ceil(unit).saturating_mul(unit).min(whole).saturating_sub(from))
     };
     let (right, bottom) = ends(region);
     let (left, width) = side(region.left, right, shape.width);
@@ -204,8 +207,8 @@ struct Redacted {
     original: Object,
     decoder: Decoder,
     masks: Masks,
-    /// Whether frames stay as they are coded.
-    is_kept: bool,
+    /// The frames that stay as they are coded; none where they are decoded.
+    kept: Option<Vec<Kept>>,
     /// Where each frame begins, and where the last one ends.
     starts: Vec<u64>,
     at: u64,
@@ -215,11 +218,11 @@ struct Redacted {
 impl Redacted {
     /// The bytes of a frame.
     fn frame(&mut self, number: usize) -> io::Result<Vec<u8>> {
+        let kept = self.kept.as_ref().and_then(|kept| kept.get(number));
         let number = u32::try_from(number).map_err(io::Error::other)?;
-        if self.is_kept {
-            let made = self.decoder.in_blocks(&mut self.original, number, &self.masks.of(number));
-            let (stream, _) = made.ok_or_else(|| io::Error::other(PixelReason::Unreadable.code()))?;
-            return Ok(stream);
+        if let Some(Kept { fill, .. }) = kept {
+            let made = self.decoder.in_blocks(&mut self.original, number, &self.masks.of(number), *fill);
+            return made.ok_or_else(|| io::Error::other(PixelReason::Unreadable.code()));
         }
         let made = frame(&mut self.decoder, &mut self.original, number, &self.masks);
         let (frame, _) = made.map_err(|reason| io::Error::other(reason.code()))?;
@@ -262,13 +265,13 @@ impl Seek for Redacted {
     }
 }
 
-/// The object with these regions blanked: frames of these lengths in their own blocks, or else stored without compression. Its header
+/// The object with these regions blanked: these frames in their own blocks, or else stored without compression. Its header
 /// says what its pixel data is now.
 pub(crate) fn redacted(
     mut object: Object,
     decoder: Decoder,
     masks: Masks,
-    kept: Option<Vec<u64>>,
+    kept: Option<Vec<Kept>>,
 ) -> Option<Object> {
     let shape = decoder.shape();
     let len = shape.value_bytes()?;
@@ -287,14 +290,17 @@ pub(crate) fn redacted(
         }
         meta.transfer_syntax = ts::EXPLICIT_VR_LITTLE_ENDIAN.to_owned();
     }
-    let is_kept = kept.is_some();
-    let lengths = kept.unwrap_or_else(|| vec![shape.frame_bytes() as u64; shape.frames as usize]);
+    let lengths: Vec<u64> = match &kept {
+        Some(kept) => kept.iter().map(|frame| frame.len).collect(),
+        None => vec![shape.frame_bytes() as u64; shape.frames as usize],
+    };
     let ends = lengths.iter().scan(0, |end, len| {
         *end += len;
         Some(*end)
     });
     let starts = std::iter::once(0).chain(ends).collect();
-    let body = Box::new(Redacted { original: object, decoder, masks, is_kept, starts, at: 0, ready: None });
+    let is_kept = kept.is_some();
+    let body = Box::new(Redacted { original: object, decoder, masks, kept, starts, at: 0, ready: None });
     let bare = Object::new(meta, dataset);
     Some(if is_kept {
         bare.with_encapsulated_source(body, &lengths)

@@ -11,7 +11,7 @@ use ::deid::pixels::{PixelPolicy, Review};
 use ::deid::profile::Profile;
 use ::deid::pseudonym::{Pseudonymiser, Subject};
 use ::deid::verify::{Residue, Verifier};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use dicom::part10::Limits;
 use indicatif::{ProgressBar, ProgressStyle};
 use platform::disk;
@@ -202,7 +202,7 @@ fn repeats(first: &mut First, output: &Output, part: &Path) -> Result<Option<boo
 
 /// The digest of a file.
 fn digest(path: &Path) -> Result<Digest> {
-    let read = || {
+    let read = || -> io::Result<Digest> {
         let (mut file, mut hasher, mut piece) = (File::open(path)?, Hasher::default(), vec![0; PIECE_BYTES]);
         loop {
             match file.read(&mut piece)? {
@@ -211,7 +211,7 @@ fn digest(path: &Path) -> Result<Digest> {
             }
         }
     };
-    read().map_err(|error: io::Error| anyhow!(error)).with_context(|| format!("file {}", path.display()))
+    read().with_context(|| format!("file {}", path.display()))
 }
 
 /// One worker's place: what it has cleared and not yet put into OUT.
