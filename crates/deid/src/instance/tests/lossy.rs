@@ -102,6 +102,46 @@ fn lossy_jpeg_stays_jpeg_without_its_text_and_keeps_what_is_beside_it() {
     }
 }
 
+/// Nothing is blanked in them, and still only what is decoded goes out: what one program shows of them another may not.
+#[test]
+fn a_stream_that_holds_more_than_it_shows_goes_out_decoded() {
+    let plain = coded(&soft(), ColorType::Luma);
+    let (object, inspection) = cleaned(file(std::slice::from_ref(&plain), ColorType::Luma), LossyJpeg::Keep);
+    assert_eq!(object.meta.transfer_syntax, transfer_syntax::JPEG_BASELINE);
+    assert!(!inspection.is_rewritten);
+    let place = |stream: &[u8], marker: [u8; 2]| stream.windows(2).position(|two| two == marker).unwrap();
+    let text = coded(&written(soft(), TEXT), ColorType::Luma);
+    let twice = [&plain[..plain.len() - 2], &text[place(&text, [0xFF, 0xDA])..]].concat();
+    // The text stands below the last row that is shown.
+    let shown = HEIGHT - 7;
+    let mut below = soft();
+    let visible = |(_, y): &(usize, usize)| *y < HEIGHT;
+    strokes("SENTINEL", 10, shown + 1)
+        .into_iter()
+        .filter(visible)
+        .for_each(|(x, y)| below[y * WIDTH + x] = 1000);
+    let mut cut_off = coded(&below, ColorType::Luma);
+    let rows = place(&cut_off, [0xFF, 0xC0]) + 5;
+    cut_off[rows..rows + 2].copy_from_slice(&(shown as u16).to_be_bytes());
+    for (stream, rows) in [(twice, HEIGHT), (cut_off, shown)] {
+        let mut object = part10::open(
+            Box::new(Cursor::new(file(std::slice::from_ref(&stream), ColorType::Luma))),
+            &Limits::default(),
+        )
+        .unwrap();
+        object.dataset.put(Element::bytes_of(tags::ROWS, VR::US, (rows as u16).to_le_bytes()));
+        // Encapsulated Pixel Data Value Total Length (7FE0,0003).
+        let total = Tag(0x7FE0, 0x0003);
+        object.dataset.put(Element::bytes_of(total, VR::UV, 4711_u64.to_le_bytes()));
+        let mut bytes = Vec::new();
+        object.write(&mut bytes).unwrap();
+        let (object, inspection) = cleaned(bytes, LossyJpeg::Keep);
+        assert_eq!(object.meta.transfer_syntax, transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN);
+        assert!(inspection.is_rewritten && inspection.regions.is_empty());
+        assert!(!object.dataset.contains(total));
+    }
+}
+
 #[test]
 fn lossy_jpeg_is_decoded_unless_the_project_says_otherwise() {
     let file = file(&[coded(&written(soft(), TEXT), ColorType::Luma)], ColorType::Luma);
