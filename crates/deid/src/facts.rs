@@ -64,6 +64,8 @@ pub struct Facts {
     pub study_date: Option<Sensitive<String>>,
     /// The person's age in whole years when the study was made: Patient's Age (0010,1010), else from the dates of birth and study.
     pub(crate) age_years: Option<u16>,
+    /// Patient's Age (0010,1010), as it stands there.
+    age: Option<Sensitive<String>>,
     /// Who it says it is about.
     pub patient: Patient,
     /// Where it says it was made.
@@ -205,9 +207,9 @@ impl Facts {
         Ok(Self::of(&part10::glance(source, limits, TOLD_BY)?))
     }
 
-    /// The age that the person would go out with, in whole years; that of children of less than one is 0.
-    pub fn age_cell(&self, profile: &Profile) -> Option<u16> {
-        self.age_years.map(|years| profile.ages().cell(years))
+    /// The age that the object would go out with.
+    pub fn outgoing_age(&self, profile: &Profile) -> Option<String> {
+        self.age.as_ref().and_then(|age| profile.ages().outgoing(age.inside()))
     }
 
     pub(crate) fn of(object: &dicom::part10::Object) -> Self {
@@ -230,6 +232,7 @@ impl Facts {
             series_uid: uid(tags::SERIES_INSTANCE_UID),
             study_date: text(tags::STUDY_DATE).map(Sensitive::new),
             age_years: age_years(set),
+            age: text(tags::PATIENT_AGE).map(Sensitive::new),
             patient: Patient::of(set),
             device: Device::of(set),
             origin: Origin {

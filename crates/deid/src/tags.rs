@@ -346,11 +346,7 @@ impl<'a> Cleaner<'a> {
     fn ages(&self, bytes: &[u8]) -> Option<ValueBytes> {
         let is_valid = values::is_valid(VR::AS, bytes);
         let ages = self.profile.ages();
-        let capped = |value: &str| match values::age(value) {
-            Some((years, 'Y')) => format!("{:03}Y", ages.cell(years)),
-            Some((number, unit)) => format!("{number:03}{unit}"),
-            None => value.to_owned(),
-        };
+        let capped = |value: &str| ages.outgoing(value).unwrap_or_else(|| value.to_owned());
         is_valid.then(|| each_value(bytes, capped))
     }
 

@@ -1,6 +1,7 @@
 //! The `[deidentification]` section of a project file.
 
 use super::{Action, data};
+use crate::values;
 use dicom::tag::{self, Tag};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -65,10 +66,15 @@ pub(crate) struct Ages {
 }
 
 impl Ages {
-    /// An age in years as it goes out.
-    pub(crate) fn cell(&self, years: u16) -> u16 {
-        let years = if self.policy == AgePolicy::CapAt90 { years.min(90) } else { years };
-        years - years % self.band_years
+    /// An age (AS) as it goes out; `None` if it is none.
+    pub(crate) fn outgoing(&self, value: &str) -> Option<String> {
+        let (number, unit) = values::age(value)?;
+        let number = match (unit, self.policy) {
+            ('Y', AgePolicy::CapAt90) => number.min(90),
+            _ => number,
+        };
+        let band = if unit == 'Y' { self.band_years } else { 1 };
+        Some(format!("{:03}{unit}", number - number % band))
     }
 }
 

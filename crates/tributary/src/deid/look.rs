@@ -93,7 +93,7 @@ impl FirstPass<'_> {
         let uid = facts.sop_instance_uid.expose(self.custody);
         Ok(Said {
             claims,
-            age: facts.age_cell(self.profile),
+            age: facts.outgoing_age(self.profile),
             uid: (!uid.is_empty()).then(|| self.pseudonymiser.uid(uid)),
             modality: facts.modality.unwrap_or_default(),
             sop_class: if dicom::uid::is_well_known(&facts.sop_class) {

@@ -34,7 +34,7 @@ const STEPS: &[Migration] = &[Migration {
             looked BIGINT NOT NULL,       -- 1: its header was read
             nobody TEXT,                  -- why it is nobody's: it cannot be read, or has no identity
             evidence TEXT,                -- what it says of its patient
-            age BIGINT,                   -- the age that would go out, in whole years
+            age TEXT,                     -- the age that would go out
             uid TEXT,                     -- the UID that goes out for its SOP Instance UID
             modality TEXT,
             sop_class TEXT,
@@ -65,7 +65,7 @@ const STEPS: &[Migration] = &[Migration {
         );
         CREATE INDEX names_by_root ON names (root);
         CREATE TABLE conflicts (root TEXT PRIMARY KEY);
-        CREATE TABLE rare_ages (age BIGINT PRIMARY KEY);
+        CREATE TABLE rare_ages (age TEXT PRIMARY KEY);
         CREATE TABLE uids (old TEXT PRIMARY KEY, new TEXT NOT NULL) WITHOUT ROWID;
         CREATE TABLE treatments (digest TEXT PRIMARY KEY, actions TEXT NOT NULL);
     ",
@@ -96,7 +96,7 @@ pub(super) struct Looked {
 /// What a header said.
 pub(super) struct Said {
     pub(super) claims: Result<Claims, Nobody>,
-    pub(super) age: Option<u16>,
+    pub(super) age: Option<String>,
     pub(super) uid: Option<String>,
     pub(super) modality: &'static str,
     pub(super) sop_class: String,
@@ -207,12 +207,8 @@ impl Store {
             queries.extend(evidence.as_ref().map(Evidence::keep));
             let update = update.bind(unread.or(nobody)).bind(evidence.map(|evidence| evidence.digest));
             queries.push(match said {
-                Some(said) => update
-                    .bind(said.uid)
-                    .bind(said.modality)
-                    .bind(said.sop_class)
-                    .bind(said.age.map(i64::from)),
-                None => (0..3).fold(update, |update, _| update.bind(None::<String>)).bind(None::<i64>),
+                Some(said) => update.bind(said.uid).bind(said.modality).bind(said.sop_class).bind(said.age),
+                None => (0..4).fold(update, |update, _| update.bind(None::<String>)),
             });
         }
         self.write(queries)

@@ -202,7 +202,12 @@ fn an_age_that_few_people_of_the_folder_have_is_held_until_more_have_it() {
     person("b", 2, "4712", "044Y");
     person("c", 3, "4713", "067Y");
     person("d", 4, "4713", "067Y");
-    assert_eq!(ages(), (vec!["040Y".to_owned(), "040Y".to_owned()], 2));
+    // Of two children of less than one each has an age of its own.
+    person("x", 6, "4716", "006M");
+    person("y", 7, "4717", "011M");
+    assert_eq!(ages(), (vec!["040Y".to_owned(), "040Y".to_owned()], 4));
+    fs::remove_file(input.join("x")).unwrap();
+    fs::remove_file(input.join("y")).unwrap();
     person("e", 5, "4714", "066Y");
     assert_eq!(ages(), (["040Y", "040Y", "065Y", "065Y", "065Y"].map(str::to_owned).to_vec(), 0));
     // Who is taken away leaves the other alone.

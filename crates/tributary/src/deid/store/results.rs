@@ -275,7 +275,7 @@ fn task(row: &Row<'_>) -> Result<Task, DbError> {
         (None, Some(_)) if row.get::<Option<String>>("conflict")?.is_some() => {
             Err(Nobody::Conflicting.code().to_owned())
         }
-        (None, Some(_)) if row.get::<Option<i64>>("rare")?.is_some() => Err(FEW_PEOPLE.to_owned()),
+        (None, Some(_)) if row.get::<Option<String>>("rare")?.is_some() => Err(FEW_PEOPLE.to_owned()),
         (None, Some(person)) => Ok(person),
     };
     let is_told = row.get::<Option<String>>("treatment")?.is_some();
