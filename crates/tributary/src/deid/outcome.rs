@@ -46,7 +46,7 @@ impl Outcome {
 }
 
 /// Its age would go out, and too few people of the folder have it.
-pub(super) const FEW_PEOPLE: &str = "age-few-people";
+pub(crate) const FEW_PEOPLE: &str = "age-few-people";
 
 /// Every reason for which a file is held, and what a person can do.
 const CODES: &[(&str, &str)] = &[

@@ -126,6 +126,15 @@ fn a_sample_is_spread_and_what_is_alike_is_said_to_be() {
     // The profile of `tributary deid` has a name here.
     let research = preview(&["research", "research", "--sample", "3"], &input);
     assert_eq!(research.status.code(), Some(0), "{}", said(&research));
+    // A sample cannot count people, and says so.
+    let counts = dir.path().join("counts.toml");
+    let nccid = include_str!("../../../../projects/nccid.toml");
+    let options = "options = [\"retain-longitudinal-modified-dates\",";
+    assert!(nccid.contains(options));
+    fs::write(&counts, nccid.replace(options, &format!("age_people_min = 5\n{options}"))).unwrap();
+    let counted = preview(&["nccid", counts.to_str().unwrap(), "--sample", "3"], &input);
+    assert_eq!(counted.status.code(), Some(1), "{}", said(&counted));
+    assert!(said(&counted).contains("not told") && said(&counted).contains("3 alike"), "{}", said(&counted));
     let empty = dir.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let nothing = preview(&["nccid", "nccid"], &empty);

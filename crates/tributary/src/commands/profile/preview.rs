@@ -1,7 +1,7 @@
 //! `tributary profile preview`: two profiles side by side over a sample of a folder, and where they part. Nothing is written.
 
 use super::{DIFFERENT, named};
-use crate::deid::{DICOMDIR, Walk, progress, what_to_do};
+use crate::deid::{DICOMDIR, FEW_PEOPLE, Walk, progress, what_to_do};
 use crate::ui::Table;
 use ::deid::changes::{Change, Outline, TagPath, keyword, path_text};
 use ::deid::instance::{Instance, PixelVerdict, Rejection};
@@ -45,7 +45,13 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let bench = Bench::new(&args.old, &args.new)?;
-    let mut preview = Preview { old: args.old.clone(), new: args.new.clone(), ..Preview::default() };
+    let [old, new] = bench.sides.each_ref().map(|side| side.profile.age_people_min());
+    let mut preview = Preview {
+        old: args.old.clone(),
+        new: args.new.clone(),
+        is_people_counted: old != new,
+        ..Preview::default()
+    };
     for file in Walk::of(&args.folder)?.1 {
         file?;
         preview.found += 1;
@@ -250,6 +256,8 @@ struct Parting {
 struct Preview {
     old: String,
     new: String,
+    /// They part in how many people must have an age, which no sample can tell.
+    is_people_counted: bool,
     /// Files in the folder.
     found: u64,
     taken: u64,
@@ -298,7 +306,7 @@ impl Preview {
     }
 
     fn is_alike(&self) -> bool {
-        self.alike + self.too_large == self.taken
+        self.alike + self.too_large == self.taken && !self.is_people_counted
     }
 
     fn print(&self) {
@@ -325,6 +333,12 @@ impl Preview {
             let bytes = OBJECT_BYTES_MAX >> 20;
             println!("{:>8}  left out: objects of more than {bytes} MiB", self.too_large);
         }
+        if self.is_people_counted {
+            println!(
+                "          not told: who is held for an age that few people have (age_people_min): a sample cannot \
+                 count them, `tributary deid --dry-run` does"
+            );
+        }
         println!("{}", self.sum());
     }
 
@@ -341,6 +355,7 @@ impl Preview {
             "files": self.found,
             "sample": self.taken,
             "too_large": self.too_large,
+            "not_told": if self.is_people_counted { vec![FEW_PEOPLE] } else { Vec::new() },
             "alike": self.alike,
             "otherwise": self.otherwise,
             "actions": self.actions.iter().map(action).collect::<Vec<_>>(),
