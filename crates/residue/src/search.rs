@@ -404,8 +404,12 @@ fn in_place(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
         (Rule::Digits, Class::NumberText) => {
             long_number || (entry.chars >= VALUE_DIGITS && whole_value(hit, entry, window))
         }
-        (Rule::Digits, Class::Uid | Class::Date) => long_number,
-        (Rule::Date { .. }, Class::Date | Class::Uid) => false,
+        (Rule::Digits, Class::Uid) => {
+            long_number || (entry.chars >= VALUE_DIGITS && whole_component(hit, entry, window))
+        }
+        (Rule::Digits, Class::Date) => long_number,
+        (Rule::Date { compact }, Class::Uid) => compact && whole_component(hit, entry, window),
+        (Rule::Date { .. }, Class::Date) => false,
         (Rule::Date { compact }, Class::NumberText) => !compact || whole_value(hit, entry, window),
         _ => true,
     };
@@ -418,9 +422,19 @@ fn in_place(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
 
 /// Whether a match is one of the values of its element, from end to end (PS3.5 §6.4).
 fn whole_value(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
+    whole(hit, entry, window, &['\\', ' '])
+}
+
+/// Whether a match is one of the components of a UID, from end to end (PS3.5 §9.1).
+fn whole_component(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
+    whole(hit, entry, window, &['.', '\\', ' '])
+}
+
+fn whole(hit: &Hit, entry: &Entry, window: Window<'_>, borders: &[char]) -> bool {
     let before = encodings::before(window.bytes, hit.start, entry.unit);
     let after = encodings::after(window.bytes, hit.end, entry.unit);
-    before.is_none_or(|c| matches!(c, '\\' | ' ')) && after.is_none_or(|c| matches!(c, '\\' | ' ' | '\0'))
+    let is_border = |c: char| borders.contains(&c);
+    before.is_none_or(is_border) && after.is_none_or(|c| c == '\0' || is_border(c))
 }
 
 /// Whether a match counts by itself: what stands on either side of it must not belong to it.
@@ -441,6 +455,7 @@ fn alone(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
             whole && (!common || window.class == Class::PersonName)
         }
         Rule::Digits if entry.chars >= LONG_NUMBER_DIGITS => neither(|c| c.is_ascii_digit()),
+        Rule::Digits if window.class == Class::Uid => neither(char::is_alphanumeric),
         Rule::Digits => neither(char::is_alphanumeric) && neither(|c| c == '.'),
         Rule::Date { .. } => neither(|c| c.is_ascii_digit()),
         Rule::Word => entry.ideographic || neither(char::is_alphanumeric),

@@ -284,6 +284,24 @@ fn patterns_need_no_needle_and_skip_uids_and_devices() {
 }
 
 #[test]
+fn a_uid_names_somebody_by_a_whole_component_only() {
+    let needles = [Needle::new(NeedleKind::Other, "7712345"), Needle::new(NeedleKind::Date, "19500302")];
+    let found = |uid: &str| {
+        let bytes = file(&[], EXPLICIT, &[], &element((0x0020, 0x000D), "UI", uid.as_bytes()));
+        kinds(&Searcher::new(&needles, Patterns::all()).search_bytes(&bytes, Form::Dicom).unwrap())
+    };
+    for uid in ["1.2.826.0.1.7712345", "7712345.1.2.3.4", "1.2.826.0.1.5\\1.2.826.7712345.5"] {
+        assert_eq!(found(uid), [FindingKind::Needle(NeedleKind::Other)], "{uid}");
+    }
+    assert_eq!(found("1.2.826.0.19500302.4"), [FindingKind::Needle(NeedleKind::Date)]);
+    for uid in
+        ["1.2.826.0.1.77123456", "1.2.826.0.1.17712345.2", "1.2.826.0.19500302101112.4", "1.2.771.2345"]
+    {
+        assert_eq!(found(uid), [], "{uid}");
+    }
+}
+
+#[test]
 fn a_code_may_pass_for_an_nhs_number_and_only_where_codes_stand_and_never_as_the_persons_own() {
     // A SNOMED CT identifier by its partition and check digit, and an NHS number by Modulus 11.
     let both = "9990018006";

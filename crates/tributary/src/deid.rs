@@ -27,7 +27,7 @@ use report::Heading;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use store::{Store, Tally};
+use store::{BEGIN_ANEW, Store, Tally};
 use submission::digest::Digest;
 use tell::Teller;
 pub(crate) use walk::Walk;
@@ -232,8 +232,7 @@ fn state(places: &Places, settings: &[(&'static str, String)]) -> Result<Store> 
     let others = store.settle(settings)?;
     if !others.is_empty() {
         bail!(
-            "an earlier run into this OUT had another {}; give the same arguments to go on with it, another OUT, or --restart to \
-             remove what it wrote and begin anew",
+            "an earlier run into this OUT had another {}; give the same arguments to go on with it, {BEGIN_ANEW}",
             others.join(" and another ")
         );
     }

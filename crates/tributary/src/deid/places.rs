@@ -99,7 +99,7 @@ impl Places {
     }
 
     fn take_back_outputs(&self) -> Result<()> {
-        let store = Store::open(&self.state)?;
+        let store = Store::of_any_version(&self.state)?.0;
         let mut after = PathBuf::new();
         loop {
             let batch = store.outputs(&after)?;

@@ -9,7 +9,7 @@ mod results;
 pub(super) use results::{Done, Pixels, Tally, Task, Treatment};
 
 use ::deid::person::{Claims, Nobody};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use people::Evidence;
 use platform::db::{Db, DbError, Migration, Query, Row, sql};
 use std::ffi::OsString;
@@ -21,6 +21,9 @@ use tokio::runtime::Runtime;
 
 /// How many rows are fetched or written at once.
 pub(super) const BATCH_ROWS: usize = 256;
+
+/// What to do where a state is not for this run.
+pub(super) const BEGIN_ANEW: &str = "another OUT, or --restart to remove what it wrote and begin anew";
 
 const STEPS: &[Migration] = &[Migration {
     name: "deid-1",
@@ -103,8 +106,19 @@ pub(super) struct Said {
 }
 
 impl Store {
-    /// Opens the state in this folder, which is made for its owner only, and begins a run. One process at a time.
+    /// Opens the state in this folder and begins a run.
     pub(super) fn open(folder: &Path) -> Result<Self> {
+        let (store, is_known) = Self::of_any_version(folder)?;
+        ensure!(
+            is_known,
+            "an earlier run into this OUT was of another version of this program; give {BEGIN_ANEW}"
+        );
+        Ok(store)
+    }
+
+    /// Opens the state in this folder, which is made for its owner only, whatever version of this program wrote it; whether
+    /// this one did. One process at a time.
+    pub(super) fn of_any_version(folder: &Path) -> Result<(Self, bool)> {
         let at = || format!("state {}", folder.display());
         DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(at)?;
         let lock =
@@ -116,16 +130,19 @@ impl Store {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
         let url = folder.join("state.sqlite");
         let url = format!("sqlite://{}", url.to_str().context("the path of OUT is not UTF-8")?);
-        let (db, run) = runtime
+        let (db, run, is_known) = runtime
             .block_on(async {
                 let db = Db::open(&url).await?;
-                db.migrate(STEPS).await?;
+                let is_known = match db.migrate(STEPS).await {
+                    Err(DbError::SchemaChanged(_) | DbError::SchemaNewer(_)) => false,
+                    migrated => migrated.map(|()| true)?,
+                };
                 let last = sql("/* deid: last run */ SELECT COALESCE(MAX(run), 0) AS run FROM files");
                 let run = last.one(&mut db.read().await?, |row| row.get::<i64>("run")).await?;
-                Ok::<_, DbError>((db, run + 1))
+                Ok::<_, DbError>((db, run + 1, is_known))
             })
             .with_context(at)?;
-        Ok(Self { db, runtime, run, _lock: lock })
+        Ok((Self { db, runtime, run, _lock: lock }, is_known))
     }
 
     /// Closes the database.

@@ -127,6 +127,17 @@ fn another_profile_into_the_same_out_is_refused_until_it_begins_anew() {
     let alone = [str_of(&input), str_of(&fresh), "--options", "", "--key", str_of(&key)];
     assert_eq!(program(&alone).output().unwrap().status.code(), Some(3));
     assert!(tree(&output) == tree(&fresh));
+
+    // What another version of the program left there is known by its schema.
+    let state = dir.path().join("out.state/state.sqlite");
+    let other = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); \
+                 db.execute('UPDATE schema_steps SET sha256 = 0'); db.commit()";
+    assert!(Command::new("python3").args(["-c", other]).arg(&state).status().unwrap().success());
+    let refused = program(&changed).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("another version") && said.contains("--restart"), "{said}");
+    assert_eq!(program(&[&changed[..], &["--restart"]].concat()).output().unwrap().status.code(), Some(3));
+    assert!(tree(&output) == tree(&fresh));
 }
 
 #[test]
