@@ -1,7 +1,7 @@
 //! The identifiers that are known of a person, as they are compared with text: joined, in small letters, without accents.
 
 use super::dates::{self, Written};
-use super::passage::{Passage, fold};
+use super::passage::{Passage, fold, is_word_char};
 use super::{Identifier, IdentifierKind};
 use std::collections::HashSet;
 use submission::names::Day;
@@ -393,18 +393,25 @@ fn is_day(day: Day, y: &str, m: &str, d: &str) -> bool {
     same_year && same_month && number(d) == Some(u16::from(of_month))
 }
 
-/// The text's letters and digits joined, without accents; where it has accents, also as written without.
+/// The text's letters and digits joined, without accents; where it has accents, also as written without. What is no letter and yet
+/// part of a word counts in one more: UTF-8 that was read as Latin-1 (`MÃ¼ller`), which is a spelling too.
 fn keys_of(text: &str) -> Vec<String> {
     let plain: String = text.chars().filter(|c| c.is_alphanumeric() || is_mark(*c)).collect();
     let mut keys = Vec::with_capacity(2);
-    for expanded in [false, true] {
+    let mut add = |plain: &str, expanded| {
         let mut key = String::with_capacity(plain.len());
-        fold(&plain, expanded, &mut key);
+        fold(plain, expanded, &mut key);
         if !key.is_empty() && !keys.contains(&key) {
             keys.push(key);
         }
-        if plain.is_ascii() {
-            break;
+    };
+    add(&plain, false);
+    if !text.is_ascii() {
+        add(&plain, true);
+        let misread: String = text.bytes().map(char::from).collect();
+        for written in [text, &misread] {
+            let as_word: String = written.chars().filter(|c| is_word_char(*c)).collect();
+            add(&as_word, false);
         }
     }
     keys

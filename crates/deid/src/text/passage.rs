@@ -244,7 +244,7 @@ impl<'t> Passage<'t> {
 /// Symbols beyond ASCII that stand between words; any other character beyond ASCII is part of one.
 const SYMBOLS: &str = "\u{a0}°º²³¹×±÷–—‘’“”•…½¼¾·→←↑↓≤≥≈®™©§\u{2002}\u{2003}\u{2009}\u{202f}\u{3000}";
 
-fn is_word_char(c: char) -> bool {
+pub(super) fn is_word_char(c: char) -> bool {
     if c.is_ascii() {
         // A control character is part of a word, so that it goes with it.
         c.is_ascii_alphanumeric() || (c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r' | '\x0c'))

@@ -1,6 +1,7 @@
 //! What stays of free text and what goes, by tables and by laws; the verifier is the judge.
 
 use super::*;
+use dicom::charset::{CharacterSet, Delimiters};
 use proptest::prelude::*;
 use residue::{Form, Patterns, Searcher};
 use submission::names::Day;
@@ -35,6 +36,44 @@ fn what_identifies_goes_and_the_rest_stays() {
     assert_eq!(failures(include_str!("tests/goes.txt")), [""; 0]);
     assert_eq!(failures(include_str!("tests/goes_second.txt")), [""; 0]);
     assert_eq!(failures(include_str!("tests/goes_third.txt")), [""; 0]);
+}
+
+/// The commonest fault of character sets: UTF-8 in an object that declares another.
+#[test]
+fn a_name_in_utf8_that_was_read_as_another_character_set_goes_altogether() {
+    let names = [
+        "Müller",
+        "Søndergaard",
+        "Özdemir",
+        "Łukaszewski",
+        "Núñez",
+        "Świątek",
+        "Nguyễn",
+        "Ó Súilleabháin",
+        "O’Brien",
+    ];
+    for name in names {
+        for term in ["ISO_IR 100", "ISO_IR 101", "ISO_IR 109", "ISO_IR 148"] {
+            let set = CharacterSet::from_terms(&[term]);
+            let misread = set.decode(name.as_bytes(), Delimiters::PersonName).text.into_owned();
+            // What the object itself misreads, and what the linkage knows better.
+            let knows =
+                |spelled: &str| [Identifier { kind: IdentifierKind::Name, text: format!("{spelled}^X") }];
+            let text = format!("CT {misread} head");
+            assert_eq!(
+                cleaned(&text, DatesInText::Remove, &knows(&misread)).text,
+                "CT head",
+                "{name} in {term}"
+            );
+            if term == "ISO_IR 100" {
+                assert_eq!(
+                    cleaned(&text, DatesInText::Remove, &knows(name)).text,
+                    "CT head",
+                    "{name} in {term}"
+                );
+            }
+        }
+    }
 }
 
 const MONTHS: [&str; 12] = [
