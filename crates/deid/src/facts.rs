@@ -207,9 +207,10 @@ impl Facts {
         Ok(Self::of(&part10::glance(source, limits, TOLD_BY)?))
     }
 
-    /// The age that the object would go out with.
+    /// The age that the object would go out with; `None` where none would.
     pub fn outgoing_age(&self, profile: &Profile) -> Option<String> {
-        self.age.as_ref().and_then(|age| profile.ages().outgoing(age.inside()))
+        let age = self.age.as_ref().filter(|_| profile.keeps_ages())?;
+        profile.ages().outgoing(age.inside())
     }
 
     pub(crate) fn of(object: &dicom::part10::Object) -> Self {

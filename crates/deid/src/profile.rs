@@ -204,6 +204,9 @@ impl Rule {
     }
 }
 
+/// Why an object stays for now whose age would go out, and whose age fewer people have than `age_people_min` asks for.
+pub const AGE_FEW_PEOPLE: &str = "age-few-people";
+
 /// A profile, ready to apply.
 pub struct Profile {
     name: String,
@@ -219,14 +222,6 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The profile that a project's settings describe, for objects that come one by one: what needs all of them is refused.
-    pub fn of_a_stream(settings: &Settings) -> Result<Self, ProfileError> {
-        if settings.age_people_min.is_some() {
-            return Err(ProfileError::AgePeopleOfAStream);
-        }
-        Self::new(settings)
-    }
-
     /// The profile that a project's settings describe.
     pub fn new(settings: &Settings) -> Result<Self, ProfileError> {
         if settings.edition != data::EDITION {
@@ -318,8 +313,12 @@ impl Profile {
 
     /// How many people must have an age that goes out; `None` where nobody counts, or no age goes out.
     pub fn age_people_min(&self) -> Option<u32> {
-        let is_kept = self.rule(tags::PATIENT_AGE).is_some_and(|rule| rule.action == Action::Keep);
-        self.ages.people_min.filter(|_| is_kept)
+        self.ages.people_min.filter(|_| self.keeps_ages())
+    }
+
+    /// Whether ages go out.
+    pub(crate) fn keeps_ages(&self) -> bool {
+        self.rule(tags::PATIENT_AGE).is_some_and(|rule| rule.action == Action::Keep)
     }
 
     /// What happens to ages.
@@ -529,9 +528,8 @@ mod tests {
         assert!(matches!(Profile::new(&settings), Err(ProfileError::TwoDateOptions)));
     }
 
-    /// Where objects come one by one nobody can count people, and nothing is said to be done that is not.
     #[test]
-    fn people_are_counted_in_a_folder_only() {
+    fn people_are_counted_by_age_where_ages_go_out() {
         let settings = |people, options: &[&str]| {
             let basic = Settings::basic("test").with_options(options);
             Settings { age_people_min: people, ..basic }
@@ -540,9 +538,6 @@ mod tests {
         assert_eq!(Profile::new(&settings(Some(5), &kept)).unwrap().age_people_min(), Some(5));
         assert_eq!(Profile::new(&settings(Some(5), &[])).unwrap().age_people_min(), None, "no age goes out");
         assert!(matches!(Profile::new(&settings(Some(1), &kept)), Err(ProfileError::AgePeople)));
-        let streamed = Profile::of_a_stream(&settings(Some(5), &kept));
-        assert!(matches!(streamed, Err(ProfileError::AgePeopleOfAStream)));
-        assert!(Profile::of_a_stream(&settings(None, &kept)).is_ok());
     }
 
     #[test]

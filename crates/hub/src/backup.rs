@@ -346,6 +346,7 @@ impl Sent {
             digest: &self.digest,
             bytes: self.bytes,
             clearance: &self.clearance,
+            age: None,
         }
     }
 }

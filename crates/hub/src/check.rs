@@ -85,8 +85,8 @@ pub async fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
     for (at, entry) in config.projects.iter().enumerate() {
         let what = |key: &str| format!("projects[{at}].{key} ({})", entry.project);
         if let Some(project) = found.of(what("project"), Project::load(&entry.project)) {
-            let profile = Settings::from_toml(project.deidentification)
-                .and_then(|settings| Profile::of_a_stream(&settings));
+            let profile =
+                Settings::from_toml(project.deidentification).and_then(|settings| Profile::new(&settings));
             found.of(what("deidentification"), profile);
         }
         found.of(what("key"), SecretKey::load(&entry.key, KeyKind::Project));

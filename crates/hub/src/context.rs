@@ -191,7 +191,7 @@ impl Hub {
 fn serve(project: Project, entry: &crate::config::ProjectEntry) -> Result<Served, HubError> {
     let wrong = |error| HubError::Profile { project: project.name.clone(), error };
     let settings = Settings::from_toml(project.deidentification.clone()).map_err(wrong)?;
-    let profile = Profile::of_a_stream(&settings).map_err(wrong)?;
+    let profile = Profile::new(&settings).map_err(wrong)?;
     let pixels = PixelPolicy::new(settings.for_processing).with(&settings.pixels);
     let key = SecretKey::load(&entry.key, KeyKind::Project)?;
     let engine = Pseudonymiser::new(&ProjectKey::new(*key.expose()), &project.pseudonym_prefix)

@@ -146,6 +146,12 @@ pub async fn of_project(hub: &Hub, served: &Served) -> Result<ProjectStatus, Hub
         trust.instances.add(&state, n);
         note(trust, "instance", &state, reason.as_deref(), n);
     }
+    let mut reader = hub.store.db().read().await?;
+    let few = hub.store.few_ages(&mut reader, project, served.profile.age_people_min()).await?;
+    for Count { trust, state, reason, n } in hub.store.few_ages_counts(&mut reader, project, &few).await? {
+        note(by_trust.of(Some(&trust)), "instance", &state, reason.as_deref(), n);
+    }
+    drop(reader);
     for Count { trust, state, reason, n } in hub.store.announced_counts(project).await? {
         let trust = by_trust.of(Some(&trust));
         let state = state_of_announced(&state);

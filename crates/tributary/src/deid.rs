@@ -20,7 +20,7 @@ use ::deid::pseudonym::{ProjectKey, Pseudonymiser};
 use anyhow::{Context, Result, bail};
 pub(crate) use look::DICOMDIR;
 use look::FirstPass;
-pub(crate) use outcome::{FEW_PEOPLE, what_to_do};
+pub(crate) use outcome::what_to_do;
 use places::Places;
 use platform::keys::{KeyKind, SecretKey};
 use report::Heading;

@@ -169,7 +169,7 @@ impl Profile {
             words += &format!("; people younger than {years} are held");
         }
         if let Some(people) = people_min {
-            words += &format!("; ages that fewer than {people} people of a folder have are held");
+            words += &format!("; ages that fewer than {people} people have are held");
         }
         words
     }
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(
             told.done.to_string(),
             "kept, up to 90 years, years rounded down to multiples of 5; people younger than 18 are held; \
-             ages that fewer than 4 people of a folder have are held"
+             ages that fewer than 4 people have are held"
         );
         let removed = Profile::new(&Settings { options: Vec::new(), ..settings }).unwrap();
         assert_eq!(removed.explain("PatientAge").unwrap().done.to_string(), "removed");

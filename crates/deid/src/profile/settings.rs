@@ -233,11 +233,6 @@ pub enum ProfileError {
     /// Everybody has an age that one person has.
     #[error("age_people_min: less than 2 asks for nothing")]
     AgePeople,
-    /// Where objects come one by one nobody can count people.
-    #[error(
-        "age_people_min: only `tributary deid` sees a whole folder; leave it out, or use wider age_band_years"
-    )]
-    AgePeopleOfAStream,
     /// Not 1 to 10.
     #[error("age_band_years: {0} is not between 1 and 10")]
     AgeBand(u16),

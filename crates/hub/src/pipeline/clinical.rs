@@ -131,6 +131,7 @@ async fn finish(
                 digest: &c.sha256,
                 bytes: c.bytes,
                 clearance: &c.clearance,
+                age: None,
             };
             hub.store.item_cleared(&mut tx, "clinical", &record.id, &out, now).await?;
             hub.store.clinical_anchored(&mut tx, &record.id, &c.anchor).await?;

@@ -7,6 +7,7 @@ use super::outgoing::{Fallen, ask_gates, empty_outbox, seal, vouched_for, withdr
 use crate::context::{Hub, HubError, Served};
 use crate::store::{Consignment, Item};
 use platform::clock::Timestamp;
+use platform::db::Tx;
 use submission::digest::Digest;
 use submission::manifest::ENTRIES_MAX;
 
@@ -35,7 +36,9 @@ pub async fn consign(hub: &Hub, served: &Served) -> Result<Option<Next>, HubErro
     let date = date_of(hub, last.as_ref(), now);
     let objects_max = usize::try_from(hub.config.limits.consignment_objects_max).unwrap_or(usize::MAX);
     let limit = objects_max.min(ENTRIES_MAX);
-    let cleared = hub.store.cleared(project, &date, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+    let people_min = served.profile.age_people_min();
+    let few = hub.store.few_ages(&mut hub.store.db().read().await?, project, people_min).await?;
+    let cleared = hub.store.cleared(project, &date, &few, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
     let more = cleared.len() >= limit;
     let (open, mut fallen) = ask_gates(hub, served, cleared, now).await?;
     let (open, broken) = vouched_for(hub, open);
@@ -94,6 +97,18 @@ async fn take_back(hub: &Hub, project: &str, fallen: &[Fallen], now: Timestamp) 
     empty_outbox(hub, project, fallen.iter().map(|fallen| fallen.item.digest.as_str())).await
 }
 
+/// Without what only few people share by now: somebody whom they were counted with may have fallen away.
+async fn of_many_people(
+    hub: &Hub,
+    served: &Served,
+    tx: &mut Tx,
+    mut items: Vec<Item>,
+) -> Result<Vec<Item>, HubError> {
+    let few = hub.store.few_ages(tx, &served.project.name, served.profile.age_people_min()).await?;
+    items.retain(|item| item.age.as_ref().is_none_or(|age| !few.contains(age)));
+    Ok(items)
+}
+
 /// One transaction: the sequence number, the rows, the audit, the manifest.
 async fn open_and_seal(
     hub: &Hub,
@@ -113,6 +128,7 @@ async fn open_and_seal(
         hub.store.alias_found(&mut tx, project, pseudonym.as_str(), derived.as_str()).await?;
     }
     let aliases_wait = hub.store.aliases_wait(&mut tx, project).await?;
+    let items = of_many_people(hub, served, &mut tx, items).await?;
     if items.is_empty() && !aliases_wait {
         return Ok(None);
     }

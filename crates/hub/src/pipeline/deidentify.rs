@@ -67,6 +67,8 @@ struct Cleared {
     digest: String,
     bytes: u64,
     clearance: String,
+    /// The age that goes out with it.
+    age: Option<String>,
     /// The device rule under which it was masked.
     rule: Option<String>,
 }
@@ -376,6 +378,7 @@ fn clean(
     let Some(served) = hub.served(project) else {
         return Ok(Err(Stopped::new("held", "not-configured")));
     };
+    let age = instance.facts().outgoing_age(&served.profile);
     let cleaned = match instance.clean_tags(&served.profile, subject, &served.engine, known) {
         Ok(cleaned) => cleaned,
         Err(rejection) if rejection.is_policy() => return Ok(Err(Stopped::new("held", rejection.code()))),
@@ -408,13 +411,13 @@ fn clean(
             return Ok(Err(Stopped::new("held", residue.code())));
         }
     };
-    Ok(into_cleared(&signed)
+    Ok(into_cleared(&signed, age)
         .map(|cleared| (cleared, written))
         .ok_or_else(|| Stopped::new("quarantined", "clearance-not-signed")))
 }
 
 /// What the row keeps of a clearance that was signed just now.
-fn into_cleared(signed: &Signed<Clearance>) -> Option<Cleared> {
+fn into_cleared(signed: &Signed<Clearance>, age: Option<String>) -> Option<Cleared> {
     let clearance = signed.claims().ok()?;
     Some(Cleared {
         name: clearance.name.to_string(),
@@ -422,6 +425,7 @@ fn into_cleared(signed: &Signed<Clearance>) -> Option<Cleared> {
         digest: clearance.sha256.to_string(),
         bytes: clearance.bytes,
         clearance: String::from_utf8(signed.to_json().ok()?).ok()?,
+        age,
         rule: None,
     })
 }
@@ -540,6 +544,7 @@ async fn settle(
                 digest: &c.digest,
                 bytes: c.bytes,
                 clearance: &c.clearance,
+                age: c.age.as_deref(),
             };
             // Whoever was quicker, a person or this step run twice, has moved it on.
             if !store.item_cleared(tx, "instance", &row.id, &out, now).await? {

@@ -229,7 +229,7 @@ pub(super) async fn seal(
         audit_root: Digest::from_bytes(audit::mark(tx, now).await?),
         entries,
         aliases: aliases(hub, tx, consignment).await?,
-        withheld: withheld(hub, tx, project).await?,
+        withheld: withheld(hub, served, tx).await?,
     };
     let signed = Signed::sign(&manifest, &hub.signer).and_then(|signed| signed.to_json());
     let json = signed.map_err(unsigned("manifest"))?;
@@ -263,9 +263,16 @@ async fn aliases(hub: &Hub, tx: &mut Tx, consignment: &Consignment) -> Result<Ve
         .collect()
 }
 
-async fn withheld(hub: &Hub, tx: &mut Tx, project: &str) -> Result<BTreeMap<Slug, u64>, HubError> {
+/// What is held, and what waits for more people of its age.
+async fn withheld(hub: &Hub, served: &Served, tx: &mut Tx) -> Result<BTreeMap<Slug, u64>, HubError> {
+    let project = &served.project.name;
+    let mut kept_back = hub.store.withheld(tx, project).await?;
+    let few = hub.store.few_ages(tx, project, served.profile.age_people_min()).await?;
+    for waiting in hub.store.few_ages_counts(tx, project, &few).await? {
+        kept_back.extend(waiting.reason.zip(u64::try_from(waiting.n).ok()));
+    }
     let mut counts = BTreeMap::new();
-    for (reasons, n) in hub.store.withheld(tx, project).await? {
+    for (reasons, n) in kept_back {
         let first = reasons.split(' ').next().unwrap_or_default();
         let code = Slug::parse(first).or_else(|_| Slug::parse("other")).map_err(named("reason code"))?;
         *counts.entry(code).or_default() += n;

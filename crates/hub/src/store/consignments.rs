@@ -1,5 +1,6 @@
 //! Clinical records, consignments and what is in them: from `cleared` to `acknowledged`.
 
+use super::ages::{Ages, listed};
 use super::instances::Outgoing;
 use super::states::{bind_from, of_kind};
 use super::{ROWS_MAX, Result, Store, new_id};
@@ -48,6 +49,8 @@ pub struct Item {
     pub bytes: u64,
     /// Its signed clearance, JSON.
     pub clearance: String,
+    /// The age that goes out with it.
+    pub age: Option<String>,
 }
 
 /// A consignment: a raw prefix and its manifest.
@@ -98,6 +101,7 @@ impl Item {
             digest: row.get("digest")?,
             bytes: row.get("bytes")?,
             clearance: row.get("clearance")?,
+            age: row.get("age")?,
         })
     }
 }
@@ -161,11 +165,12 @@ impl Store {
             kind,
             "/* store: item cleared */ UPDATE",
             "SET state = 'cleared', reason = NULL, name = $2, pseudonym = $3, digest = $4, bytes = $5, clearance = $6,
-                    consignment = NULL, updated_us = $7
+                    consignment = NULL, updated_us = $7, age = $16
              WHERE id = $1 AND state IN ($8, $9, $10, $11, $12, $13, $14, $15)"
         );
         let query = query.bind(id).bind(out.name).bind(out.pseudonym).bind(out.digest).bind(out.bytes);
-        Ok(bind_from(query.bind(out.clearance).bind(at), "cleared").run(tx).await? == 1)
+        let query = bind_from(query.bind(out.clearance).bind(at), "cleared").bind(out.age.map(str::to_owned));
+        Ok(query.run(tx).await? == 1)
     }
 
     /// The anchor date, as a token, that the record was cleared with.
@@ -270,15 +275,17 @@ impl Store {
 
     /// What is cleared and may go under this date, clinical records first, at most `limit`.
     ///
-    /// A name that a manifest of this date has listed is never written again in that folder: it waits for the next date.
-    pub async fn cleared(&self, project: &str, date: &str, limit: i64) -> Result<Vec<Item>> {
+    /// A name that a manifest of this date has listed is never written again in that folder: it waits for the next date. What
+    /// has one of the few ages waits for more people.
+    pub async fn cleared(&self, project: &str, date: &str, few: &Ages, limit: i64) -> Result<Vec<Item>> {
         let query = sql(
             "/* store: cleared */ SELECT * FROM item WHERE project = $1 AND state = 'cleared' AND NOT EXISTS (
                SELECT 1 FROM listed l CROSS JOIN consignment c
                WHERE l.name = item.name AND c.id = l.consignment AND c.project = $1 AND c.date = $2)
-             ORDER BY kind, name, id LIMIT $3",
+             AND (age IS NULL OR $3 NOT LIKE '%|' || age || '|%')
+             ORDER BY kind, name, id LIMIT $4",
         );
-        let query = query.bind(project).bind(date).bind(limit);
+        let query = query.bind(project).bind(date).bind(listed(few)).bind(limit);
         query.all(&mut self.db.read().await?, Item::read).await
     }
 

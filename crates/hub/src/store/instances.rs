@@ -123,6 +123,8 @@ pub struct Outgoing<'a> {
     pub bytes: u64,
     /// The signed clearance, JSON.
     pub clearance: &'a str,
+    /// The age that goes out with it.
+    pub age: Option<&'a str>,
 }
 
 impl Instance {

@@ -3,6 +3,7 @@
 //! Methods that change something take the caller's transaction, so that a step, its facts and the next job commit together.
 
 mod accounts;
+mod ages;
 mod cohorts;
 mod consignments;
 mod counts;
@@ -14,6 +15,7 @@ mod samples;
 mod states;
 
 pub use accounts::{Account, Session};
+pub use ages::Ages;
 pub use cohorts::{CohortRow, NewSheet, NewStudy, Study};
 pub use consignments::{Clinical, Consignment, Item};
 pub use counts::{Count, Decided, Decision, InstanceCount};
@@ -34,6 +36,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "hub-1", ddl: include_str!("0001_spine.sql") },
     platform::jobs::PAYLOADS,
     Migration { name: "hub-2", ddl: include_str!("0002_portal.sql") },
+    Migration { name: "hub-3", ddl: include_str!("0003_ages.sql") },
 ];
 
 /// Rows in one statement at most.

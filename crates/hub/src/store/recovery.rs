@@ -75,7 +75,7 @@ impl Store {
     /// What is cleared here and was sent, byte for byte, before the restore: the item and the consignment it went in.
     pub async fn sent_before_restore(&self, project: &str) -> Result<Vec<(Item, String)>> {
         self.all(
-            "/* store: sent before restore */ SELECT i.kind, i.id, i.trust, i.person, i.name, i.pseudonym, i.digest, i.bytes, i.clearance,
+            "/* store: sent before restore */ SELECT i.kind, i.id, i.trust, i.person, i.name, i.pseudonym, i.digest, i.bytes, i.clearance, i.age,
                     r.consignment AS sent_in
              FROM recovered r JOIN item i ON i.project = r.project AND i.name = r.name AND i.digest = r.digest
              WHERE r.project = $1 AND i.state = 'cleared'",

@@ -1,5 +1,6 @@
 //! The store on SQLite and PostgreSQL: states move forward, second copies change nothing, counts sum.
 
+mod ages;
 mod portal;
 
 use super::*;
@@ -228,7 +229,8 @@ async fn whatever_is_done_in_whatever_order_only_legal_moves_happen_and_none_twi
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut tx = store.write().await.unwrap();
         let (_, study) = a_study(&store, &mut tx).await;
-        let out = Outgoing { name: "1.dcm", pseudonym: "P", digest: "d", bytes: 1, clearance: "{}" };
+        let out =
+            Outgoing { name: "1.dcm", pseudonym: "P", digest: "d", bytes: 1, clearance: "{}", age: None };
         let mut seen = std::collections::BTreeSet::new();
         for case in 0..40 {
             let token = format!("case {case}");
@@ -281,6 +283,7 @@ fn an_item() -> Item {
         digest: "d".into(),
         bytes: 1,
         clearance: "{}".into(),
+        age: None,
     }
 }
 
@@ -322,6 +325,7 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
             digest,
             bytes: 3,
             clearance: "{}",
+            age: None,
         };
         let mut tx = store.write().await.unwrap();
         let (_, study) = a_study(&store, &mut tx).await;
@@ -329,7 +333,7 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         assert!(store.item_cleared(&mut tx, "instance", &a.id, &out("1.dcm", "d1"), NOW).await.unwrap());
         let first = store.consignment_opened(&mut tx, "nccid", 1, "2026-01-01", 1, NOW).await.unwrap();
         tx.commit().await.unwrap();
-        let cleared = store.cleared("nccid", "2026-01-01", 9).await.unwrap();
+        let cleared = store.cleared("nccid", "2026-01-01", &Ages::new(), 9).await.unwrap();
         assert_eq!((cleared.len(), cleared[0].bytes), (1, 3));
         assert!(store.outbox_spares("nccid", &["d1"]).await.unwrap().is_empty());
 
@@ -344,8 +348,12 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
         arrive(&store, &mut tx, &study, "a").await;
         assert!(store.item_cleared(&mut tx, "instance", &a.id, &out("1.dcm", "d2"), NOW).await.unwrap());
         tx.commit().await.unwrap();
-        assert_eq!(store.cleared("nccid", "2026-01-01", 9).await.unwrap(), [], "listed under this date");
-        assert_eq!(store.cleared("nccid", "2026-01-02", 9).await.unwrap().len(), 1);
+        assert_eq!(
+            store.cleared("nccid", "2026-01-01", &Ages::new(), 9).await.unwrap(),
+            [],
+            "listed under this date"
+        );
+        assert_eq!(store.cleared("nccid", "2026-01-02", &Ages::new(), 9).await.unwrap().len(), 1);
         assert_eq!(store.earlier_versions("nccid", 2).await.unwrap(), listed);
         assert_eq!(store.outbox_spares("nccid", &["d1", "d1"]).await.unwrap(), ["d1"]);
 
@@ -382,6 +390,7 @@ async fn a_consignment_fills_is_sealed_emptied_and_found_again() {
 async fn no_statement_of_the_night_walks_a_table() {
     let sources = [
         include_str!("accounts.rs"),
+        include_str!("ages.rs"),
         include_str!("cohorts.rs"),
         include_str!("consignments.rs"),
         include_str!("counts.rs"),
@@ -409,6 +418,9 @@ async fn no_statement_of_the_night_walks_a_table() {
     let known = [
         // As many as there are people who sign in.
         ("store: accounts", "SCAN account USING INDEX sqlite_autoindex_account_1"),
+        // As many as there are ages, and people of each as are asked for.
+        ("store: few ages", "SCAN found"),
+        ("store: few ages", "SCAN people"),
         // Walked only while a foreign key of this transaction dangles.
         ("store: sheet imported", "SCAN cohort_row"),
         ("store: consignment opened", "SCAN recovered"),

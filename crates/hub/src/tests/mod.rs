@@ -230,6 +230,11 @@ impl House {
 
     /// What de-identification does at its end: outbox object, then the row.
     pub(crate) async fn clear(&self, id: &str, person: &str, n: u32, bytes: &[u8]) {
+        self.clear_aged(id, person, n, bytes, None).await;
+    }
+
+    /// The same of an object that goes out with an age.
+    pub(crate) async fn clear_aged(&self, id: &str, person: &str, n: u32, bytes: &[u8], age: Option<&str>) {
         let hub = &self.hub;
         let subject =
             hub.linkage.subject("nccid", person, &self.served().engine, &hub.custody).await.unwrap();
@@ -254,6 +259,7 @@ impl House {
             digest: &digest,
             bytes: clearance.bytes,
             clearance: std::str::from_utf8(&signed).unwrap(),
+            age,
         };
         let mut tx = hub.store.write().await.unwrap();
         assert!(hub.store.item_cleared(&mut tx, "instance", id, &out, self.clock.now_()).await.unwrap());

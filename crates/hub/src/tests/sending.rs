@@ -127,6 +127,54 @@ async fn an_objection_and_a_lapse_before_consigning_are_held_and_counted() {
     assert_eq!(house.bucket().await.len(), 2);
 }
 
+/// The project, asking that at least two people of this hub share an age that goes out.
+fn counting_people(dir: &std::path::Path) -> String {
+    let nccid = include_str!("../../../../projects/nccid.toml");
+    let options = "options = [\"retain-longitudinal-modified-dates\",";
+    assert!(nccid.contains(options));
+    let project = dir.join("nccid.toml");
+    std::fs::write(&project, nccid.replace(options, &format!("age_people_min = 2\n{options}"))).unwrap();
+    CONFIG.replace("project = \"nccid\"", &format!("project = \"{}\"", project.display()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_few_people_share_waits_for_more_of_them() {
+    let project = platform::testing::TempDir::new();
+    let house = House::with(&counting_people(project.path())).await;
+    let (anna, ben, cara) =
+        (house.person(ANNA).await, house.person(BEN).await, house.person("9990000034").await);
+    let mut ids = Vec::new();
+    for (n, person, age) in
+        [(1, &anna, Some("067Y")), (2, &anna, Some("067Y")), (3, &ben, Some("031Y")), (4, &ben, None)]
+    {
+        let id = house.received("royal", person, n, b"as received").await;
+        house.clear_aged(&id, person, n, format!("image {n}").as_bytes(), age).await;
+        ids.push(id);
+    }
+    // One person with two images is one person still; what has no age goes.
+    night(&house.hub).await.unwrap();
+    assert_eq!(names(&house.manifests().await[0].1), ["2.25.4.dcm"]);
+    assert_eq!(house.manifests().await[0].1.withheld, [(slug("age-few-people"), 3)].into());
+    let waiting = ("instance", "cleared".to_owned(), "age-few-people".to_owned());
+    let status = crate::status::of_project(&house.hub, house.served()).await.unwrap();
+    assert_eq!(status.trusts[0].reasons.get(&waiting), Some(&3));
+
+    // Another of Anna's age comes: all of theirs go.
+    let id = house.received("royal", &cara, 5, b"as received").await;
+    house.clear_aged(&id, &cara, 5, b"image 5", Some("067Y")).await;
+    night(&house.hub).await.unwrap();
+    assert_eq!(names(&house.manifests().await[1].1), ["2.25.1.dcm", "2.25.2.dcm", "2.25.5.dcm"]);
+    assert_eq!(house.state(&ids[2]).await, is("cleared"));
+
+    // Of two of one age one objects before they are consigned: the other is alone again, and waits.
+    let id = house.received("royal", &anna, 6, b"as received").await;
+    house.clear_aged(&id, &anna, 6, b"image 6", Some("031Y")).await;
+    house.mark(&anna, "local:RX1", false).await;
+    night(&house.hub).await.unwrap();
+    assert_eq!((house.state(&id).await, house.state(&ids[2]).await), (held("objected"), is("cleared")));
+    assert_eq!(house.manifests().await.len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_objection_while_objects_are_under_way_takes_them_out_of_the_inbox_again() {
     let house = House::new().await;

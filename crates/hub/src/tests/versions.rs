@@ -8,7 +8,7 @@ use crate::pipeline::deidentify;
 use crate::pipeline::nightly::night;
 use crate::pipeline::review::{Filter, list, release};
 use crate::pipeline::transfer::transfer;
-use crate::store::Spooled;
+use crate::store::{Ages, Spooled};
 use deid::custody::Sensitive;
 use dicom::dataset::{Dataset, Element};
 use dicom::part10::{encode_meta, write_dataset};
@@ -105,6 +105,18 @@ async fn work(house: &House) {
         async move { deidentify::step(&hub, &lease).await.unwrap_or(Outcome::GiveUp { code: "failed" }) }
     });
     driver.run_until_idle().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_age_that_goes_out_is_noted() {
+    let house = house().await;
+    let mut set = version(120);
+    set.put_text(tags::PATIENT_AGE, VR::AS, "067Y");
+    push(&house, &set).await;
+    work(&house).await;
+    let cleared = house.hub.store.cleared("nccid", "2026-11-01", &Ages::new(), 9).await.unwrap();
+    let ages: Vec<_> = cleared.iter().map(|item| item.age.as_deref()).collect();
+    assert_eq!(ages, [Some("067Y")]);
 }
 
 /// A day and a night, with an answer at their end.

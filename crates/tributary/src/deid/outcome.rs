@@ -1,5 +1,7 @@
 //! What became of a file, and what a person can do about what was held.
 
+use ::deid::profile::AGE_FEW_PEOPLE;
+
 /// What became of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -44,9 +46,6 @@ impl Outcome {
         }
     }
 }
-
-/// Its age would go out, and too few people of the folder have it.
-pub(crate) const FEW_PEOPLE: &str = "age-few-people";
 
 /// Every reason for which a file is held, and what a person can do.
 const CODES: &[(&str, &str)] = &[
@@ -122,7 +121,7 @@ const CODES: &[(&str, &str)] = &[
     ("pixels-text-remains", "text is still found after it was blanked: a person has to look at it"),
     ("age-too-young", "the person is younger than the project allows: nothing to do"),
     (
-        FEW_PEOPLE,
+        AGE_FEW_PEOPLE,
         "fewer people of this folder are of this age than the project asks for: widen age_band_years, or add more people",
     ),
     (

@@ -8,7 +8,7 @@ use hub::config::Config;
 use hub::context::{Hub, Served};
 use hub::linkage::TokenKind;
 use hub::pipeline::consign::consign;
-use hub::store::Item;
+use hub::store::{Ages, Item};
 use sim::region::{Fate, Late, Region};
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,7 +34,7 @@ pub(super) async fn seal_half(hub: &Arc<Hub>, region: &Region, late: &Late) -> R
     let consigned = hub.store.items(&sealed.id, "consigned").await?;
     let mut items: Vec<(bool, Item)> = consigned.into_iter().map(|item| (true, item)).collect();
     // No folder has this date: nothing waits for another.
-    let cleared = hub.store.cleared(&served.project.name, "", i64::MAX).await?;
+    let cleared = hub.store.cleared(&served.project.name, "", &Ages::new(), i64::MAX).await?;
     items.extend(cleared.into_iter().map(|item| (false, item)));
     let theirs = pseudonym(hub, served, region, late).await?;
     items.retain(|(_, item)| item.trust == late.lapse || (item.trust == late.at && item.pseudonym == theirs));

@@ -144,8 +144,14 @@ async fn a_sample_is_settled_once_and_a_stop_is_of_all_sizes() {
     for (_db, store) in stores().await {
         let mut tx = store.write().await.unwrap();
         let (_, study) = a_study(&store, &mut tx).await;
-        let out =
-            |name: &'static str| Outgoing { name, pseudonym: "P", digest: "d", bytes: 3, clearance: "{}" };
+        let out = |name: &'static str| Outgoing {
+            name,
+            pseudonym: "P",
+            digest: "d",
+            bytes: 3,
+            clearance: "{}",
+            age: None,
+        };
         let larger = DeviceKey { rows: 9, ..key() };
         let mut made = Vec::new();
         for (token, name, key) in [("a", "1.dcm", key()), ("b", "2.dcm", larger.clone())] {

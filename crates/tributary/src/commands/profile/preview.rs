@@ -1,13 +1,13 @@
 //! `tributary profile preview`: two profiles side by side over a sample of a folder, and where they part. Nothing is written.
 
 use super::{DIFFERENT, named};
-use crate::deid::{DICOMDIR, FEW_PEOPLE, Walk, progress, what_to_do};
+use crate::deid::{DICOMDIR, Walk, progress, what_to_do};
 use crate::ui::Table;
 use ::deid::changes::{Change, Outline, TagPath, keyword, path_text};
 use ::deid::instance::{Instance, PixelVerdict, Rejection};
 use ::deid::person::Claims;
 use ::deid::pixels::{Extent, Inspection, PixelPolicy, Review};
-use ::deid::profile::{Profile, iod};
+use ::deid::profile::{AGE_FEW_PEOPLE, Profile, iod};
 use ::deid::pseudonym::{ProjectKey, Pseudonymiser, Subject};
 use ::deid::state::{Deidentified, Identifiable};
 use ::deid::verify::Verifier;
@@ -355,7 +355,7 @@ impl Preview {
             "files": self.found,
             "sample": self.taken,
             "too_large": self.too_large,
-            "not_told": if self.is_people_counted { vec![FEW_PEOPLE] } else { Vec::new() },
+            "not_told": if self.is_people_counted { vec![AGE_FEW_PEOPLE] } else { Vec::new() },
             "alike": self.alike,
             "otherwise": self.otherwise,
             "actions": self.actions.iter().map(action).collect::<Vec<_>>(),

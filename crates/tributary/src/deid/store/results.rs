@@ -1,8 +1,9 @@
 //! What became of files: the second pass takes its tasks from here and leaves its results.
 
 use super::{BATCH_ROWS, Store, path_of};
-use crate::deid::outcome::{FEW_PEOPLE, Outcome, Output};
+use crate::deid::outcome::{Outcome, Output};
 use ::deid::person::Nobody;
+use ::deid::profile::AGE_FEW_PEOPLE;
 use anyhow::Result;
 use platform::db::{DbError, Query, Row, sql};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -275,7 +276,7 @@ fn task(row: &Row<'_>) -> Result<Task, DbError> {
         (None, Some(_)) if row.get::<Option<String>>("conflict")?.is_some() => {
             Err(Nobody::Conflicting.code().to_owned())
         }
-        (None, Some(_)) if row.get::<Option<String>>("rare")?.is_some() => Err(FEW_PEOPLE.to_owned()),
+        (None, Some(_)) if row.get::<Option<String>>("rare")?.is_some() => Err(AGE_FEW_PEOPLE.to_owned()),
         (None, Some(person)) => Ok(person),
     };
     let is_told = row.get::<Option<String>>("treatment")?.is_some();
