@@ -1,4 +1,4 @@
-//! Where text is burned into an image: a detector of strokes that needs no training, no weights and no network.
+//! Where text and bar codes are burned into an image: a detector of strokes that needs no training, no weights and no network.
 //!
 //! Letters are thin, sharp and of one ink. What is thinner than a small square is told apart from what it lies on (a top-hat),
 //! on the image and on its reductions by 2, 4 and 8; what stands out of the noise of its own surroundings is put together to
@@ -19,6 +19,7 @@ mod reading;
 mod judge;
 mod line;
 mod solid;
+mod bars;
 
 pub use marker::Markers;
 pub use reader::{HIDDEN, LETTERS, Patch, dot};
@@ -59,7 +60,7 @@ pub fn find_text(plane: &Plane<'_>, markers: &Markers) -> Vec<Region> {
     if width < SIDE_MIN_PX || height < SIDE_MIN_PX {
         return Vec::new();
     }
-    let (mut lines, mut is_overfull) = (Vec::new(), false);
+    let (mut lines, mut codes, mut is_overfull) = (Vec::new(), Vec::<line::Bounds>::new(), false);
     each_level(plane, width, height, |level, finer| {
         let mut found = Vec::new();
         let mut look = |page: &line::Page<'_>, shapes: Vec<Shape>, lines: &[line::Line]| {
@@ -78,11 +79,13 @@ pub fn find_text(plane: &Plane<'_>, markers: &Markers) -> Vec<Region> {
             look(&page, solid::shapes(&plane), &lines);
         }
         lines.extend(line::unexplained(found));
+        let new = bars::codes(level).into_iter().filter(|code| !codes.iter().any(|known| code.meets(known)));
+        codes.extend(new.collect::<Vec<_>>());
     });
     if is_overfull {
         return vec![Region { left: 0, top: 0, width: width as u32, height: height as u32 }];
     }
-    line::boxes(&lines, width, height)
+    line::boxes(&lines, codes, width, height)
 }
 
 /// The image and its reductions, each with the one before.

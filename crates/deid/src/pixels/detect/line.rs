@@ -40,15 +40,22 @@ const SAME_SHARE: f64 = 0.8;
 /// A box in pixels of the image, one past its last column and row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
-    left: u32,
-    top: u32,
-    right: u32,
-    bottom: u32,
+    pub(super) left: u32,
+    pub(super) top: u32,
+    pub(super) right: u32,
+    pub(super) bottom: u32,
 }
 
 impl Bounds {
     fn area(&self) -> u64 {
         u64::from(self.right - self.left) * u64::from(self.bottom - self.top)
+    }
+
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.left < other.right
+            && other.left < self.right
+            && self.top < other.bottom
+            && other.top < self.bottom
     }
 
     /// The box around both.
@@ -340,13 +347,15 @@ fn around(level: &Level<'_>, marks: &[Mark], group: &[usize], upright: bool, roo
     }
 }
 
-/// The boxes of all lines that say more than markers. Boxes of the same line become one; what lies beyond the image is cut off.
-pub(super) fn boxes(lines: &[Line], width: usize, height: usize) -> Vec<Region> {
+/// The boxes of all lines that say more than markers, and of codes. Boxes of the same line become one; what lies beyond the image is cut
+/// off.
+pub(super) fn boxes(lines: &[Line], codes: Vec<Bounds>, width: usize, height: usize) -> Vec<Region> {
     let says_more = |line: &&Line| {
         let markers = lines.iter().filter(|other| other.is_marker);
         !line.is_marker && covered(markers, &line.tight) < MARKER_SHARE
     };
-    let mut boxes: Vec<Bounds> = lines.iter().filter(says_more).map(|line| line.roomy).collect();
+    let lines = lines.iter().filter(says_more).map(|line| line.roomy);
+    let mut boxes: Vec<Bounds> = lines.chain(codes).collect();
     for bounds in &mut boxes {
         bounds.right = bounds.right.min(width as u32);
         bounds.bottom = bounds.bottom.min(height as u32);
