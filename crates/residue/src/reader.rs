@@ -93,6 +93,7 @@ const DEFLATED_BYTES_MAX: u64 = 8 << 30;
 
 /// Serial numbers, versions and identifiers of devices (PS3.3 C.7.5.1, C.8.1.1, C.7.6.12), which often have ten digits.
 const DEVICE_NUMBERS: &[Tag] = &[
+    (0x0016, 0x0051),
     (0x0018, 0x1000),
     (0x0018, 0x1002),
     (0x0018, 0x1003),
@@ -107,6 +108,8 @@ const DEVICE_NUMBERS: &[Tag] = &[
     (0x0018, 0x1018),
     (0x0018, 0x101A),
     (0x0018, 0x1020),
+    (0x3008, 0x0105),
+    (0x3010, 0x0043),
     (0x0018, 0x1050),
     (0x0018, 0x700A),
     (0x0050, 0x0020),

@@ -451,7 +451,7 @@ fn alone(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
     let neither = |matches: fn(char) -> bool| !before.is_some_and(matches) && !after.is_some_and(matches);
     match entry.rule {
         Rule::NamePart { common, .. } => {
-            let whole = entry.ideographic || neither(char::is_alphabetic);
+            let whole = entry.ideographic || is_whole_name(hit, entry, window, before, after);
             whole && (!common || window.class == Class::PersonName)
         }
         Rule::Digits if entry.chars >= LONG_NUMBER_DIGITS => neither(|c| c.is_ascii_digit()),
@@ -465,6 +465,25 @@ fn alone(hit: &Hit, entry: &Entry, window: Window<'_>) -> bool {
         }
         Rule::Binary => true,
     }
+}
+
+/// Whether no letter stands on either side, or one that begins another word: `JonesCT`, `SiteJones`.
+fn is_whole_name(
+    hit: &Hit,
+    entry: &Entry,
+    window: Window<'_>,
+    before: Option<char>,
+    after: Option<char>,
+) -> bool {
+    let own = &window.bytes[hit.start..hit.end];
+    let is_plain = entry.unit == Unit::Byte && own.is_ascii();
+    let begins = |left: Option<char>, right: Option<char>| {
+        let is_seam = |(left, right): (char, char)| left.is_lowercase() && right.is_uppercase();
+        is_plain && left.zip(right).is_some_and(is_seam)
+    };
+    let [first, last] = [own.first(), own.last()].map(|byte| byte.map(|byte| char::from(*byte)));
+    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+    (!is_letter(before) || begins(before, first)) && (!is_letter(after) || begins(last, after))
 }
 
 /// Whether two matches are different parts of one name with nothing but separators between them.

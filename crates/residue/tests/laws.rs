@@ -140,6 +140,8 @@ fn leaks() -> Vec<(Vec<u8>, NeedleKind)> {
         ("Sorensen", Name),
         ("reported by Xanthippe", Name),
         ("xanthippesorensen.dcm", Name),
+        ("XanthippeCT", Name),
+        ("WardXanthippe2", Name),
         ("SOERENSEN,X", Name),
         ("Bronte", Name),
         ("NHS9991234578", Number),

@@ -1,12 +1,12 @@
 //! Values that are the standard's own words from end to end, whoever a patient is called: listed terms, listed codes, and what this
-//! program declares. A patient may be called Patient, and every perfusion image says PERFUSION.
+//! program declares. A patient may be called Patient, and every perfusion image says PERFUSION. And an institution's own address.
 
 use super::Residue;
-use crate::profile::{Profile, listed_code};
+use crate::profile::{Action, Profile, listed_codes};
 use crate::tags::codes::is_part;
 use dicom::dataset::{Dataset, Element};
-use dicom::tag::{VR, tags};
-use residue::{FindingKind, NeedleKind};
+use dicom::tag::{Tag, VR, tags};
+use residue::{FindingKind, NeedleKind, PatternKind};
 use std::collections::BTreeMap;
 
 /// What was found in what this program wrote, but for names in such values, and for any identifier in the declaration.
@@ -20,7 +20,9 @@ pub(crate) fn without_own_words(
     collect(outgoing, profile, false, "", &mut own);
     findings.retain(|finding| match (finding.kind, own.get(&finding.place)) {
         (_, None) => true,
-        (FindingKind::Needle(kind), Some(words)) => *words == Words::Listed && kind != NeedleKind::Name,
+        (FindingKind::Needle(kind), Some(Words::Listed)) => kind != NeedleKind::Name,
+        (FindingKind::Needle(_), Some(words)) => *words == Words::Institution,
+        (FindingKind::Pattern(kind), Some(Words::Institution)) => kind == PatternKind::NhsNumber,
         (FindingKind::Pattern(_), Some(_)) => true,
     });
     if findings.is_empty() { Ok(()) } else { Err(Residue::Found(findings)) }
@@ -33,7 +35,13 @@ enum Words {
     Listed,
     /// The declaration of what was done: nobody's anything.
     Declared,
+    /// An institution's, where the project keeps them: its postcode and its telephone are no patient's.
+    Institution,
 }
+
+/// Where they stand.
+const INSTITUTIONS: [Tag; 3] =
+    [tags::INSTITUTION_NAME, tags::INSTITUTION_ADDRESS, tags::INSTITUTIONAL_DEPARTMENT_NAME];
 
 /// The places of such values, as a search tells them.
 fn collect(
@@ -56,6 +64,10 @@ fn collect(
             own.insert(place, if is_own { Words::Declared } else { Words::Listed });
         } else if path.is_empty() && tag == tags::DEIDENTIFICATION_METHOD && is_declared(element, profile) {
             own.insert(place, Words::Declared);
+        } else if INSTITUTIONS.contains(&tag)
+            && profile.rule(tag).is_some_and(|rule| rule.action == Action::Keep)
+        {
+            own.insert(place, Words::Institution);
         } else if element.vr == VR::CS && has_listed_terms(element) {
             own.insert(place, Words::Listed);
         }
@@ -68,10 +80,10 @@ fn is_listed_code(item: &Dataset) -> bool {
     let text = |tag| item.text(tag).unwrap_or_default();
     let version = item.text(tags::CODING_SCHEME_VERSION);
     let is_whole = parts == 3 + usize::from(version.is_some());
-    let listed = listed_code(text(tags::CODING_SCHEME_DESIGNATOR), text(tags::CODE_VALUE));
+    let listed = listed_codes(text(tags::CODING_SCHEME_DESIGNATOR), text(tags::CODE_VALUE));
     is_whole
         && version.is_none_or(|version| version.bytes().all(|byte| byte.is_ascii_digit()))
-        && listed.is_some_and(|(_, _, meaning)| meaning == text(tags::CODE_MEANING))
+        && listed.iter().any(|(_, _, meaning)| *meaning == text(tags::CODE_MEANING))
 }
 
 fn is_declared(element: &Element, profile: &Profile) -> bool {
