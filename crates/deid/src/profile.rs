@@ -20,7 +20,7 @@ use crate::recent::Recent;
 use crate::text::{DatesInText, Identifier, TextCleaner};
 pub(crate) use codes::CodeForm;
 use data::Row;
-pub(crate) use data::{code as listed_code, code_form};
+pub(crate) use data::{code_form, codes as listed_codes};
 #[cfg(test)]
 pub(crate) use data::{compound_rows, sop_classes, types as type_rows};
 use dicom::tag::{self, Tag, VR, tags};
@@ -251,7 +251,7 @@ impl Profile {
             let rule = profile.resolve(row);
             profile.set(row.pattern, rule);
         }
-        for data::Addition { pattern, action, .. } in data::additions() {
+        for data::Addition { pattern, action, .. } in profile.additions() {
             let fallback = match action {
                 Action::Terms | Action::Technical | Action::Named => Action::Empty,
                 Action::Clean => Action::Dummy,
@@ -266,6 +266,12 @@ impl Profile {
             profile.overrides.push((tag, change.reason.clone()));
         }
         Ok(profile)
+    }
+
+    /// What this program adds to the table under these options.
+    pub(crate) fn additions(&self) -> impl DoubleEndedIterator<Item = &'static data::Addition> + use<> {
+        let keeps_dates = self.dates() == Dates::Keep;
+        data::additions().iter().filter(move |addition| !(addition.is_version && keeps_dates))
     }
 
     /// The project's name for it.

@@ -34,6 +34,9 @@ pub(crate) struct Cleaner<'a> {
     instance: String,
 }
 
+/// Date and DateTime of a content item (PS3.3 C.17.3).
+const REPORTED_DATES: [Tag; 2] = [Tag(0x0040, 0xA120), Tag(0x0040, 0xA121)];
+
 impl<'a> Cleaner<'a> {
     /// `identifiers`: what text may not say, beside what looks like an identifier of anybody.
     pub(crate) fn new(
@@ -183,6 +186,10 @@ impl<'a> Cleaner<'a> {
 
     /// A value that is kept, mapped, moved or compared with a list; `None` if it is not valid.
     fn value(&mut self, action: Action, tag: Tag, vr: VR, bytes: ValueBytes) -> Option<Element> {
+        // A report may say the date of birth as any other date.
+        if REPORTED_DATES.contains(&tag) && values_of(&bytes).any(|value| self.text.is_known_day(value)) {
+            return None;
+        }
         let bytes: ValueBytes = match (action, vr) {
             (Action::Uid, _) | (Action::Keep, VR::UI) => self.uid_values(action, &bytes)?,
             (Action::Named, _) if self.may_be_somebody(&bytes) => self.numbered(&bytes),
@@ -334,7 +341,12 @@ impl<'a> Cleaner<'a> {
         let is_one =
             || values::is_valid(vr, value.as_bytes()) || (vr == VR::CS && values::is_loose_code(value));
         let is_clean = || is_one() && self.text.clean(value).text == value;
-        self.profile.term(tag, vr, value).or_else(|| is_clean().then_some(value))
+        // Makers number kinds of images; nothing else is so short.
+        let is_kind = || {
+            let is_short = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
+            tag == tags::IMAGE_TYPE && is_short && !self.text.is_known(value)
+        };
+        self.profile.term(tag, vr, value).or_else(|| (is_clean() || is_kind()).then_some(value))
     }
 
     fn shifted(&self, vr: VR, bytes: &[u8]) -> ValueBytes {

@@ -125,6 +125,11 @@ impl TextCleaner {
         })
     }
 
+    /// Whether a date, or a date and a time (DA, DT), is of a day that is known of the person.
+    pub(crate) fn is_known_day(&self, value: &str) -> bool {
+        self.known.is_day(value)
+    }
+
     fn cleaned_anew(&self, text: &str) -> Cleaned {
         let mut cleaned = Cleaned { text: text.to_owned(), removed: 0 };
         if text.len() > TEXT_BYTES_MAX {

@@ -361,6 +361,18 @@ fn a_uid_that_is_none_is_mapped_where_uids_are_kept() {
     assert_eq!(bench.write(explicit(set), &[]).unwrap_err().code(), "no-sop-instance-uid");
 }
 
+#[test]
+fn an_institution_that_stays_may_have_a_postcode_and_a_telephone_and_no_patients_number() {
+    let bench = Bench::with(&["retain-institution-identity"]);
+    let held = |address: &str| {
+        let mut set = ct();
+        set.put_text(tags::INSTITUTION_ADDRESS, VR::ST, address);
+        bench.write(explicit(set), &[]).err().map(|error| error.code())
+    };
+    assert_eq!(held("Beckett Street, Leeds, LS9 7TF, Tel 0113 243 3144"), None);
+    assert_eq!(held("Beckett Street, 999 000 0018"), Some("residue-found"));
+}
+
 /// A dose report names its device in the equipment, where the option keeps it, and as an observer, where UIDs are mapped.
 #[test]
 fn the_uid_of_a_device_is_kept_though_another_place_refers_to_it() {

@@ -275,5 +275,10 @@ pub(crate) fn is_lossy(transfer_syntax: &str) -> bool {
     matches!(transfer_syntax, "1.2.840.10008.1.2.4.50" | "1.2.840.10008.1.2.4.51" | "1.2.840.10008.1.2.4.81")
 }
 
+/// JPEG 2000 that may be reversible or not (PS3.5 §A.4.4): what its header says counts, and where that says nothing, the worse.
+pub(crate) fn may_be_lossy(transfer_syntax: &str) -> bool {
+    matches!(transfer_syntax, "1.2.840.10008.1.2.4.91" | "1.2.840.10008.1.2.4.93")
+}
+
 /// Whether a header says that its pixels were once compressed with loss.
 pub(crate) const LOSSY: Tag = tags::LOSSY_IMAGE_COMPRESSION;

@@ -1,6 +1,6 @@
 //! Redaction: which regions of which frames are blank, and pixel data in which they are (PS3.15 E.3.1).
 
-use super::decode::{Decoder, LOSSY, is_lossy};
+use super::decode::{Decoder, LOSSY, is_lossy, may_be_lossy};
 use super::frame::Frame;
 use super::policy::PixelReason;
 use super::region::Region;
@@ -280,7 +280,9 @@ pub(crate) fn redacted(
     for tag in OFFSET_TABLES {
         dataset.remove(tag);
     }
-    if is_lossy(&meta.transfer_syntax) {
+    if is_lossy(&meta.transfer_syntax)
+        || (may_be_lossy(&meta.transfer_syntax) && dataset.get(LOSSY).is_none())
+    {
         dataset.put_text(LOSSY, VR::CS, "01");
     }
     let vr = if shape.allocated > 8 { VR::OW } else { VR::OB };

@@ -25,6 +25,8 @@ pub(crate) enum CodeForm {
     Language,
     /// Four to six capitals, perhaps a digit last: `CCHES`, `XCHES2`.
     Nicip,
+    /// Up to four pieces of up to three letters and six digits, hyphens between them: `GEU-106-17`.
+    Maker,
     /// Allowed words only: no form of its own.
     Word,
 }
@@ -43,6 +45,7 @@ impl CodeForm {
             "lead" => Self::Lead,
             "language" => Self::Language,
             "nicip" => Self::Nicip,
+            "maker" => Self::Maker,
             "word" => Self::Word,
             _ => return None,
         })
@@ -103,6 +106,18 @@ impl CodeForm {
                 let letters = value.strip_suffix(|c: char| c.is_ascii_digit()).unwrap_or(value);
                 (4..=6).contains(&letters.len()) && capitals(letters)
             }
+            Self::Maker => {
+                let pieces = || value.split('-');
+                let is_piece = |piece: &str| {
+                    let letters = piece.bytes().take_while(u8::is_ascii_uppercase).count();
+                    let rest = &piece[letters..];
+                    letters <= 3
+                        && rest.len() <= 6
+                        && rest.bytes().all(|b| b.is_ascii_digit())
+                        && !piece.is_empty()
+                };
+                pieces().count() <= 4 && pieces().all(is_piece) && value.bytes().any(|b| b.is_ascii_digit())
+            }
             Self::Word => false,
         }
     }
@@ -156,6 +171,7 @@ mod tests {
             (CodeForm::SnomedRt, ["T-D3000", "R-10202", "P5-09051", "DD-60002"]),
             (CodeForm::Loinc, ["18748-4", "121058-3", "8302-2", "11328-2"]),
             (CodeForm::Unit, ["mm", "mg/ml", "[hnsf'U]", "{pixels}"]),
+            (CodeForm::Maker, ["GEU-106-17", "T5205-01", "125901", "GEU-1005-1"]),
             (CodeForm::Number, ["RID1301", "C0817096", "C12366", "RPID145"]),
             (CodeForm::Icd, ["C34.1", "J18", "U07.1", "I21.09"]),
         ] {

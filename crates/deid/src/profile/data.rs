@@ -17,6 +17,7 @@ const SOP_CLASSES: &str = include_str!("../../../../profiles/sop-classes-2024e.c
 const ADDITIONS: &str = include_str!("../../../../profiles/additions.csv");
 const TERMS: &str = include_str!("../../../../profiles/terms.csv");
 const CODES: &str = include_str!("../../../../profiles/codes.csv");
+const CONCEPTS: &str = include_str!("../../../../profiles/codes-ps3.16.csv");
 const SCHEMES: &str = include_str!("../../../../profiles/coding-schemes.csv");
 const UIDS: &str = include_str!("../../../../profiles/well-known-uids.txt");
 
@@ -186,6 +187,8 @@ pub(crate) fn sop_classes() -> impl Iterator<Item = (&'static str, &'static str)
 pub(crate) struct Addition {
     pub(crate) pattern: Pattern,
     pub(crate) action: Action,
+    /// It stands only where dates do not stay as they are.
+    pub(crate) is_version: bool,
     pub(crate) reason: &'static str,
 }
 
@@ -203,7 +206,8 @@ pub(crate) fn additions() -> &'static [Addition] {
                 "Z" => Action::Empty,
                 _ => Action::Remove,
             };
-            Some(Addition { pattern: Pattern::parse(cells.first()?)?, action, reason: cells.get(3)? })
+            let (pattern, is_version) = (Pattern::parse(cells.first()?)?, cells.get(2) == Some(&"V"));
+            Some(Addition { pattern, action, is_version, reason: cells.get(3)? })
         };
         records(ADDITIONS).filter_map(read).collect()
     });
@@ -247,12 +251,19 @@ pub(crate) fn term(tag: Tag, vr: VR, value: &str) -> Option<&'static str> {
 /// Where the terms that hold for every CS attribute are kept: a tag that no data set has.
 const EVERY_CODED: Tag = Tag(0xFFFE, 0xE000);
 
-/// A listed code: its scheme, its value, its meaning.
-pub(crate) fn code(scheme: &str, value: &str) -> Option<Code> {
-    static CODES_BY_VALUE: LazyLock<Vec<Code>> = LazyLock::new(|| {
-        records(CODES).filter_map(|cells| Some((*cells.first()?, *cells.get(1)?, *cells.get(2)?))).collect()
+/// A listed code with each of its meanings, the first of which is written where another is wanted; nothing where it is not listed.
+pub(crate) fn codes(scheme: &str, value: &str) -> &'static [Code] {
+    static LISTED: LazyLock<Vec<Code>> = LazyLock::new(|| {
+        let all = records(CODES).chain(records(CONCEPTS));
+        let mut codes: Vec<Code> =
+            all.filter_map(|cells| Some((*cells.first()?, *cells.get(1)?, *cells.get(2)?))).collect();
+        // Those of one code stay in their order.
+        codes.sort_by_key(|code| (code.0, code.1));
+        codes
     });
-    CODES_BY_VALUE.iter().find(|code| code.0 == scheme && code.1 == value).copied()
+    let from = LISTED.partition_point(|code| (code.0, code.1) < (scheme, value));
+    let found = &LISTED[from..];
+    &found[..found.partition_point(|code| (code.0, code.1) == (scheme, value))]
 }
 
 /// The form that the codes of a public scheme have; `None` for a scheme that is not listed.
@@ -284,9 +295,16 @@ mod tests {
         let lines = |file: &'static str| records(file).count();
         assert_eq!(lines(TABLE), table().len());
         assert_eq!(lines(ADDITIONS), additions().len());
-        for (file, cells) in
-            [(TABLE, 14), (ADDITIONS, 4), (TERMS, 2), (CODES, 3), (TYPES, 4), (SOP_CLASSES, 2), (SCHEMES, 2)]
-        {
+        for (file, cells) in [
+            (TABLE, 14),
+            (ADDITIONS, 4),
+            (TERMS, 2),
+            (CODES, 3),
+            (CONCEPTS, 3),
+            (TYPES, 4),
+            (SOP_CLASSES, 2),
+            (SCHEMES, 2),
+        ] {
             for record in records(file) {
                 assert_eq!(record.len(), cells, "{record:?}");
             }

@@ -108,7 +108,7 @@ impl Profile {
 
     /// What the additions, else the table, say of what `is_it`: the last that lists it.
     fn because(&self, is_it: impl Fn(data::Pattern) -> bool) -> String {
-        if let Some(addition) = data::additions().iter().rev().find(|addition| is_it(addition.pattern)) {
+        if let Some(addition) = self.additions().rev().find(|addition| is_it(addition.pattern)) {
             return format!("added to the table: {}", addition.reason);
         }
         let Some(row) = data::table().iter().rev().find(|row| is_it(row.pattern)) else {

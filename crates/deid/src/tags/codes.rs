@@ -51,13 +51,13 @@ pub(super) fn of(item: &Dataset, text: &TextCleaner, sequence: Option<Tag>) -> O
 fn kept(item: &Dataset, text: &TextCleaner) -> Option<Coded> {
     let (place, value) = PLACES.iter().find_map(|place| Some((*place, item.text(place.0)?)))?;
     let scheme = item.text(tags::CODING_SCHEME_DESIGNATOR).unwrap_or_default();
-    let listed = profile::listed_code(scheme, value);
+    let listed = profile::listed_codes(scheme, value);
     let is_clean = |part: &str| !part.is_empty() && text.clean(part).text == part;
-    if listed.is_none() && (value.chars().count() > VALUE_CHARS_MAX || text.is_known(value)) {
+    if listed.is_empty() && (value.chars().count() > VALUE_CHARS_MAX || text.is_known(value)) {
         return None;
     }
     let (may_stay, scheme) = match profile::code_form(scheme) {
-        _ if listed.is_some() => (true, scheme),
+        _ if !listed.is_empty() => (true, scheme),
         Some(form) => (form.fits(value) || is_clean(value), scheme),
         // A hospital's own scheme may bear its name.
         None => (place.1 != VR::UR && is_clean(value), if is_clean(scheme) { scheme } else { LOCAL }),
@@ -67,8 +67,10 @@ fn kept(item: &Dataset, text: &TextCleaner) -> Option<Coded> {
     if !may_stay {
         return (!cleaned.is_empty()).then(|| Coded { meaning: cleaned, ..Coded::removed() });
     }
-    let meaning = match listed {
-        // The words of the archive say what they say; where they may not stay, the standard's do.
+    // The words of the archive say what they say; where they may not stay, the standard's do.
+    let is_standard = listed.iter().any(|(_, _, meaning)| *meaning == told);
+    let meaning = match listed.first() {
+        Some(_) if is_standard => told,
         Some((_, _, meaning)) if cleaned != told || told.is_empty() => meaning,
         _ if cleaned.is_empty() => REMOVED,
         _ => &cleaned,

@@ -107,6 +107,16 @@ fn coded_strings_keep_listed_terms_only() {
         text(tags::MANUFACTURER, VR::LO, "SIEMENS"),
     ]);
     assert_eq!(out.text(tags::IMAGE_TYPE), Some("ORIGINAL\\PRIMARY\\AXIAL"));
+    let numbered = |value: &str| {
+        let id = text(tags::PATIENT_ID, VR::LO, "471100");
+        clean([id, text(tags::IMAGE_TYPE, VR::CS, value)]).text(tags::IMAGE_TYPE).map(str::to_owned)
+    };
+    let kind = "ORIGINAL\\PRIMARY\\\\\\150000";
+    assert_eq!(numbered(kind).as_deref(), Some(kind));
+    for number in ["471100", "9990000018", "19530412"] {
+        let value = format!("ORIGINAL\\PRIMARY\\{number}");
+        assert_eq!(numbered(&value).as_deref(), Some("ORIGINAL\\PRIMARY"));
+    }
     assert!(out.get(tags::BODY_PART_EXAMINED).unwrap().is_empty());
     assert!(out.get(tags::PATIENT_ORIENTATION).unwrap().is_empty());
     assert_eq!(out.text(tags::MODALITY), Some("CT"));
@@ -327,6 +337,83 @@ fn without_an_option_for_dates_they_go_or_are_replaced() {
 }
 
 /// PS3.15 E.1.1 read once more, from the left: of the actions that a compound code offers, the first that the Type allows.
+/// Whatever its words, and whoever the patient is: a tumour has the name of a surgeon.
+#[test]
+fn every_concept_of_the_standard_keeps_its_code_and_its_meaning() {
+    let concepts: Vec<Dataset> = include_str!("../../../../profiles/codes-ps3.16.csv")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .skip(1)
+        .map(|line| {
+            let [scheme, value, meaning]: [&str; 3] =
+                line.splitn(3, ',').collect::<Vec<_>>().try_into().unwrap();
+            let place = if value.len() > 16 {
+                text(tags::LONG_CODE_VALUE, VR::UC, value)
+            } else {
+                text(tags::CODE_VALUE, VR::SH, value)
+            };
+            [
+                place,
+                text(tags::CODING_SCHEME_DESIGNATOR, VR::SH, scheme),
+                text(tags::CODE_MEANING, VR::LO, meaning.trim_matches('"')),
+            ]
+            .into_iter()
+            .collect()
+        })
+        .collect();
+    assert!(concepts.len() > 25_000);
+    let out = clean([
+        text(tags::PATIENT_NAME, VR::PN, "WILMS^CHEST"),
+        Element::items_of(tags::ANATOMIC_REGION_SEQUENCE, concepts.clone()),
+    ]);
+    for (was, is) in concepts.iter().zip(out.items(tags::ANATOMIC_REGION_SEQUENCE)) {
+        assert_eq!(is, was);
+    }
+}
+
+#[test]
+fn a_report_loses_the_date_of_birth_and_keeps_others() {
+    let date = |vr, text: &str| -> Dataset {
+        let tag = if vr == VR::DA { Tag(0x0040, 0xA121) } else { Tag(0x0040, 0xA120) };
+        [Element::text_of(tag, vr, text)].into_iter().collect()
+    };
+    let content = vec![date(VR::DA, "19530412"), date(VR::DT, "19530412101500"), date(VR::DA, "20200301")];
+    for (options, kept) in [
+        (&["retain-longitudinal-full-dates", "clean-structured-content"], "20200301"),
+        (&["retain-longitudinal-modified-dates", "clean-structured-content"], "20200229"),
+    ] {
+        let set = [
+            text(tags::PATIENT_BIRTH_DATE, VR::DA, "19530412"),
+            text(tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.88.11"),
+            Element::items_of(tags::CONTENT_SEQUENCE, content.clone()),
+        ];
+        let out = clean_with(options, set.into_iter().collect());
+        let values: Vec<&str> =
+            out.items(tags::CONTENT_SEQUENCE).iter().filter_map(|item| item.iter().next()?.text()).collect();
+        assert_eq!(values, ["19000101", "19000101000000", kept]);
+    }
+}
+
+#[test]
+fn the_date_of_a_version_stays_only_where_no_date_is_moved() {
+    let item =
+        || -> Dataset { [text(tags::CONTEXT_GROUP_VERSION, VR::DT, "20050822")].into_iter().collect() };
+    for (options, kept) in [
+        (&["retain-longitudinal-full-dates"][..], Some("20050822")),
+        (&["retain-longitudinal-modified-dates"], None),
+        (&[], None),
+    ] {
+        let set = Element::items_of(tags::ANATOMIC_REGION_SEQUENCE, vec![item()]);
+        let out = clean_with(options, [set].into_iter().collect());
+        let items = out.items(tags::ANATOMIC_REGION_SEQUENCE);
+        assert_eq!(
+            items.first().and_then(|item| item.text(tags::CONTEXT_GROUP_VERSION)),
+            kept,
+            "{options:?}"
+        );
+    }
+}
+
 #[test]
 fn a_compound_code_does_the_least_that_keeps_the_object_valid() {
     use crate::profile::{compound_rows, sop_classes, type_rows};

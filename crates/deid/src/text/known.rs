@@ -376,6 +376,12 @@ impl Known {
         orders.into_iter().any(is_known).then_some(piece)
     }
 
+    /// Whether these are a known year, month and day, whatever the time behind them.
+    pub(super) fn is_day(&self, value: &str) -> bool {
+        let day = value.trim_start().get(..8).and_then(parse_day);
+        day.is_some_and(|day| self.days.contains(&day))
+    }
+
     pub(super) fn is_known_day(&self, date: &Written) -> bool {
         date.is_any(&self.days)
     }
