@@ -6,8 +6,8 @@ use super::level::{Level, ends};
 use super::line::Bounds;
 use std::ops::Range;
 
-/// One of so many rows and columns is looked along, and so many that follow each other must agree.
-const STEP: usize = 4;
+/// One of so many rows and columns is looked along, and so many that follow each other must agree. A dither repeats itself every 2, 4 or 8.
+const STEP: usize = 5;
 const LINES: usize = 4;
 /// Edges of one code, at least: Code 39 has ten a character and two asterisks, Code 128 six and nineteen more.
 const EDGES_MIN: usize = 24;

@@ -176,6 +176,15 @@ proptest! {
             }
             stripes.samples[i] = (f32::from(stripes.samples[i]) + gains[along]).clamp(0.0, 4095.0) as u16;
         }
+        // An ordered dither of 4 by 4 (Bayer), as palettes of few colours have.
+        const ORDER: [usize; 16] = [0, 8, 2, 10, 12, 4, 14, 6, 3, 11, 1, 9, 15, 7, 13, 5];
+        let mut dither = Page::new(side, side, 0.0, seed);
+        for (i, sample) in dither.samples.iter_mut().enumerate() {
+            let shade = (*sample as usize + random.below(60) as usize) / 16 % 16;
+            let (x, y) = (i % side, i / side);
+            *sample = 100 * u16::from(shade > ORDER[y % 4 * 4 + x % 4]);
+        }
+        prop_assert!(dither.found().is_empty(), "a dither");
         prop_assert!(grid.found().is_empty(), "a grid");
         prop_assert!(stripes.found().is_empty(), "stripes");
     }
