@@ -81,6 +81,7 @@ pub fn find_text(plane: &Plane<'_>, markers: &Markers) -> Vec<Region> {
         lines.extend(line::unexplained(found));
         let new = bars::codes(level).into_iter().filter(|code| !codes.iter().any(|known| code.meets(known)));
         codes.extend(new.collect::<Vec<_>>());
+        is_overfull |= codes.len() > bars::CODES_MAX;
     });
     if is_overfull {
         return vec![Region { left: 0, top: 0, width: width as u32, height: height as u32 }];

@@ -30,6 +30,8 @@ const VARIED_OF: usize = 16;
 const VARIED_PX: u32 = 2;
 /// A code is so many times as high as its bars are wide.
 const HEIGHT_WIDTHS: usize = 5;
+/// An image of more is one as a whole.
+pub(super) const CODES_MAX: usize = 100;
 /// What is blanked beyond the outermost edges, and beyond the lines that agree: one row that is left says all of a code.
 const MARGIN_ALONG: u32 = 8;
 const MARGIN_ACROSS: u32 = (LINES * STEP) as u32;
@@ -123,35 +125,38 @@ fn turns(line: &[u16], turn: i32) -> Vec<(usize, i32)> {
     found
 }
 
-/// What goes on, the same, over some lines and is high enough.
+/// What goes on, the same, over some lines and is high enough. No more than are counted.
 fn stretches(lines: impl Iterator<Item = Vec<Edge>>) -> Vec<Stretch> {
-    let mut found: Vec<Stretch> = Vec::new();
+    let is_high = |found: &Stretch| (found.lines.len() - 1) * STEP >= HEIGHT_WIDTHS * found.mean_width;
+    let (mut open, mut done): (Vec<Stretch>, Vec<Stretch>) = (Vec::new(), Vec::new());
     let mut window: Vec<Vec<Edge>> = Vec::with_capacity(LINES);
     for (end, line) in (1..).zip(lines) {
         if window.len() == LINES {
             window.remove(0);
         }
         window.push(line);
-        if window.len() < LINES {
+        if window.len() < LINES || done.len() > CODES_MAX {
             continue;
         }
-        for new in same(&window, end - LINES..end) {
+        let lines = end - LINES..end;
+        done.extend(open.extract_if(.., |old| old.lines.end + 1 < lines.start).filter(is_high));
+        for new in same(&window, lines) {
             let goes_on = |old: &&mut Stretch| {
                 let shared =
                     old.along.end.min(new.along.end).saturating_sub(old.along.start.max(new.along.start));
-                old.lines.end + 1 >= new.lines.start && 2 * shared >= new.along.end - new.along.start
+                2 * shared >= new.along.end - new.along.start
             };
-            match found.iter_mut().rev().find(goes_on) {
+            match open.iter_mut().find(goes_on) {
                 Some(old) => {
                     old.along = old.along.start.min(new.along.start)..old.along.end.max(new.along.end);
                     old.lines.end = new.lines.end;
                 }
-                None => found.push(new),
+                None => open.push(new),
             }
         }
     }
-    found.retain(|found| (found.lines.len() - 1) * STEP >= HEIGHT_WIDTHS * found.mean_width);
-    found
+    done.extend(open.into_iter().filter(is_high));
+    done
 }
 
 /// The codes that all lines of a window show alike.

@@ -1,6 +1,6 @@
 //! Codes are found wherever they stand; what is only regular, or only stripes, is not.
 
-use super::super::{Markers, Plane, find_text};
+use super::super::{Markers, Plane, Region, find_text};
 use super::*;
 use proptest::prelude::*;
 use sim::random::Random;
@@ -149,6 +149,34 @@ fn of_codes_of_all_sizes_and_shades_99_in_100_are_covered_and_none_is_found_agai
     let hidden = seen.iter().filter(|[is_hidden, _]| *is_hidden).count();
     assert!(hidden >= 198, "{hidden} of {}", seen.len());
     assert!(seen.iter().all(|[is_hidden, again]| !is_hidden || !again));
+}
+
+/// More codes than anybody reads, and no reason to look for long.
+#[test]
+fn an_image_full_of_codes_is_one_as_a_whole() {
+    let mut page = Page::new(1500, 1500, 0.0, 1);
+    let mut random = Random::labelled(1, "full");
+    for block in page.samples.chunks_mut(1500 * 60) {
+        let mut row = vec![0; 1500];
+        let mut at = 0;
+        for bar in 0.. {
+            // Of 36 bars and spaces one is a gap between two codes.
+            let width = if bar % 36 == 0 { 30 } else { 1 + random.below(4) as usize };
+            if at + width > 1500 {
+                break;
+            }
+            row[at..at + width].fill(if bar % 2 == 1 { 4000 } else { 0 });
+            at += width;
+        }
+        let (codes, gap) = block.split_at_mut(1500 * 40);
+        codes.chunks_mut(1500).for_each(|line| line.copy_from_slice(&row));
+        gap.fill(0);
+    }
+    // It stops with the line in which there are too many.
+    let found = page.found().len();
+    assert!((CODES_MAX..4 * CODES_MAX).contains(&found), "{found}");
+    let boxes = find_text(&Plane { width: 1500, height: 1500, samples: &page.samples }, &Markers::default());
+    assert_eq!(boxes, [Region { left: 0, top: 0, width: 1500, height: 1500 }]);
 }
 
 proptest! {
