@@ -56,9 +56,11 @@ struct Stretch {
 /// Where bar codes stand, upright and lying, in pixels of the image.
 pub(super) fn codes(level: &Level<'_>) -> Vec<Bounds> {
     let Some(turn) = contrast_min(level) else { return Vec::new() };
-    let rows = (0..level.height).step_by(STEP).map(|y| edges(level.row(y), turn));
-    let column = |x: usize| (0..level.height).map(|y| level.row(y)[x]).collect::<Vec<_>>();
-    let columns = (0..level.width).step_by(STEP).map(|x| edges(&column(x), turn));
+    let row = |n: usize| edges(level.row(n * STEP), turn);
+    let column =
+        |n: usize| edges(&(0..level.height).map(|y| level.row(y)[n * STEP]).collect::<Vec<_>>(), turn);
+    let rows = lines(level.height.div_ceil(STEP), row);
+    let columns = lines(level.width.div_ceil(STEP), column);
     let across = stretches(rows).into_iter().map(|found| roomy(&found));
     let down = stretches(columns).into_iter().map(|found| roomy(&found)).map(|(y, x)| (x, y));
     let scale = |value: u32| value << level.reduction;
@@ -71,6 +73,17 @@ pub(super) fn codes(level: &Level<'_>) -> Vec<Bounds> {
             bottom: scale(y.end),
         })
         .collect()
+}
+
+/// The edges of so many lines. Of those that must agree one is looked at first: where that has too few, the others are not looked at.
+fn lines(count: usize, line: impl Fn(usize) -> Vec<Edge>) -> impl Iterator<Item = Vec<Edge>> {
+    let firsts = (LINES - 1..count).step_by(LINES);
+    let is_worth: Vec<bool> = firsts.map(|first| line(first).len() >= EDGES_MIN).collect();
+    (0..count).map(move |n| {
+        let of = n / LINES;
+        let is_looked_at = is_worth.get(of) == Some(&true) || (of > 0 && is_worth[of - 1]);
+        if is_looked_at { line(n) } else { Vec::new() }
+    })
 }
 
 /// Along and across the lines, with all that may belong to it.
