@@ -47,6 +47,11 @@ async fn a_study(store: &Store, tx: &mut Tx) -> (CohortRow, Study) {
 
 /// An object of an instance arrives; a version that has arrived at the national house is superseded.
 async fn arrives(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> Arrival {
+    arrives_of(store, tx, Some(study), "p1", token).await
+}
+
+/// The same of a person, asked for in a study or not.
+async fn arrives_of(store: &Store, tx: &mut Tx, study: Option<&Study>, person: &str, token: &str) -> Arrival {
     let spool = new_id();
     let object =
         Spooled { id: spool.clone(), source: "alder".into(), token: token.into(), bytes: 9, received_us: 1 };
@@ -55,8 +60,8 @@ async fn arrives(store: &Store, tx: &mut Tx, study: &Study, token: &str) -> Arri
         project: "nccid",
         source: "alder",
         trust: Some("RX1"),
-        study: Some(&study.id),
-        person: Some("p1"),
+        study: study.map(|study| study.id.as_str()),
+        person: Some(person),
         series: None,
         token,
         spool: &spool,

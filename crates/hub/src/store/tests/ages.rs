@@ -1,25 +1,11 @@
 //! Which ages few people have, on SQLite and PostgreSQL.
 
 use super::super::*;
-use super::{NOW, goes, stores};
+use super::{NOW, arrives_of, goes, stores};
 
 /// An instance of a person, cleared with an age.
 async fn clear(store: &Store, tx: &mut Tx, person: &str, n: u32, age: Option<&str>) -> String {
-    let (token, spool) = (format!("token {n}"), new_id());
-    let object =
-        Spooled { id: spool.clone(), source: "alder".into(), token: token.clone(), bytes: 9, received_us: 1 };
-    store.spooled(tx, &object).await.unwrap();
-    let belongs = Belongs {
-        project: "nccid",
-        source: "alder",
-        trust: Some("RX1"),
-        study: None,
-        person: Some(person),
-        series: None,
-        token: &token,
-        spool: &spool,
-    };
-    let Arrival::Ours(row) = store.instance_received(tx, &belongs, true, NOW).await.unwrap() else {
+    let Arrival::Ours(row) = arrives_of(store, tx, None, person, &format!("token {n}")).await else {
         panic!("not taken in")
     };
     let name = format!("{n}.dcm");
