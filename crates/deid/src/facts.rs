@@ -210,7 +210,9 @@ impl Facts {
     /// The age that the object would go out with; `None` where none would.
     pub fn outgoing_age(&self, profile: &Profile) -> Option<String> {
         let age = self.age.as_ref().filter(|_| profile.keeps_ages())?;
-        profile.ages().outgoing(age.inside())
+        // One value, but for those who write more: then what they make together.
+        let values = age.inside().split('\\').filter_map(|value| profile.ages().outgoing(value));
+        Some(values.collect::<Vec<_>>().join("\\")).filter(|ages| !ages.is_empty())
     }
 
     pub(crate) fn of(object: &dicom::part10::Object) -> Self {

@@ -341,10 +341,11 @@ impl<'a> Cleaner<'a> {
         let is_one =
             || values::is_valid(vr, value.as_bytes()) || (vr == VR::CS && values::is_loose_code(value));
         let is_clean = || is_one() && self.text.clean(value).text == value;
-        // Makers number kinds of images; nothing else is so short.
+        // Makers number kinds of images; nothing else is so short but a date (`120453`), which has its month in the middle.
         let is_kind = || {
             let is_short = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
-            tag == tags::IMAGE_TYPE && is_short && !self.text.is_known(value)
+            let may_be_day = value.len() == 6 && ("01"..="12").contains(&&value[2..4]);
+            tag == tags::IMAGE_TYPE && is_short && !may_be_day && !self.text.is_known(value)
         };
         self.profile.term(tag, vr, value).or_else(|| (is_clean() || is_kind()).then_some(value))
     }

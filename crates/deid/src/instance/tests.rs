@@ -371,6 +371,13 @@ fn an_institution_that_stays_may_have_a_postcode_and_a_telephone_and_no_patients
     };
     assert_eq!(held("Beckett Street, Leeds, LS9 7TF, Tel 0113 243 3144"), None);
     assert_eq!(held("Beckett Street, 999 000 0018"), Some("residue-found"));
+    let mut set = ct();
+    set.put_text(tags::INSTITUTION_NAME, VR::LO, "of LS9 7TF");
+    assert_eq!(
+        bench.write(explicit(set), &[]).unwrap_err().code(),
+        "residue-found",
+        "only an address has one"
+    );
 }
 
 /// A dose report names its device in the equipment, where the option keeps it, and as an observer, where UIDs are mapped.

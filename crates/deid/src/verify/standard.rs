@@ -5,7 +5,7 @@ use super::Residue;
 use crate::profile::{Action, Profile, listed_codes};
 use crate::tags::codes::is_part;
 use dicom::dataset::{Dataset, Element};
-use dicom::tag::{Tag, VR, tags};
+use dicom::tag::{VR, tags};
 use residue::{FindingKind, NeedleKind, PatternKind};
 use std::collections::BTreeMap;
 
@@ -35,13 +35,9 @@ enum Words {
     Listed,
     /// The declaration of what was done: nobody's anything.
     Declared,
-    /// An institution's, where the project keeps them: its postcode and its telephone are no patient's.
+    /// An institution's address, where the project keeps it: its postcode and its telephone are no patient's.
     Institution,
 }
-
-/// Where they stand.
-const INSTITUTIONS: [Tag; 3] =
-    [tags::INSTITUTION_NAME, tags::INSTITUTION_ADDRESS, tags::INSTITUTIONAL_DEPARTMENT_NAME];
 
 /// The places of such values, as a search tells them.
 fn collect(
@@ -64,7 +60,7 @@ fn collect(
             own.insert(place, if is_own { Words::Declared } else { Words::Listed });
         } else if path.is_empty() && tag == tags::DEIDENTIFICATION_METHOD && is_declared(element, profile) {
             own.insert(place, Words::Declared);
-        } else if INSTITUTIONS.contains(&tag)
+        } else if tag == tags::INSTITUTION_ADDRESS
             && profile.rule(tag).is_some_and(|rule| rule.action == Action::Keep)
         {
             own.insert(place, Words::Institution);

@@ -204,7 +204,7 @@ fn an_age_that_few_people_of_the_folder_have_is_held_until_more_have_it() {
     person("d", 4, "4713", "067Y");
     // Of two children of less than one each has an age of its own.
     person("x", 6, "4716", "006M");
-    person("y", 7, "4717", "011M");
+    person("y", 7, "4717", "011M\\012M");
     assert_eq!(ages(), (vec!["040Y".to_owned(), "040Y".to_owned()], 4));
     fs::remove_file(input.join("x")).unwrap();
     fs::remove_file(input.join("y")).unwrap();
