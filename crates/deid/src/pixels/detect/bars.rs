@@ -75,10 +75,27 @@ pub(super) fn codes(level: &Level<'_>) -> Vec<Bounds> {
         .collect()
 }
 
-/// The edges of so many lines. Of those that must agree one is looked at first: where that has too few, the others are not looked at.
+/// The edges of so many lines. Of those that must agree one is looked at first, then whether its neighbours but one go on alike:
+/// of these three two are in each window of lines. Where they do not, the others are not looked at.
 fn lines(count: usize, line: impl Fn(usize) -> Vec<Edge>) -> impl Iterator<Item = Vec<Edge>> {
+    let mut ahead: Option<Vec<Edge>> = None;
+    let mut is_worth = |first: usize| {
+        let behind = ahead.take();
+        let own = line(first);
+        if own.len() < EDGES_MIN {
+            return false;
+        }
+        let neighbour = |n: usize| if n < count { line(n) } else { Vec::new() };
+        let mut pair = [own, neighbour(first + LINES / 2)];
+        let goes_on = !same(&pair, 0..0).is_empty();
+        ahead = Some(std::mem::replace(&mut pair[1], Vec::new()));
+        goes_on || {
+            pair[1] = behind.unwrap_or_else(|| neighbour(first - LINES / 2));
+            !same(&pair, 0..0).is_empty()
+        }
+    };
     let firsts = (LINES - 1..count).step_by(LINES);
-    let is_worth: Vec<bool> = firsts.map(|first| line(first).len() >= EDGES_MIN).collect();
+    let is_worth: Vec<bool> = firsts.map(&mut is_worth).collect();
     (0..count).map(move |n| {
         let of = n / LINES;
         let is_looked_at = is_worth.get(of) == Some(&true) || (of > 0 && is_worth[of - 1]);

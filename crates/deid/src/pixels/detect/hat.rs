@@ -173,6 +173,16 @@ struct Noise {
     top: u16,
 }
 
+/// The value that so many of these are below, none of them above `top`: found bit by bit, which needs no order.
+fn ranked(sample: &[u16; CELL * CELL / 4], rank: u16, top: u16) -> u16 {
+    let bits = (0..u16::BITS - top.leading_zeros()).rev();
+    bits.fold(0, |value, bit| {
+        let next = value | 1 << bit;
+        let below: u16 = sample.iter().map(|sample| u16::from(*sample < next)).sum();
+        if below <= rank { next } else { value }
+    })
+}
+
 impl Band {
     fn new(width: usize) -> Self {
         let stride = width.next_multiple_of(CELL);
@@ -293,10 +303,9 @@ impl Band {
         if top == 0 {
             return Noise::default();
         }
-        let (below, quartile, _) = sample.select_nth_unstable(CELL * CELL / 16 * 3);
-        let quartile = *quartile;
-        let (_, median, _) = below.select_nth_unstable(CELL * CELL / 8);
-        Noise { median: *median, quartile, top }
+        let [median, quartile] =
+            [2, 3].map(|quarter| ranked(&sample, (CELL * CELL / 16 * quarter) as u16, top));
+        Noise { median, quartile, top }
     }
 
     /// The runs of ink in a row of the band.
