@@ -235,10 +235,13 @@ const SAYS_NOBODY: [&str; 36] = [
 
 /// Whether an issuer or an institution is one that any hospital may write: it tells no hospital from another.
 pub(crate) fn is_anywhere(issuer: &str) -> bool {
-    made_of(issuer, &ANYWHERE)
+    made_of(issuer, &ANYWHERE) || issuer.trim() == NHS_NUMBER_ROOT
 }
 
-const ANYWHERE: [&str; 27] = [
+const ANYWHERE: [&str; 30] = [
+    "NHS",
+    "NO",
+    "NUMBER",
     "PACS",
     "RIS",
     "HIS",

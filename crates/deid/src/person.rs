@@ -94,7 +94,9 @@ fn local_ids(facts: &Facts) -> Vec<(String, String)> {
         found.push((issuer.or_else(institution).unwrap_or_else(|| no_issuer(facts)), id));
     }
     for (id, issuer) in &patient.other_ids {
-        if let Some((id, Some(issuer))) = local_id(id, issuer.as_ref()) {
+        // Of two hospitals' `PENDING` nobody is one person.
+        let is_number = id.inside().contains(|c: char| c.is_numeric());
+        if let Some((id, Some(issuer))) = local_id(id, issuer.as_ref()).filter(|_| is_number) {
             found.push((issuer, id));
         }
     }

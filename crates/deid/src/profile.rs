@@ -20,7 +20,7 @@ use crate::recent::Recent;
 use crate::text::{DatesInText, Identifier, TextCleaner};
 pub(crate) use codes::CodeForm;
 use data::Row;
-pub(crate) use data::{code_form, codes as listed_codes};
+pub(crate) use data::{code_form, codes as listed_codes, identifying_concept};
 #[cfg(test)]
 pub(crate) use data::{compound_rows, sop_classes, types as type_rows};
 use dicom::tag::{self, Tag, VR, tags};

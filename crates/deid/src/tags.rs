@@ -35,7 +35,9 @@ pub(crate) struct Cleaner<'a> {
 }
 
 /// Date and DateTime of a content item (PS3.3 C.17.3).
-const REPORTED_DATES: [Tag; 2] = [Tag(0x0040, 0xA120), Tag(0x0040, 0xA121)];
+const REPORTED_DATES: [Tag; 2] = [REPORTED[0], REPORTED[1]];
+/// The same with its time and its text.
+const REPORTED: [Tag; 4] = [tags::DATE_TIME, tags::DATE, tags::TIME, tags::TEXT_VALUE];
 
 impl<'a> Cleaner<'a> {
     /// `identifiers`: what text may not say, beside what looks like an identifier of anybody.
@@ -79,10 +81,14 @@ impl<'a> Cleaner<'a> {
     /// One level: the data set itself, or an item of this sequence.
     fn level(&mut self, dataset: Dataset, sequence: Option<Tag>) -> Dataset {
         let code = codes::of(&dataset, &self.text, sequence);
+        let identifies = codes::identifies(&dataset, self.profile);
         let blocks = if self.profile.keeps_safe_private() { Blocks::of(&dataset) } else { Blocks::default() };
         let mut cleaned = dataset.map_elements(|element| {
             if tag::is_private(element.tag) {
                 self.private(element, &blocks)
+            } else if identifies && REPORTED.contains(&element.tag) {
+                let (tag, (vr, value)) = (element.tag, read_as(tag::entry(element.tag)?.vr, element));
+                self.dummy(tag, vr, value)
             } else {
                 self.element(element, sequence)
             }
@@ -126,8 +132,10 @@ impl<'a> Cleaner<'a> {
         let Some(Value::Bytes(bytes)) = value else { return None };
         let kept = match vr {
             // The list says what these are for; no terms are defined.
+            VR::CS if self.names_somebody(&bytes) => None,
             VR::CS => values::is_valid(vr, &bytes).then(|| Element { tag, vr, value: Value::Bytes(bytes) }),
             VR::UI => self.value(self.profile.unlisted(tag, vr).action, tag, vr, bytes),
+            VR::LO | VR::SH if self.may_be_somebody(&bytes) || is_dated(&bytes) => None,
             _ => self.value(Action::Keep, tag, vr, bytes),
         };
         kept.filter(|element| safe.allows(element))
@@ -441,6 +449,11 @@ fn is_nhs_number(value: &str) -> bool {
     let whole = value.parse::<f64>().ok().filter(|n| n.fract() == 0.0 && (1e9..1e10).contains(n));
     let whole = whole.map(|n| format!("{n:.0}"));
     [Some(value), whole.as_deref()].into_iter().flatten().any(|digits| NhsNumber::parse(digits).is_ok())
+}
+
+/// Whether there are as many digits as a date has: no name of a pulse sequence or of a codec has them.
+fn is_dated(bytes: &[u8]) -> bool {
+    bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= 6
 }
 
 /// Each value of a multi-valued text.

@@ -7,7 +7,7 @@ pub(crate) enum CodeForm {
     Sctid,
     /// Letters, a hyphen, digits and letters: SNOMED RT.
     SnomedRt,
-    /// Digits, a hyphen, a check digit.
+    /// Digits, a hyphen, a check digit; before them LA, LL, LP or LG: answers, lists, parts and groups.
     Loinc,
     /// Six digits (PS3.16 Annex D); its words are judged as text.
     Dicom,
@@ -67,6 +67,8 @@ impl CodeForm {
                 }
             }),
             Self::Loinc => value.split_once('-').is_some_and(|(number, check)| {
+                let parts = ["LA", "LL", "LP", "LG"];
+                let number = parts.iter().find_map(|part| number.strip_prefix(part)).unwrap_or(number);
                 number.len() <= 7 && check.len() == 1 && digits(number) && digits(check)
             }),
             Self::Dicom => value.len() == 6 && digits(value),
@@ -169,7 +171,7 @@ mod tests {
         for (form, values) in [
             (CodeForm::Sctid, ["51185008", "39607008", "113345001", "260421001"]),
             (CodeForm::SnomedRt, ["T-D3000", "R-10202", "P5-09051", "DD-60002"]),
-            (CodeForm::Loinc, ["18748-4", "121058-3", "8302-2", "11328-2"]),
+            (CodeForm::Loinc, ["18748-4", "LA29518-0", "8302-2", "LP29684-5"]),
             (CodeForm::Unit, ["mm", "mg/ml", "[hnsf'U]", "{pixels}"]),
             (CodeForm::Maker, ["GEU-106-17", "T5205-01", "125901", "GEU-1005-1"]),
             (CodeForm::Number, ["RID1301", "C0817096", "C12366", "RPID145"]),

@@ -1,6 +1,7 @@
 //! The data files of `profiles/`, compiled in and read once.
 
 use super::Action;
+use super::ProfileOption;
 use super::codes::CodeForm;
 use dicom::tag::{self, Tag, VR};
 use std::collections::{HashMap, HashSet};
@@ -18,6 +19,7 @@ const ADDITIONS: &str = include_str!("../../../../profiles/additions.csv");
 const TERMS: &str = include_str!("../../../../profiles/terms.csv");
 const CODES: &str = include_str!("../../../../profiles/codes.csv");
 const CONCEPTS: &str = include_str!("../../../../profiles/codes-ps3.16.csv");
+const IDENTIFYING: &str = include_str!("../../../../profiles/identifying-concepts.csv");
 const SCHEMES: &str = include_str!("../../../../profiles/coding-schemes.csv");
 const UIDS: &str = include_str!("../../../../profiles/well-known-uids.txt");
 
@@ -276,6 +278,17 @@ pub(crate) fn code_form(scheme: &str) -> Option<CodeForm> {
     FORMS.get(scheme).copied()
 }
 
+/// Whether the values of content items of this concept identify; then the option with which they stay, if there is one.
+pub(crate) fn identifying_concept(scheme: &str, value: &str) -> Option<Option<ProfileOption>> {
+    static CONCEPTS: LazyLock<HashMap<[&'static str; 2], Option<ProfileOption>>> = LazyLock::new(|| {
+        let of = |cells: Vec<&'static str>| {
+            Some(([*cells.first()?, *cells.get(1)?], ProfileOption::parse(cells.last()?).ok()))
+        };
+        records(IDENTIFYING).filter_map(of).collect()
+    });
+    CONCEPTS.get(&[scheme, value]).copied()
+}
+
 /// The attributes for which the table leaves a choice, with their codes.
 #[cfg(test)]
 pub(crate) fn compound_rows() -> impl Iterator<Item = (Tag, &'static str)> {
@@ -304,6 +317,7 @@ mod tests {
             (TYPES, 4),
             (SOP_CLASSES, 2),
             (SCHEMES, 2),
+            (IDENTIFYING, 4),
         ] {
             for record in records(file) {
                 assert_eq!(record.len(), cells, "{record:?}");
@@ -311,6 +325,11 @@ mod tests {
         }
         for record in records(SCHEMES) {
             assert!(code_form(record[0]).is_some(), "{}", record[0]);
+        }
+        for record in records(IDENTIFYING) {
+            let listed = codes(record[0], record[1]);
+            assert!(listed.iter().any(|(_, _, meaning)| *meaning == record[2]), "{record:?}");
+            assert_eq!(record[3].is_empty(), ProfileOption::parse(record[3]).is_err(), "{record:?}");
         }
         for record in records(TERMS) {
             assert!(record[0] == "*" || tag::by_keyword(record[0]).is_some(), "{}", record[0]);

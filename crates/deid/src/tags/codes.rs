@@ -4,7 +4,7 @@
 //! it. Its meaning is text; where that may not stay whole, the list of this program gives another. A code that may not stay is replaced, so that the
 //! sequence that needs one is still valid, and what may stay of its meaning is kept.
 
-use crate::profile::{self, CodeForm};
+use crate::profile::{self, CodeForm, Profile};
 use crate::text::{TextCleaner, is_everyday_word};
 use dicom::dataset::{Dataset, Element};
 use dicom::tag::{Tag, VR, tags};
@@ -83,6 +83,18 @@ fn kept(item: &Dataset, text: &TextCleaner) -> Option<Coded> {
         })
         .map(str::to_owned);
     Some(coded)
+}
+
+/// Whether an item is a content item whose value is an identifier, by its concept (`profiles/identifying-concepts.csv`).
+pub(super) fn identifies(item: &Dataset, profile: &Profile) -> bool {
+    let text = |concept: &Dataset, tag| concept.text(tag).unwrap_or_default().trim().to_owned();
+    item.items(tags::CONCEPT_NAME_CODE_SEQUENCE).iter().any(|concept| {
+        let stays_with = profile::identifying_concept(
+            &text(concept, tags::CODING_SCHEME_DESIGNATOR),
+            &text(concept, tags::CODE_VALUE),
+        );
+        stays_with.is_some_and(|option| option.is_none_or(|option| !profile.has(option)))
+    })
 }
 
 /// Whether a meaning is made of everyday words only, of which none is known of the person. Beside a code that has the form of its

@@ -372,6 +372,36 @@ fn every_concept_of_the_standard_keeps_its_code_and_its_meaning() {
 }
 
 #[test]
+fn what_a_report_calls_an_identifier_is_replaced_whatever_it_looks_like() {
+    let item = |concept: &str, (tag, vr, value): (Tag, VR, &str)| {
+        let name = code_item("DCM", concept, "as the standard has it");
+        let name = Element::items_of(tags::CONCEPT_NAME_CODE_SEQUENCE, vec![name]);
+        [name, text(tag, vr, value)].into_iter().collect::<Dataset>()
+    };
+    let said = |options: &[&str], item: Dataset, tag: Tag| {
+        let set = [Element::items_of(tags::CONTENT_SEQUENCE, vec![item])].into_iter().collect();
+        let out = clean_with(&[options, &["clean-structured-content"]].concat(), set);
+        out.items(tags::CONTENT_SEQUENCE)[0].text(tag).map(str::to_owned)
+    };
+    let words = |value| (tags::TEXT_VALUE, VR::UT, value);
+    for (concept, value) in [("121029", "Bone Chest"), ("121030", "12"), ("121022", "4567"), ("113871", "48")]
+    {
+        let out = said(&[], item(concept, words(value)), tags::TEXT_VALUE);
+        assert_eq!(out.as_deref(), Some("REMOVED"), "{concept}");
+    }
+    let born = (tags::DATE, VR::DA, "19530412");
+    for dates in ["retain-longitudinal-full-dates", "retain-longitudinal-modified-dates"] {
+        assert_eq!(said(&[dates], item("121031", born), tags::DATE).as_deref(), Some("19000101"));
+    }
+    let place = || item("113873", words("Heart Centre"));
+    assert_eq!(said(&[], place(), tags::TEXT_VALUE).as_deref(), Some("REMOVED"));
+    let kept = said(&["retain-institution-identity"], place(), tags::TEXT_VALUE);
+    assert_eq!(kept.as_deref(), Some("Heart Centre"));
+    let finding = said(&[], item("121071", words("Bone Chest")), tags::TEXT_VALUE);
+    assert_eq!(finding.as_deref(), Some("Bone Chest"), "a finding");
+}
+
+#[test]
 fn a_report_loses_the_date_of_birth_and_keeps_others() {
     let date = |vr, text: &str| -> Dataset {
         let tag = if vr == VR::DA { Tag(0x0040, 0xA121) } else { Tag(0x0040, 0xA120) };
