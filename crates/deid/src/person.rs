@@ -17,6 +17,8 @@ pub struct Claims {
     pub by_number: Option<Pseudonym>,
     /// The pseudonym that each local identifier gives, that of Patient ID first.
     pub by_local_id: Vec<Pseudonym>,
+    /// The pseudonym that the study gives, where the object belongs to one. It is claimed by `by_local_id` where nothing else is said.
+    pub study: Option<Pseudonym>,
     /// A digest of the birth date. None where it is missing, no date, or one that stands for none.
     pub birth: Option<[u8; 32]>,
     /// A digest of the sex. None where it is missing or other: that conflicts with nothing.
@@ -60,27 +62,26 @@ impl Claims {
                 by_local_id.push(found);
             }
         }
+        let uids = [&facts.study_uid, &facts.sop_instance_uid].map(|uid| uid.inside().trim());
+        let study = uids.into_iter().find(|uid| !uid.is_empty()).map(|study| PersonKey::Local {
+            issuer: "no identifier".to_owned(),
+            id: Sensitive::new(study.to_owned()),
+        });
+        let study = study.map(pseudonym).transpose()?;
         if by_number.is_none() && by_local_id.is_empty() {
-            // A placeholder is a doubt, and no identity. Where nothing is said at all, a study is about one person, whoever that
-            // is: only its objects are put together.
+            // A placeholder is a doubt, and no identity. Where nothing is said at all, a study is about one person: whom its other
+            // objects name, else whoever that is.
             let is_said = |id: &Sensitive<String>| !id.inside().trim().is_empty();
             let ids = facts.patient.id.iter().chain(facts.patient.other_ids.iter().map(|(id, _)| id));
             if ids.into_iter().any(is_said) {
                 return Err(Nobody::Unknown);
             }
-            let uids = [&facts.study_uid, &facts.sop_instance_uid].map(|uid| uid.inside().trim());
-            let Some(study) = uids.into_iter().find(|uid| !uid.is_empty()) else {
-                return Err(Nobody::Unknown);
-            };
-            by_local_id.push(pseudonym(PersonKey::Local {
-                issuer: "no identifier".to_owned(),
-                id: Sensitive::new(study.to_owned()),
-            })?);
+            by_local_id.push(study.clone().ok_or(Nobody::Unknown)?);
         }
         let birth = birth_date(&facts.patient).map(|date| pseudonymiser.digest("claim/birth", &date));
         let sex = facts.patient.sex.filter(|sex| "MF".contains(*sex));
         let sex = sex.map(|sex| pseudonymiser.digest("claim/sex", &sex.to_string()));
-        Ok(Self { by_number, by_local_id, birth, sex })
+        Ok(Self { by_number, by_local_id, study, birth, sex })
     }
 }
 

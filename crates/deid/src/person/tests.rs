@@ -91,6 +91,12 @@ fn what_stands_for_nobody_is_nobody_but_a_study_is_somebodys() {
         Err(Nobody::Unknown),
         "neither an identifier nor a study"
     );
+    for word in ["REFUSED", "SEE NOTES"] {
+        let claims = with_others(&[(ID, "471199"), (ISSUER, "RX1")], vec![other(word, "RX2")]).unwrap();
+        assert_eq!(claims.by_local_id.len(), 1, "{word} is no number that another could have as well");
+    }
+    let nhs = with_others(&[(ID, "471199"), (ISSUER, "RX1")], vec![other("A12", "NHS")]).unwrap();
+    assert_eq!(nhs.by_local_id.len(), 1, "the NHS issues NHS numbers");
     let known = with_others(&[(ID, "UNKNOWN"), (ISSUER, "RX1")], vec![other("471199", "RX2")]).unwrap();
     assert_eq!(known.by_local_id, claims(&[(ID, "471199"), (ISSUER, "RX2")]).unwrap().by_local_id);
 }

@@ -58,9 +58,11 @@ const STEPS: &[Migration] = &[Migration {
             names TEXT NOT NULL,          -- pseudonyms, blanks between them, that of the NHS number first
             first TEXT NOT NULL,          -- the first of them
             by_number BIGINT NOT NULL,    -- 1: the first is that of an NHS number
+            study TEXT,                   -- the pseudonym that the study gives; the first, where nothing else is said
             birth TEXT,
             sex TEXT
         );
+        CREATE INDEX evidence_by_study ON evidence (study);
         CREATE TABLE names (
             name TEXT PRIMARY KEY,
             root TEXT NOT NULL,           -- the name that stands for all names of this person

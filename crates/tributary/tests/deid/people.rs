@@ -109,6 +109,35 @@ fn one_person_has_one_pseudonym_across_hospitals_and_objects() {
 }
 
 #[test]
+fn whoever_is_not_named_is_the_one_person_of_the_study() {
+    const STUDY: Tag = tags::STUDY_INSTANCE_UID;
+    let number = (ID, "9990000018");
+    let came = come_out(&[
+        ("named", &[number, (STUDY, "1.2.3.1"), (BIRTH, "19530412")]),
+        ("not named", &[(STUDY, "1.2.3.1")]),
+        ("nor here", &[(ID, ""), (STUDY, "1.2.3.1"), (BIRTH, "19530412")]),
+        ("named elsewhere", &[number, (STUDY, "1.2.3.2")]),
+        ("nobody", &[(STUDY, "1.2.3.3")]),
+        ("nobody either", &[(STUDY, "1.2.3.3")]),
+        ("one of two", &[(ID, "9990000026"), (STUDY, "1.2.3.4")]),
+        ("the other", &[(ID, "9990000034"), (STUDY, "1.2.3.4")]),
+        ("which of them", &[(STUDY, "1.2.3.4")]),
+        ("who says otherwise", &[(ID, "9990000042"), (BIRTH, "19530412"), (STUDY, "1.2.3.5")]),
+        ("says otherwise", &[(BIRTH, "19540412"), (STUDY, "1.2.3.5")]),
+    ]);
+    for same in ["not named", "nor here", "named elsewhere"] {
+        assert_eq!(came[same], came["named"], "{same}");
+    }
+    assert_eq!(came["nobody"], came["nobody either"]);
+    let apart = ["named", "nobody", "one of two", "the other"].map(|name| came[name].as_str());
+    assert!(apart.iter().all(|person| person.starts_with("Subject")), "{came:?}");
+    assert_eq!(apart.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{came:?}");
+    for held in ["which of them", "who says otherwise", "says otherwise"] {
+        assert_eq!(came[held], "identity-conflicting", "{held}");
+    }
+}
+
+#[test]
 fn a_number_in_the_sequence_of_other_ids_ties_the_identifiers_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let (input, output) = (dir.path().join("in"), dir.path().join("out"));

@@ -6,7 +6,7 @@
 use super::{BATCH_ROWS, Store};
 use ::deid::person::Claims;
 use anyhow::Result;
-use platform::db::{DbError, Query, Tx, sql};
+use platform::db::{DbError, Query, Row, Tx, sql};
 use submission::digest::Digest;
 
 /// What an object says of its patient, as it is kept.
@@ -14,6 +14,7 @@ pub(super) struct Evidence {
     pub(super) digest: String,
     names: Vec<String>,
     by_number: bool,
+    study: Option<String>,
     birth: Option<String>,
     sex: Option<String>,
 }
@@ -25,18 +26,20 @@ impl Evidence {
         let text = |digest: Option<[u8; 32]>| digest.map(|digest| Digest::from_bytes(digest).to_string());
         let (birth, sex) = (text(claims.birth), text(claims.sex));
         let part = |part: &Option<String>| part.clone().unwrap_or_default();
-        let digest =
-            Digest::of(format!("{}/{}/{}", names.join(" "), part(&birth), part(&sex)).as_bytes()).to_string();
-        Self { digest, names, by_number: claims.by_number.is_some(), birth, sex }
+        let study = claims.study.as_ref().map(|study| study.as_str().to_owned());
+        let all = [&names.join(" "), &part(&study), &part(&birth), &part(&sex)].map(String::as_str).join("/");
+        let digest = Digest::of(all.as_bytes()).to_string();
+        Self { digest, names, by_number: claims.by_number.is_some(), study, birth, sex }
     }
 
     pub(super) fn keep(&self) -> Query {
-        sql("/* deid: keep evidence */ INSERT INTO evidence (digest, names, first, by_number, birth, sex)
-            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING")
+        sql("/* deid: keep evidence */ INSERT INTO evidence (digest, names, first, by_number, study, birth, sex)
+            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO NOTHING")
         .bind(&self.digest)
         .bind(self.names.join(" "))
         .bind(self.names.first().cloned())
         .bind(self.by_number)
+        .bind(self.study.clone())
         .bind(self.birth.clone())
         .bind(self.sex.clone())
     }
@@ -65,6 +68,7 @@ impl Store {
                 }
             }
             flatten(&mut tx).await?;
+            join_studies(&mut tx).await?;
             note_conflicts(&mut tx).await?;
             note_rare_ages(&mut tx, self.run, age_people_min).await?;
             tx.commit().await
@@ -135,6 +139,29 @@ async fn flatten(tx: &mut Tx) -> Result<(), DbError> {
         "/* deid: flatten */ UPDATE names SET root = (SELECT p.root FROM names p WHERE p.name = names.root)
         WHERE root <> (SELECT p.root FROM names p WHERE p.name = names.root)";
     while sql(step).run(tx).await? > 0 {}
+    Ok(())
+}
+
+/// Who is named by nothing but a study is the one person whom its other objects name; a study of two people is nobody's.
+async fn join_studies(tx: &mut Tx) -> Result<(), DbError> {
+    let told = "/* deid: studies */ SELECT nameless.study, MIN(names.root) AS root, COUNT(DISTINCT names.root) AS people
+        FROM evidence nameless JOIN evidence other ON other.study = nameless.study AND other.first <> other.study
+        JOIN names ON names.name = other.first
+        WHERE nameless.first = nameless.study
+            AND EXISTS (SELECT 1 FROM files WHERE files.evidence = other.digest)
+        GROUP BY nameless.study";
+    let read = |row: &Row<'_>| Ok((row.get("study")?, row.get("root")?, row.get("people")?));
+    let studies: Vec<(String, String, i64)> = sql(told).all(tx, read).await?;
+    for (study, root, people) in studies {
+        if people == 1 {
+            point(tx, &study, &root).await?;
+        } else {
+            let conflict = sql(
+                "/* deid: two people */ INSERT INTO conflicts (root) VALUES ($1) ON CONFLICT (root) DO NOTHING",
+            );
+            conflict.bind(&study).run(tx).await?;
+        }
+    }
     Ok(())
 }
 

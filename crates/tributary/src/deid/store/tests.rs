@@ -19,6 +19,7 @@ fn claims((names, by_number, birth, sex): &Says) -> Claims {
         by_local_id: names.iter().skip(usize::from(*by_number)).map(|n| name(10 + n % 10)).collect(),
         birth: birth.map(|n| [n; 32]),
         sex: sex.map(|n| [n; 32]),
+        study: None,
     }
 }
 
