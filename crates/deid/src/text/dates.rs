@@ -35,6 +35,8 @@ pub(super) struct Written {
     pub(super) day: Option<Day>,
     /// Whether it names the day of the month.
     pub(super) exact: bool,
+    /// The day and the month of one that lacks the year.
+    yearless: Option<(u8, u8)>,
 }
 
 /// The months in the languages of the scanners; in each the full name and its usual short form.
@@ -162,13 +164,42 @@ pub(super) fn find(passage: &Passage<'_>) -> Vec<Written> {
         let reader = Reader { passage, at, fields: Vec::new() };
         match reader.date() {
             Some(date) => {
-                at = date.pieces.end;
+                at = past_time(passage, &date);
+                found.extend(day_listed_before(passage, &date));
                 found.push(date);
             }
             None => at += 1,
         }
     }
     found
+}
+
+/// The day that a date's month and year are those of as well: `12 and 15 March 2019`. It goes where dates do, and cannot be moved.
+fn day_listed_before(passage: &Passage<'_>, date: &Written) -> Option<Written> {
+    let is_of_month = matches!(date.fields.get(..2), Some([(_, Field::Day), (_, Field::MonthName)]));
+    let before = date.pieces.start.checked_sub(1).filter(|_| is_of_month)?;
+    let day =
+        if matches!(passage.key(before), "and" | "to" | "or") { before.checked_sub(1)? } else { before };
+    let joint = passage.gap_after_piece(day).trim();
+    let is_joined =
+        if day == before { matches!(joint, "-" | "–" | "/" | "&" | "+" | ",") } else { joint.is_empty() };
+    let is_whole_word = passage.words[passage.pieces[day].word].pieces.len() == 1;
+    let is_day = passage.key(day).parse().is_ok_and(|day: u8| (1..=31).contains(&day));
+    let number = passage.pieces[day].digits && is_day && is_whole_word && is_joined;
+    let fields = vec![(day, Field::Day)];
+    number.then(|| Written { pieces: day..day + 1, fields, day: None, exact: true, yearless: None })
+}
+
+/// The piece after a date, and after a time that is written like one: `2019-04-03_10-22-11`.
+fn past_time(passage: &Passage<'_>, date: &Written) -> usize {
+    let end = date.pieces.end;
+    let number =
+        |at: usize| passage.key(end + at).parse::<u8>().ok().filter(|_| passage.key(end + at).len() == 2);
+    let (Some(h), Some(m), Some(s)) = (number(0), number(1), number(2)) else { return end };
+    let is_glued = matches!(passage.gap_after_piece(end - 1), "_" | "") || passage.key(end - 1) == "t";
+    let may_be_day = Day::new(2000 + u16::from(s), m, h).is_some();
+    let is_time = h < 24 && m < 60 && s < 61 && date.exact && is_glued && !may_be_day;
+    if is_time { end + 3 } else { end }
 }
 
 /// Reads one date from this piece on.
@@ -250,6 +281,13 @@ impl Reader<'_, '_> {
     fn year_first(mut self) -> Option<Written> {
         let (first, second, third) = (self.at, self.at + 1, self.at + 2);
         let year = self.year(first)?;
+        let is_month_only = self.gap(first) == "-"
+            && self.key(second).len() == 2
+            && !(self.gap(second).starts_with(['-', '.', '/', '_']) && self.number(third, 1..9).is_some());
+        if let Some(month) = self.month_of_year(second).filter(|_| is_month_only) {
+            self.fields.extend([(first, Field::Year), (second, Field::Month)]);
+            return self.end(second + 1, Some(Day::new(year, month, 1)?), false);
+        }
         let (month, field) = match month_named(self.key(second)) {
             Some(month) if is_loose(self.gap(first)) && is_loose(self.gap(second)) => {
                 (month, Field::MonthName)
@@ -295,8 +333,13 @@ impl Reader<'_, '_> {
         let padded = self.key(first).len() == 2 && self.key(second).len() == 2;
         if let Some(second_number) = self.day_of_month(second).filter(|_| self.same_separator(first, padded))
         {
-            let separator = self.gap(first);
-            let short = self.short_year(third).filter(|_| separator != " " && (padded || separator != "-"));
+            let separator = self.gap(first).trim();
+            let short = self.short_year(third).filter(|_| match separator {
+                "" => false,
+                "-" => padded || self.stands_alone(first, third),
+                "_" => padded && !self.is_year_behind(third),
+                _ => true,
+            });
             if let Some(year) = self.year(third).or(short) {
                 // Read as in the United Kingdom, day first; the other way only where that alone is a date.
                 let british = Day::new(year, second_number, first_number);
@@ -307,12 +350,28 @@ impl Reader<'_, '_> {
                 return self.end(third + 1, Some(day), true);
             }
         }
-        if first_number > 12 || self.gap(first) != "/" || self.key(first).len() != 2 {
+        let padded = self.key(first).len() == 2;
+        let is_joined = self.gap(first) == "/" || (self.gap(first) == "-" && padded);
+        if first_number > 12 || !is_joined {
             return None;
         }
         let year = self.year(second).filter(|year| (1900..2100).contains(year))?;
         self.fields.extend([(first, Field::Month), (second, Field::Year)]);
         self.end(second + 1, Some(Day::new(year, first_number, 1)?), false)
+    }
+
+    /// Whether a four-digit year follows, so that day and month are the two before it: `1_03_04_2019`.
+    fn is_year_behind(&self, piece: usize) -> bool {
+        self.gap(piece) == "_" && self.year(piece + 1).is_some()
+    }
+
+    /// Whether blanks stand around, or the ends of the text.
+    fn stands_alone(&self, first: usize, last: usize) -> bool {
+        let pieces = &self.passage.pieces;
+        let before = &self.passage.text[..pieces[first].start];
+        let after = pieces.get(last).map_or("", |piece| &self.passage.text[piece.end..]);
+        let ends = |c: Option<char>| c.is_none_or(char::is_whitespace);
+        ends(before.chars().next_back()) && ends(after.chars().next())
     }
 
     /// The year, if one follows; without one, only what no ordinary word looks like.
@@ -322,7 +381,9 @@ impl Reader<'_, '_> {
             self.fields.push((name + 1, Field::Year));
             return self.end(name + 2, Some(Day::new(year, month, day)?), true);
         }
-        (marked || self.names_a_month(name)).then(|| self.end(name + 1, None, true))?
+        (marked || self.names_a_month(name))
+            .then(|| self.end(name + 1, None, true))?
+            .map(|date| Written { yearless: Some((day, month)), ..date })
     }
 
     /// Whether a day and a year stand around it, joined in the same way: `12.IV.1953`.
@@ -358,7 +419,8 @@ impl Reader<'_, '_> {
                 self.fields.push((next, Field::Year));
                 return self.end(next + 1, Some(Day::new(year, month, day)?), true);
             }
-            return (marked || self.names_a_month(name)).then(|| self.end(next, None, true))?;
+            let date = (marked || self.names_a_month(name)).then(|| self.end(next, None, true))?;
+            return date.map(|date| Written { yearless: Some((day, month)), ..date });
         }
         let year = self.year(name + 1)?;
         self.fields.push((name + 1, Field::Year));
@@ -379,8 +441,11 @@ impl Reader<'_, '_> {
     fn same_separator(&self, first: usize, padded: bool) -> bool {
         let separator = self.gap(first);
         let two_digits = padded && self.key(first + 1).len() == 2;
+        // With blanks around them, or behind: `03 / 04 / 2019`, `03. 04. 2019`.
+        let plain = if separator.len() <= 3 { separator.trim() } else { separator };
         separator == self.gap(first + 1)
-            && (matches!(separator, "/" | "-" | ".") || (separator == " " && two_digits))
+            && (matches!(separator, "/" | "-" | "." | "_")
+                || (two_digits && (separator == " " || matches!(plain, "/" | "-" | "."))))
     }
 
     /// The date if it stands by itself: no digits before or after that belong to the same number.
@@ -388,8 +453,16 @@ impl Reader<'_, '_> {
         let bytes = self.passage.text.as_bytes();
         let (start_byte, end_byte) =
             (self.passage.pieces.get(self.at)?.start, self.passage.pieces.get(end - 1)?.end);
+        // What parts a whole date from another is not what parts its own numbers: `3/4/2019-5/4/2019`, `12-15 March 2019`.
+        let has = |wanted: Field| self.fields.iter().any(|(_, field)| *field == wanted);
+        let is_whole = exact && (self.year(self.at).or(self.year(end - 1)).is_some());
+        let own = self.gap(self.at).trim();
+        let parts_dates =
+            |joint: &str| is_whole && (has(Field::MonthName) || (has(Field::Month) && own != joint));
         let joined = |joint: Option<&u8>, next: Option<&u8>| {
-            joint.is_some_and(|byte| b"./-".contains(byte)) && next.is_some_and(u8::is_ascii_digit)
+            joint.is_some_and(|byte| {
+                b"./-".contains(byte) && !parts_dates(char::from(*byte).encode_utf8(&mut [0; 4]))
+            }) && next.is_some_and(u8::is_ascii_digit)
         };
         let mut left = bytes[..start_byte].iter().rev();
         let mut right = bytes[end_byte..].iter();
@@ -402,13 +475,14 @@ impl Reader<'_, '_> {
             && self.gap(end).is_empty()
             && self.passage.pieces.get(end + 1).is_some_and(|piece| piece.digits);
         self.fields.sort_unstable_by_key(|(piece, _)| *piece);
-        Some(Written { pieces: self.at..end + usize::from(glued_t), fields: self.fields, day, exact })
+        let pieces = self.at..end + usize::from(glued_t);
+        Some(Written { pieces, fields: self.fields, day, exact, yearless: None })
     }
 }
 
 /// What may stand between the parts of a date that names its month.
 fn is_loose(gap: &str) -> bool {
-    gap.chars().count() <= 3 && gap.chars().all(|c| c.is_whitespace() || "-,./'’".contains(c))
+    gap.chars().count() <= 3 && gap.chars().all(|c| c.is_whitespace() || "-,./_'’".contains(c))
 }
 
 impl Written {
@@ -418,8 +492,11 @@ impl Written {
         let (first, last) =
             (passage.pieces.get(self.pieces.start)?, passage.pieces.get(self.pieces.end - 1)?);
         let room = passage.text[first.start..last.end].chars().count();
+        // A short year in front reads as a day.
+        let may_shorten = !self.fields.first().is_some_and(|(_, field)| *field == Field::Year);
         let ways = [(false, false), (true, false), (true, true)];
         ways.into_iter()
+            .filter(|(_, short_year)| may_shorten || !short_year)
             .map(|(short_name, short_year)| self.render(passage, day, short_name, short_year))
             .find(|text| text.chars().count() <= room)
     }
@@ -461,15 +538,16 @@ impl Written {
         out
     }
 
-    /// Whether this day, in either order of day and month, is one of these dates.
+    /// Whether this is one of these days, in either order of day and month; or the month and the year of one, or its day and month.
     pub(super) fn is_any(&self, days: &[Day]) -> bool {
-        let Some(day) = self.day.filter(|_| self.exact) else { return false };
-        let (year, month, of_month) = day.parts();
-        let same = |known: &Day| {
-            let (y, m, d) = known.parts();
-            y % 100 == year % 100 && ((m, d) == (month, of_month) || (d, m) == (month, of_month))
-        };
-        days.iter().any(same)
+        let of_year = self.day.map(|day| day.parts());
+        days.iter().map(|known| known.parts()).any(|(y, m, d)| match (of_year, self.yearless) {
+            (Some((year, month, of_month)), _) if self.exact => {
+                y % 100 == year % 100 && ((m, d) == (month, of_month) || (d, m) == (month, of_month))
+            }
+            (Some((year, month, _)), _) => (y, m) == (year, month),
+            (None, yearless) => yearless == Some((d, m)),
+        })
     }
 }
 

@@ -101,8 +101,36 @@ const LABELS: &[Label] = &[
     (&["birth", "date"], 1),
     (&["birthdate"], 1),
     (&["born"], 4),
+    (&["yob"], 1),
+    (&["year", "of", "birth"], 1),
+    (&["ssn"], 3),
+    (&["social", "security"], 3),
+    (&["social", "security", "no"], 3),
+    (&["social", "security", "number"], 3),
+    (&["ni", "no"], 3),
+    (&["ni", "number"], 3),
+    (&["national", "insurance"], 3),
+    (&["national", "insurance", "no"], 3),
+    (&["national", "insurance", "number"], 3),
+    (&["medicare"], 3),
+    (&["acct"], 3),
+    (&["acct", "no"], 1),
+    (&["account"], 4),
+    (&["account", "no"], 1),
+    (&["account", "number"], 1),
+    (&["lab", "no"], 1),
+    (&["lab", "number"], 1),
+    (&["specimen"], 4),
+    (&["specimen", "no"], 1),
+    (&["histology"], 4),
+    (&["histology", "no"], 1),
+    (&["serial", "no"], 1),
+    (&["serial", "number"], 1),
+    (&["serial", "sn"], 1),
 ];
 
+/// Digits of a number in groups, at least.
+const CHAIN_DIGITS_MIN: usize = 8;
 /// How many words after a label may belong to its number.
 const LABELLED_WORDS_MAX: usize = 6;
 /// The last parts of names of hosts.
@@ -135,6 +163,7 @@ const AGE_OF_ANYBODY_MAX: u16 = 130;
 pub(super) fn remove(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     remove_network_addresses(passage);
     remove_long_numbers(passage);
+    remove_insurance_numbers(passage);
     remove_postcodes(passage);
     remove_streets(passage, vocabulary);
     remove_labelled(passage, vocabulary);
@@ -190,6 +219,21 @@ fn remove_long_numbers(passage: &mut Passage<'_>) {
     }
 }
 
+/// National Insurance numbers, `AB 12 34 56 C` (HMRC NIM39110): two letters, three pairs of digits, a letter from A to D.
+fn remove_insurance_numbers(passage: &mut Passage<'_>) {
+    for first in 0..passage.pieces.len() {
+        let key = |at: usize| passage.key(first + at);
+        let is_pair = |at: usize| {
+            passage.pieces.get(first + at).is_some_and(|piece| piece.digits) && key(at).len() == 2
+        };
+        let letters = key(0).len() == 2 && key(0).bytes().all(|byte| byte.is_ascii_lowercase());
+        let near = (0..4).all(|at| matches!(passage.gap_after_piece(first + at), "" | " " | "-"));
+        if letters && (1..4).all(is_pair) && matches!(key(4), "a" | "b" | "c" | "d") && near {
+            passage.remove_pieces(first..first + 5);
+        }
+    }
+}
+
 fn is_number_gap(gap: &str) -> bool {
     gap.chars().count() <= 3 && gap.chars().all(|c| " -.()/^\u{a0}".contains(c))
 }
@@ -206,6 +250,9 @@ fn long_number(passage: &Passage<'_>, pieces: Range<usize>) -> Option<usize> {
     let grouped = lens.iter().take_while(|len| **len >= 3).count();
     if !dated && grouped > 1 && lens[..grouped].iter().sum::<usize>() >= 9 {
         return Some(first + grouped);
+    }
+    if !dated && is_chain(passage, first, &lens) {
+        return Some(first + lens.len());
     }
     let before = passage.text[..passage.pieces[first].start].trim_end_matches('(');
     let plus = before.ends_with('+');
@@ -228,6 +275,23 @@ fn long_number(passage: &Passage<'_>, pieces: Range<usize>) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether a number begins here that hyphens part into three groups or more, as `536-22-8714`: what rises or falls all along is a list of
+/// values, and what letters lead to is theirs (`b50-400-800`).
+fn is_chain(passage: &Passage<'_>, first: usize, lens: &[usize]) -> bool {
+    let value = |at: usize| passage.key(first + at).parse::<u64>().unwrap_or(u64::MAX);
+    let joints = 0..lens.len().saturating_sub(1);
+    let is_whole = passage.words[passage.pieces[first].word].pieces.start == first;
+    let is_joined = joints.clone().all(|at| passage.gap_after_piece(first + at) == "-");
+    let rises = joints.clone().all(|at| value(at) <= value(at + 1));
+    let falls = joints.clone().all(|at| value(at) >= value(at + 1));
+    lens.len() >= 3
+        && lens.iter().sum::<usize>() >= CHAIN_DIGITS_MIN
+        && is_whole
+        && is_joined
+        && !rises
+        && !falls
 }
 
 fn remove_postcodes(passage: &mut Passage<'_>) {
@@ -270,14 +334,20 @@ fn is_postcode(outward: &str, inward: &str) -> bool {
 /// `12 Elm Grove`, `Flat 3, 12 Elm Grove`: a number and, after one to three words, a word for a street.
 fn remove_streets(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     for street in 2..passage.words.len() {
-        if !STREETS.contains(&passage.word_key(street)) {
+        // `12 High St, Leeds`, and not `ST elevation`, `21st`.
+        let closes = passage.gap_before(street + 1);
+        let is_st = passage.mixed
+            && passage.word(street) == "St"
+            && passage.word(street - 1).starts_with(char::is_uppercase)
+            && (closes.starts_with([',', '.', '\n', ';']) || street + 1 == passage.words.len());
+        if !STREETS.contains(&passage.word_key(street)) && !is_st {
             continue;
         }
         let is_number = |word: usize| passage.word(word).bytes().all(|byte| byte.is_ascii_digit());
         let near = (street.saturating_sub(4)..street - 1).rev().find(|word| is_number(*word));
         let Some(number) = near else { continue };
         // A street that is another word too (`2 Lateral View`) must have a name that is unknown.
-        let other_word = vocabulary.has(passage.word_key(street));
+        let other_word = !is_st && vocabulary.has(passage.word_key(street));
         let capital =
             |word| passage.mixed && !other_word && passage.word(word).starts_with(char::is_uppercase);
         let named = (number + 1..street).any(|word| !vocabulary.admits(passage, word) || capital(word));
@@ -339,11 +409,15 @@ fn labelled_end(
         if is_number {
             digits += passage.word(word).bytes().filter(u8::is_ascii_digit).count();
             end = Some(word + 1);
-            // More groups of digits only where the first are digits alone.
-            if !passage.words[word].pieces.clone().all(|piece| passage.pieces[piece].digits) {
+            // More groups of digits only where the first are digits alone, or where they hang together.
+            let is_joined = matches!(passage.gap_before(word + 1), "-" | "/");
+            if !is_joined && !passage.words[word].pieces.clone().all(|piece| passage.pieces[piece].digits) {
                 break;
             }
         } else if end.is_some() {
+            if passage.word(word).len() == 1 && matches!(gap, "-" | "/") {
+                continue;
+            }
             break;
         } else {
             let key = passage.word_key(word);

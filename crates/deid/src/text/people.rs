@@ -36,7 +36,7 @@ const NAME_LABELS: &[&str] = &[
     "signed",
     "clinic",
 ];
-/// Who works there: a name may follow without a colon.
+/// Who works there, or was born there: a name may follow without a colon.
 const STAFF: &[&str] = &[
     "consultant",
     "radiographer",
@@ -47,6 +47,9 @@ const STAFF: &[&str] = &[
     "technician",
     "gp",
     "doctor",
+    "baby",
+    "girl",
+    "boy",
 ];
 /// What is done by somebody.
 const DEEDS: &[&str] = &[
@@ -144,6 +147,13 @@ fn after_label(passage: &Passage<'_>, word: usize) -> Option<usize> {
     }
     if DEEDS.contains(&key) && matches!(next, "by" | "with" | "for") && near(word + 1) && near(word + 2) {
         return Some(word + 2);
+    }
+    // `Dictated R Young`
+    let is_initial =
+        passage.word(word + 1).len() == 1 && passage.word(word + 1).starts_with(char::is_uppercase);
+    if DEEDS.contains(&key) && is_initial && also_name(passage.word_key(word + 2)).is_some() && near(word + 1)
+    {
+        return Some(word + 1);
     }
     let colon = passage.gap_before(word + 1).trim_start().starts_with(':');
     (NAME_LABELS.contains(&key) && colon && near(word + 1)).then_some(word + 1)

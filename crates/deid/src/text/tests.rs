@@ -29,6 +29,7 @@ fn what_says_nothing_of_anybody_stays_as_it_is() {
     assert_eq!(failures(include_str!("tests/stays.txt")), [""; 0]);
     assert_eq!(failures(include_str!("tests/stays_second.txt")), [""; 0]);
     assert_eq!(failures(include_str!("tests/stays_third.txt")), [""; 0]);
+    assert_eq!(failures(include_str!("tests/stays_fourth.txt")), [""; 0]);
 }
 
 #[test]
@@ -36,6 +37,7 @@ fn what_identifies_goes_and_the_rest_stays() {
     assert_eq!(failures(include_str!("tests/goes.txt")), [""; 0]);
     assert_eq!(failures(include_str!("tests/goes_second.txt")), [""; 0]);
     assert_eq!(failures(include_str!("tests/goes_third.txt")), [""; 0]);
+    assert_eq!(failures(include_str!("tests/goes_fourth.txt")), [""; 0]);
 }
 
 /// The commonest fault of character sets: UTF-8 in an object that declares another.
@@ -320,6 +322,34 @@ fn a_moved_date_that_would_be_longer_is_written_shorter_or_goes() {
     assert_eq!(shifted("CT 12th May 2019"), "CT 11th May 2019");
     assert_eq!(shifted("Schädel 12. März 2019"), "Schädel 11. März 2019");
     assert_eq!(shifted("CT 04/2019 and 2019-04-12T14:30"), "CT 03/2019 and 2019-04-11T14:30");
+}
+
+#[test]
+fn dates_in_the_names_of_series_are_moved_and_their_times_stay() {
+    let shifted = |text: &str| cleaned(text, DatesInText::Shift(-1), &[]).text;
+    assert_eq!(shifted("CT_2019_04_03"), "CT_2019_04_02");
+    assert_eq!(shifted("T1_03_04_2019"), "T1_02_04_2019");
+    assert_eq!(shifted("CT_03_Apr_2019"), "CT_02_Apr_2019");
+    assert_eq!(shifted("2019-04-03_10-22-11"), "2019-04-02_10-22-11");
+    assert_eq!(shifted("3/4/2019-5/4/2019"), "2/4/2019-4/4/2019");
+    assert_eq!(shifted("prior 2019-04"), "prior 2019-03");
+    assert_eq!(shifted("12 and 15 March 2019"), "14 March 2019");
+    // A short year in front would read as a day.
+    assert_eq!(shifted("CT 2019/5/1"), "CT");
+}
+
+#[test]
+fn parts_of_the_date_of_birth_go_where_other_dates_stay() {
+    let born = [Identifier { kind: IdentifierKind::Date, text: "19610504".into() }];
+    for text in ["05-1961", "1961-05", "05/1961", "May 1961", "4 May", "4th May", "4 May 1961", "04.05.61"] {
+        for dates in [DatesInText::Keep, DatesInText::Shift(-100)] {
+            assert_eq!(cleaned(&format!("chest {text}"), dates, &born).text, "chest", "{text}");
+        }
+    }
+    for text in ["06/1961", "May 1962", "5 May"] {
+        let text = format!("chest {text}");
+        assert_eq!(cleaned(&text, DatesInText::Keep, &born).text, text);
+    }
 }
 
 #[test]

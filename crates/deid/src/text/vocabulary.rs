@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 const WORDS: &str = include_str!("../../../../profiles/vocabulary.txt");
+const EPONYMS: &str = include_str!("../../../../profiles/eponyms.csv");
 const NAMES: &str = include_str!("../../../../profiles/vocabulary-names.csv");
 
 /// Units and other endings that stand after a number.
@@ -14,8 +15,17 @@ const UNITS: &[&str] = &[
     "mins", "h", "hr", "hrs", "t", "ml", "l", "cc", "g", "mg", "mcg", "ug", "µg", "kg", "hz", "khz", "mhz",
     "w", "wk", "wks", "d", "y", "yr", "yrs", "mo", "hu", "gy", "cgy", "mgy", "msv", "mbq", "gbq", "bq", "lb",
     "fps", "bpm", "px", "pt", "k", "x", "st", "nd", "rd", "th", "deg", "mmhg", "kpa", "ppm", "fr", "f", "ch",
-    "sl", "ph", "b", "u", "i", "kw", "mw",
+    "sl", "ph", "b", "u", "i", "kw", "mw", "kbq", "mci", "uci", "µci", "mmol", "umol", "µmol", "mol", "iu",
+    "dl",
 ];
+/// Those that may stand apart from their number, and after another and a stroke: as they are written, or in capitals where all is.
+const UNITS_APART: &[&str] = &[
+    "mm", "cm", "mL", "ml", "dl", "dL", "l", "L", "mg", "µg", "ug", "mcg", "kg", "g", "kV", "kVp", "mA",
+    "mAs", "ms", "sec", "min", "bpm", "Hz", "kHz", "MHz", "Gy", "cGy", "mGy", "mSv", "Bq", "kBq", "MBq",
+    "GBq", "mCi", "µCi", "uCi", "mmol", "µmol", "umol", "mol", "IU", "mmHg", "kPa",
+];
+/// Fewer letters in capitals may be anything.
+const CAPITALS_MIN: usize = 3;
 
 /// Short names of what is set at a scanner, which are written with four digits after them.
 const SETTINGS: &[&str] = &["b", "tr", "te", "ti", "fov", "bval", "w", "l", "ww", "wl", "wc", "x", "td", "t"];
@@ -53,6 +63,52 @@ pub(super) fn also_name(key: &str) -> Option<AlsoName> {
     map.get(key).copied()
 }
 
+/// What the list of eponyms calls a word.
+fn eponyms() -> &'static HashMap<&'static str, bool> {
+    static MAP: OnceLock<HashMap<&'static str, bool>> = OnceLock::new();
+    MAP.get_or_init(|| {
+        let rows = EPONYMS.lines().filter_map(|line| line.split_once(','));
+        rows.map(|(kind, word)| (word, kind == "name")).collect()
+    })
+}
+
+/// Whether the word is a name before what it found, other names of the same in between: `Guillain-Barré syndrome`. Who has an initial
+/// before the name found nothing.
+fn is_eponym(passage: &Passage<'_>, word: usize) -> bool {
+    let names = |word: usize| eponyms().get(passage.word_key(word)) == Some(&true);
+    let is_initial =
+        word > 0 && passage.word(word - 1).len() == 1 && !matches!(passage.word_key(word - 1), "l" | "r");
+    let mut next = word + 1;
+    if !names(word) || is_initial {
+        return false;
+    }
+    if passage.word_key(next) == "s" && matches!(passage.gap_before(next), "'" | "’") {
+        next += 1;
+    }
+    while matches!(passage.gap_before(next), "-" | "–") && next < passage.words.len() {
+        next += 1;
+    }
+    passage.gap_before(next) == " " && eponyms().get(passage.word_key(next)) == Some(&false)
+}
+
+/// Whether the word is a unit and stands where one does: after a number, or after another unit and a stroke.
+fn is_unit_apart(passage: &Passage<'_>, word: usize) -> bool {
+    let written = passage.word(word);
+    let is_unit = |text: &str| {
+        let in_capitals = |unit: &&str| unit.len() >= CAPITALS_MIN && unit.to_uppercase() == text;
+        UNITS_APART.iter().any(|unit| *unit == text || (!passage.mixed && in_capitals(unit)))
+    };
+    let Some(before) = word.checked_sub(1).map(|before| passage.word(before)).filter(|_| is_unit(written))
+    else {
+        return false;
+    };
+    match passage.gap_before(word) {
+        " " | "\u{a0}" => before.ends_with(|c: char| c.is_ascii_digit()),
+        "/" => is_unit(before.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')),
+        _ => false,
+    }
+}
+
 /// What may stay.
 pub(super) struct Vocabulary<'a> {
     pub(super) allowed: &'a BTreeSet<String>,
@@ -69,7 +125,10 @@ impl Vocabulary<'_> {
         let text = passage.word(word);
         let whole =
             if text.is_ascii() { self.has(passage.word_key(word)) } else { self.has(&text.to_lowercase()) };
-        (whole && !text.contains('.')) || self.admits_pieces(passage, word)
+        (whole && !text.contains('.'))
+            || self.admits_pieces(passage, word)
+            || is_unit_apart(passage, word)
+            || is_eponym(passage, word)
     }
 
     /// A number with its unit, a code with its number, words in CamelCase.
