@@ -207,6 +207,17 @@ impl Facts {
         Ok(Self::of(&part10::glance(source, limits, TOLD_BY)?))
     }
 
+    /// What the object says of its patient that text of another of the patient's objects must not say.
+    pub fn needles(&self) -> Vec<Needle> {
+        let patient = &self.patient;
+        let ids = patient.id.iter().chain(patient.other_ids.iter().map(|(id, _)| id));
+        let told = (patient.name.iter().map(|name| (NeedleKind::Name, name)))
+            .chain(patient.birth_date.iter().map(|date| (NeedleKind::Date, date)))
+            .chain(ids.map(|id| (NeedleKind::Other, id)));
+        let told: Vec<Told> = told.map(|(kind, value)| (Some(kind), value.inside().clone())).collect();
+        needles_of(&told).unwrap_or_default()
+    }
+
     /// The age that the object would go out with; `None` where none would.
     pub fn outgoing_age(&self, profile: &Profile) -> Option<String> {
         let age = self.age.as_ref().filter(|_| profile.keeps_ages())?;

@@ -19,6 +19,8 @@ pub struct Claims {
     pub by_local_id: Vec<Pseudonym>,
     /// The pseudonym that the study gives, where the object belongs to one. It is claimed by `by_local_id` where nothing else is said.
     pub study: Option<Pseudonym>,
+    /// A digest of all that it says of the patient that text must not say.
+    pub known: [u8; 32],
     /// A digest of the birth date. None where it is missing, no date, or one that stands for none.
     pub birth: Option<[u8; 32]>,
     /// A digest of the sex. None where it is missing or other: that conflicts with nothing.
@@ -78,10 +80,12 @@ impl Claims {
             }
             by_local_id.push(study.clone().ok_or(Nobody::Unknown)?);
         }
+        let needles = facts.needles().into_iter().map(|needle| needle.text);
+        let known = pseudonymiser.digest("claim/known", &needles.collect::<Vec<_>>().join("\\"));
         let birth = birth_date(&facts.patient).map(|date| pseudonymiser.digest("claim/birth", &date));
         let sex = facts.patient.sex.filter(|sex| "MF".contains(*sex));
         let sex = sex.map(|sex| pseudonymiser.digest("claim/sex", &sex.to_string()));
-        Ok(Self { by_number, by_local_id, study, birth, sex })
+        Ok(Self { by_number, by_local_id, study, known, birth, sex })
     }
 }
 

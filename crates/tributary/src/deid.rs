@@ -1,6 +1,7 @@
 //! `tributary deid`: a folder of DICOM files in, a folder of de-identified ones out.
 
 mod help;
+mod known;
 mod outcome;
 mod store;
 mod places;

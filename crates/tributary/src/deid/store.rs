@@ -6,7 +6,7 @@
 mod people;
 mod results;
 
-pub(super) use results::{Done, Pixels, Tally, Task, Treatment};
+pub(super) use results::{Done, Earlier, Pixels, Tally, Task, Treatment};
 
 use ::deid::person::{Claims, Nobody};
 use anyhow::{Context, Result, bail, ensure};
@@ -44,6 +44,7 @@ const STEPS: &[Migration] = &[Migration {
             outcome TEXT,                 -- cleared, repeated, held; NULL: to be done
             reason TEXT,
             person TEXT,                  -- under which pseudonym
+            known TEXT,                   -- a digest of what was known of the person
             output TEXT,                  -- below OUT
             output_bytes BIGINT,
             treatment TEXT,               -- what was done to its elements
@@ -59,9 +60,11 @@ const STEPS: &[Migration] = &[Migration {
             first TEXT NOT NULL,          -- the first of them
             by_number BIGINT NOT NULL,    -- 1: the first is that of an NHS number
             study TEXT,                   -- the pseudonym that the study gives; the first, where nothing else is said
+            known TEXT NOT NULL,          -- a digest of all that text must not say of the patient
             birth TEXT,
             sex TEXT
         );
+        CREATE INDEX evidence_by_first ON evidence (first, known);
         CREATE INDEX evidence_by_study ON evidence (study);
         CREATE TABLE names (
             name TEXT PRIMARY KEY,

@@ -1,9 +1,10 @@
 //! The second pass: each file through the wall, several at once, and into OUT.
 
 use super::feed::Feed;
+use super::known::People;
 use super::outcome::{Outcome, Output};
 use super::places::{Places, WORKING_NAME};
-use super::store::{Done, Pixels, Store, Task, Treatment};
+use super::store::{Done, Earlier, Pixels, Store, Task, Treatment};
 use super::tell::Teller;
 use ::deid::custody::Custody;
 use ::deid::instance::{Instance, PixelVerdict, Written};
@@ -52,6 +53,7 @@ fn held(code: &str) -> Stop {
 pub(super) struct Work<'a> {
     places: &'a Places,
     store: &'a Store,
+    people: People<'a>,
     custody: &'a Custody,
     teller: &'a Teller,
     profile: Arc<Profile>,
@@ -83,6 +85,7 @@ impl<'a> Work<'a> {
         Ok(Self {
             places,
             store,
+            people: People::new(store),
             custody,
             teller,
             profile,
@@ -129,9 +132,10 @@ impl<'a> Work<'a> {
         let opened =
             Instance::open(Box::new(file), &self.limits).map_err(|rejection| held(rejection.code()))?;
         let outline = self.teller.tells_actions().then(|| opened.outline());
+        let known = self.people.known(&person)?;
         let subject = self.subject(person);
         let cleaned = opened
-            .clean_tags(&self.profile, &subject, self.pseudonymiser, &[])
+            .clean_tags(&self.profile, &subject, self.pseudonymiser, known.needles(&self.places.root))
             .map_err(|rejection| held(rejection.code()))?;
         let judged = match cleaned.clean_pixels(&self.pixels, Review::Pending) {
             PixelVerdict::Clear(instance) => instance,
@@ -166,10 +170,11 @@ impl<'a> Work<'a> {
     }
 
     /// Whether an earlier run has brought this file to an end that still holds.
-    fn is_done(&self, task: &Task) -> bool {
-        let Some((outcome, person, is_told)) = &task.earlier else { return false };
+    fn is_done(&self, task: &Task) -> Result<bool> {
+        let Some(Earlier { outcome, person, known, is_told }) = &task.earlier else { return Ok(false) };
         let same_person = person.as_deref() == task.person.as_ref().ok().map(Pseudonym::as_str);
-        same_person
+        Ok(same_person
+            && *known == self.known(task)?
             && match outcome {
                 Outcome::Held(code) => {
                     !matches!(code.as_str(), "unreadable-file" | "io" | "source-io")
@@ -180,7 +185,13 @@ impl<'a> Work<'a> {
                     there.is_ok_and(|there| there.len() == output.bytes)
                         && (*is_told || !self.teller.tells_actions())
                 }
-            }
+            })
+    }
+
+    /// A digest of what is known of whom a file is about.
+    fn known(&self, task: &Task) -> Result<Option<String>> {
+        let known = task.person.as_ref().ok().map(|person| self.people.known(person)).transpose()?;
+        Ok(known.map(|known| known.digest.clone()))
     }
 }
 
@@ -232,7 +243,7 @@ impl<'a> Desk<'a> {
     /// The files with one SOP Instance UID, in order of path: done as a whole, or again as a whole.
     fn group(&mut self, task: Task) -> Result<()> {
         if task.alike < 2 {
-            if self.work.is_done(&task) {
+            if self.work.is_done(&task)? {
                 return self.earlier(&task);
             }
             self.undo(&task)?;
@@ -241,7 +252,7 @@ impl<'a> Desk<'a> {
         let uid = task.uid.unwrap_or_default();
         let mut all_done = true;
         self.each_alike(&uid, |desk, task| {
-            all_done &= desk.work.is_done(&task);
+            all_done &= desk.work.is_done(&task)?;
             Ok(())
         })?;
         if all_done {
@@ -264,7 +275,7 @@ impl<'a> Desk<'a> {
 
     fn earlier(&self, task: &Task) -> Result<()> {
         self.bar.inc(1);
-        if let Some((outcome, ..)) = &task.earlier {
+        if let Some(Earlier { outcome, .. }) = &task.earlier {
             let path = self.work.places.as_given(&task.path);
             self.work.teller.file(&path, outcome, || self.work.store.told(&task.path))?;
         }
@@ -318,8 +329,9 @@ impl<'a> Desk<'a> {
             remove(&place)?;
             None
         };
+        let known = self.work.known(&task)?;
         let person = task.person.ok().map(|person| person.as_str().to_owned());
-        self.pending.push((Done { path: task.path, person, outcome, uids, treatment, pixels }, part));
+        self.pending.push((Done { path: task.path, person, known, outcome, uids, treatment, pixels }, part));
         self.bar.inc(1);
         if self.pending.len() >= PENDING_FILES_MAX || self.bytes >= PENDING_BYTES_MAX {
             self.put()?;

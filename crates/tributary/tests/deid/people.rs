@@ -138,6 +138,27 @@ fn whoever_is_not_named_is_the_one_person_of_the_study() {
 }
 
 #[test]
+fn what_one_file_says_of_a_person_goes_from_the_text_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("in"), dir.path().join("out"));
+    fs::create_dir(&input).unwrap();
+    let comment = (tags::IMAGE_COMMENTS, "Mark Young chest 12-34-57");
+    let number = [(ID, "9990000018"), comment];
+    image(&input.join("number"), 1, &number, Vec::new());
+    let comments = || -> Vec<String> {
+        let done = tributary(&[&input, &output, Path::new("--options"), Path::new("clean-descriptors")]);
+        assert!(matches!(done.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&done.stderr));
+        files(&output).iter().map(|path| text_of(path, tags::IMAGE_COMMENTS)).collect()
+    };
+    assert_eq!(comments(), ["Mark Young chest 12-34-57"], "words and a number of nobody");
+    // What comes later names the person: what went out before goes out anew.
+    let named = [(ID, "9990000018"), (OTHER, "12-34-57"), (NAME, "Young^Mark"), comment];
+    image(&input.join("named"), 2, &named, Vec::new());
+    assert_eq!(comments(), ["chest", "chest"]);
+    assert_eq!(comments(), ["chest", "chest"]);
+}
+
+#[test]
 fn a_number_in_the_sequence_of_other_ids_ties_the_identifiers_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let (input, output) = (dir.path().join("in"), dir.path().join("out"));

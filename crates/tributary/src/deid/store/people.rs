@@ -3,11 +3,13 @@
 //! Identifiers that one object names are one person's. A person with two NHS numbers, two birth dates or two sexes is none: all
 //! its objects are held.
 
-use super::{BATCH_ROWS, Store};
+use super::{BATCH_ROWS, Store, path_of};
 use ::deid::person::Claims;
 use anyhow::Result;
 use platform::db::{DbError, Query, Row, Tx, sql};
+use std::path::PathBuf;
 use submission::digest::Digest;
+use submission::pseudonym::Pseudonym;
 
 /// What an object says of its patient, as it is kept.
 pub(super) struct Evidence {
@@ -15,6 +17,7 @@ pub(super) struct Evidence {
     names: Vec<String>,
     by_number: bool,
     study: Option<String>,
+    known: String,
     birth: Option<String>,
     sex: Option<String>,
 }
@@ -27,19 +30,22 @@ impl Evidence {
         let (birth, sex) = (text(claims.birth), text(claims.sex));
         let part = |part: &Option<String>| part.clone().unwrap_or_default();
         let study = claims.study.as_ref().map(|study| study.as_str().to_owned());
-        let all = [&names.join(" "), &part(&study), &part(&birth), &part(&sex)].map(String::as_str).join("/");
+        let known = Digest::from_bytes(claims.known).to_string();
+        let all = [&names.join(" "), &part(&study), &known, &part(&birth), &part(&sex)];
+        let all = all.map(String::as_str).join("/");
         let digest = Digest::of(all.as_bytes()).to_string();
-        Self { digest, names, by_number: claims.by_number.is_some(), study, birth, sex }
+        Self { digest, names, by_number: claims.by_number.is_some(), study, known, birth, sex }
     }
 
     pub(super) fn keep(&self) -> Query {
-        sql("/* deid: keep evidence */ INSERT INTO evidence (digest, names, first, by_number, study, birth, sex)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO NOTHING")
+        sql("/* deid: keep evidence */ INSERT INTO evidence (digest, names, first, by_number, study, known, birth, sex)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (digest) DO NOTHING")
         .bind(&self.digest)
         .bind(self.names.join(" "))
         .bind(self.names.first().cloned())
         .bind(self.by_number)
         .bind(self.study.clone())
+        .bind(&self.known)
         .bind(self.birth.clone())
         .bind(self.sex.clone())
     }
@@ -74,6 +80,20 @@ impl Store {
             tx.commit().await
         };
         Ok(self.runtime.block_on(drawn)?)
+    }
+}
+
+/// More different headers of one person are not asked.
+const WITNESSES_MAX: u64 = 32;
+
+impl Store {
+    /// Of the files about a person one for each thing that they say of it, with a digest of that.
+    pub(in crate::deid) fn witnesses(&self, person: &Pseudonym) -> Result<Vec<(String, PathBuf)>> {
+        let query = sql("/* deid: witnesses */ SELECT e.known, MIN((SELECT MIN(path) FROM files WHERE evidence = e.digest)) AS path
+            FROM names JOIN evidence e ON e.first = names.name WHERE names.root = $1
+            GROUP BY e.known HAVING path IS NOT NULL ORDER BY e.known LIMIT $2");
+        let query = query.bind(person.as_str().to_owned()).bind(WITNESSES_MAX);
+        self.all(query, |row| Ok((row.get("known")?, path_of(row)?)))
     }
 }
 

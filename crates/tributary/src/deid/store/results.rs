@@ -20,16 +20,29 @@ pub(in crate::deid) struct Task {
     pub(in crate::deid) uid: Option<String>,
     /// How many files of this run have this UID.
     pub(in crate::deid) alike: u64,
-    /// What an earlier run made of it, under which pseudonym, and whether it told what was done to its elements.
-    pub(in crate::deid) earlier: Option<(Outcome, Option<String>, bool)>,
+    /// What an earlier run made of it.
+    pub(in crate::deid) earlier: Option<Earlier>,
     /// Where an earlier run wrote it, below OUT.
     pub(in crate::deid) output: Option<String>,
+}
+
+/// What an earlier run made of a file.
+pub(in crate::deid) struct Earlier {
+    pub(in crate::deid) outcome: Outcome,
+    /// Under which pseudonym.
+    pub(in crate::deid) person: Option<String>,
+    /// A digest of what was known of the person then.
+    pub(in crate::deid) known: Option<String>,
+    /// Whether it told what was done to its elements.
+    pub(in crate::deid) is_told: bool,
 }
 
 /// What became of a file.
 pub(in crate::deid) struct Done {
     pub(in crate::deid) path: PathBuf,
     pub(in crate::deid) person: Option<String>,
+    /// A digest of what was known of the person.
+    pub(in crate::deid) known: Option<String>,
     pub(in crate::deid) outcome: Outcome,
     pub(in crate::deid) uids: Vec<(String, String)>,
     pub(in crate::deid) treatment: Option<Treatment>,
@@ -106,7 +119,7 @@ impl Store {
     /// The next files to be cleaned: of those with the same SOP Instance UID the first.
     pub(in crate::deid) fn to_clean(&self, after: &Path) -> Result<Vec<Task>> {
         let query = sql(
-            "/* deid: to clean */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
+            "/* deid: to clean */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.known, f.output,
                 f.output_bytes, f.treatment, names.root, conflicts.root AS conflict, rare_ages.age AS rare,
                 (SELECT COUNT(*) FROM files o WHERE o.uid = f.uid AND o.run = $1) AS alike
             FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
@@ -122,7 +135,7 @@ impl Store {
     /// The next files with this SOP Instance UID.
     pub(in crate::deid) fn alike(&self, uid: &str, after: &Path) -> Result<Vec<Task>> {
         let query =
-            sql("/* deid: alike */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.output,
+            sql("/* deid: alike */ SELECT f.path, f.nobody, f.uid, f.outcome, f.reason, f.person, f.known, f.output,
                 f.output_bytes, f.treatment, names.root, conflicts.root AS conflict, rare_ages.age AS rare,
                 1 AS alike
             FROM files f LEFT JOIN evidence ON evidence.digest = f.evidence
@@ -256,7 +269,7 @@ fn keep_treatment(treatment: &Treatment) -> Query {
 fn keep_outcome(done: &Done) -> Query {
     let output = done.outcome.output();
     sql("/* deid: done */ UPDATE files SET outcome = $2, reason = $3, person = $4, output = $5, output_bytes = $6,
-        treatment = $7, extent = $8, pixels = $9 WHERE path = $1")
+        treatment = $7, extent = $8, pixels = $9, known = $10 WHERE path = $1")
     .bind(done.path.as_os_str().as_bytes())
     .bind(done.outcome.name())
     .bind(done.outcome.held_code())
@@ -266,6 +279,7 @@ fn keep_outcome(done: &Done) -> Query {
     .bind(done.treatment.as_ref().map(|treatment| treatment.digest.clone()))
     .bind(done.pixels.as_ref().map(|pixels| pixels.extent))
     .bind(done.pixels.as_ref().map(|pixels| pixels.told.clone()))
+    .bind(done.known.clone())
 }
 
 fn task(row: &Row<'_>) -> Result<Task, DbError> {
@@ -280,8 +294,8 @@ fn task(row: &Row<'_>) -> Result<Task, DbError> {
         (None, Some(person)) => Ok(person),
     };
     let is_told = row.get::<Option<String>>("treatment")?.is_some();
-    let under: Option<String> = row.get("person")?;
-    let earlier = earlier(row)?.map(|outcome| (outcome, under, is_told));
+    let (under, known) = (row.get("person")?, row.get("known")?);
+    let earlier = earlier(row)?.map(|outcome| Earlier { outcome, person: under, known, is_told });
     Ok(Task {
         path: path_of(row)?,
         person,

@@ -20,6 +20,7 @@ fn claims((names, by_number, birth, sex): &Says) -> Claims {
         birth: birth.map(|n| [n; 32]),
         sex: sex.map(|n| [n; 32]),
         study: None,
+        known: [0; 32],
     }
 }
 
