@@ -3,7 +3,7 @@
 use crate::custody::Sensitive;
 use crate::dates;
 use crate::identity::{InvalidNhsNumber, NhsNumber, is_nobodys, is_placeholder};
-use crate::profile::{Profile, ProfileOption};
+use crate::profile::{Dates, Profile, ProfileOption};
 use crate::recent::Recent;
 use crate::text::{Identifier, IdentifierKind};
 use dicom::dataset::{Dataset, Element};
@@ -335,6 +335,9 @@ fn mention_kind(element: &Element, profile: &Profile) -> Option<IdentifierKind> 
         }
         tags::CURRENT_PATIENT_LOCATION | tags::PATIENT_INSTITUTION_RESIDENCE => {
             Some(IdentifierKind::Organisation)
+        }
+        tags::STUDY_DATE | tags::SERIES_DATE | tags::ACQUISITION_DATE | tags::CONTENT_DATE => {
+            (profile.dates() != Dates::Keep).then_some(IdentifierKind::Day)
         }
         tags::REFERRING_PHYSICIAN_TELEPHONE_NUMBERS => Some(IdentifierKind::Number),
         tags::STUDY_ID

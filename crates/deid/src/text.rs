@@ -26,6 +26,8 @@ pub(crate) enum IdentifierKind {
     Number,
     /// `YYYYMMDD`, `YYYY-MM-DD` or `DD/MM/YYYY`.
     Date,
+    /// `YYYYMMDD`: a day on which something was done. It goes where it stands as no date is usually written: others are moved or go.
+    Day,
     /// An address: its lines apart from each other.
     Address,
     /// An institution, a department, a station, an application entity.
@@ -225,6 +227,7 @@ impl TextCleaner {
         let found = found.collect();
         passage.mark_dates(found);
         self.known.remove_from(&mut passage);
+        self.known.remove_days_done(&mut passage);
         patterns::remove(&mut passage, &vocabulary);
         people::remove_spaced_letters(&mut passage);
         people::remove_announced(&mut passage, &vocabulary);

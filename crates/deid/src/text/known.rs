@@ -147,6 +147,8 @@ pub(super) struct Known {
     /// First letters of the parts of names.
     initials: String,
     pub(super) days: Vec<Day>,
+    /// Days on which something was done.
+    done: Vec<Day>,
 }
 
 impl Known {
@@ -160,6 +162,7 @@ impl Known {
                     Some(day) => known.days.push(day),
                     None => known.add_number(text),
                 },
+                IdentifierKind::Day => known.done.extend(parse_day(text)),
                 IdentifierKind::Address => known.add_address(text),
                 IdentifierKind::Organisation => known.add_organisation(text),
                 IdentifierKind::Number | IdentifierKind::Uid | IdentifierKind::Other => {
@@ -347,33 +350,22 @@ impl Known {
     /// Known days: those found as dates, and their numbers side by side in any order.
     fn remove_days(&self, passage: &mut Passage<'_>) {
         for first in 0..passage.pieces.len() {
-            if let Some(end) = self.day_at(passage, first) {
+            if let Some(end) = day_at(&self.days, passage, first) {
                 passage.remove_pieces(first..end);
             }
         }
     }
 
-    /// Day, month and year of a known day in any order from this piece on; where they end.
-    fn day_at(&self, passage: &Passage<'_>, first: usize) -> Option<usize> {
-        let mut fields = Vec::with_capacity(3);
-        let mut piece = first;
-        while fields.len() < 3 {
-            let key = passage.key(piece);
-            match (fields.len(), key) {
-                (1.., "st" | "nd" | "rd" | "th" | "of") => {}
-                _ if dates::month_named(key).is_some() => fields.push(key),
-                _ if key.len() <= 4 && passage.pieces.get(piece)?.digits => fields.push(key),
-                _ => return None,
+    /// Days on which something was done, where they were not found as dates: `03 04 19`.
+    pub(super) fn remove_days_done(&self, passage: &mut Passage<'_>) {
+        for first in 0..if self.done.is_empty() { 0 } else { passage.pieces.len() } {
+            let is_date = |piece: usize| passage.words[passage.pieces[piece].word].is_date;
+            if let Some(end) = day_at(&self.done, passage, first)
+                && !(first..end).any(is_date)
+            {
+                passage.remove_pieces(first..end);
             }
-            if fields.len() < 3 && passage.gap_after_piece(piece).len() > GAP_CHARS_MAX {
-                return None;
-            }
-            piece += 1;
         }
-        let &[a, b, c] = fields.as_slice() else { return None };
-        let orders = [[c, b, a], [c, a, b], [a, b, c], [a, c, b]];
-        let is_known = |[y, m, d]: [&str; 3]| self.days.iter().any(|day| is_day(*day, y, m, d));
-        orders.into_iter().any(is_known).then_some(piece)
     }
 
     /// Whether these are a known year, month and day, whatever the time behind them.
@@ -385,6 +377,29 @@ impl Known {
     pub(super) fn is_known_day(&self, date: &Written) -> bool {
         date.is_any(&self.days)
     }
+}
+
+/// Day, month and year of one of these days in any order from this piece on; where they end.
+fn day_at(days: &[Day], passage: &Passage<'_>, first: usize) -> Option<usize> {
+    let mut fields = Vec::with_capacity(3);
+    let mut piece = first;
+    while fields.len() < 3 {
+        let key = passage.key(piece);
+        match (fields.len(), key) {
+            (1.., "st" | "nd" | "rd" | "th" | "of") => {}
+            _ if dates::month_named(key).is_some() => fields.push(key),
+            _ if key.len() <= 4 && passage.pieces.get(piece)?.digits => fields.push(key),
+            _ => return None,
+        }
+        if fields.len() < 3 && passage.gap_after_piece(piece).len() > GAP_CHARS_MAX {
+            return None;
+        }
+        piece += 1;
+    }
+    let &[a, b, c] = fields.as_slice() else { return None };
+    let orders = [[c, b, a], [c, a, b], [a, b, c], [a, c, b]];
+    let is_known = |[y, m, d]: [&str; 3]| days.iter().any(|day| is_day(*day, y, m, d));
+    orders.into_iter().any(is_known).then_some(piece)
 }
 
 fn is_day(day: Day, y: &str, m: &str, d: &str) -> bool {

@@ -353,6 +353,18 @@ fn parts_of_the_date_of_birth_go_where_other_dates_stay() {
 }
 
 #[test]
+fn a_day_of_the_study_goes_however_it_is_written() {
+    let done = [Identifier { kind: IdentifierKind::Day, text: "20190403".into() }];
+    for dates in [DatesInText::Remove, DatesInText::Shift(-1)] {
+        for text in ["03 04 19", "3 4 19", "19 04 03", "3 4 2019"] {
+            assert_eq!(cleaned(&format!("chest {text}"), dates, &done).text, "chest", "{text}");
+        }
+        assert_eq!(cleaned("chest 03 05 19", dates, &done).text, "chest 03 05 19", "three numbers");
+    }
+    assert_eq!(cleaned("chest 03/04/19", DatesInText::Shift(-1), &done).text, "chest 02/04/19");
+}
+
+#[test]
 fn a_date_without_its_year_cannot_be_moved() {
     assert_eq!(cleaned("scan on 12th April", DatesInText::Shift(-100), &[]).text, "scan");
     assert_eq!(cleaned("scan on 12th April", DatesInText::Keep, &[]).text, "scan on 12th April");

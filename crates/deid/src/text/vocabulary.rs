@@ -82,6 +82,9 @@ fn is_eponym(passage: &Passage<'_>, word: usize) -> bool {
     if !names(word) || is_initial {
         return false;
     }
+    if passage.gap_before(word) == "-" && passage.word_key(word - 1) == "child" {
+        return true;
+    }
     if passage.word_key(next) == "s" && matches!(passage.gap_before(next), "'" | "’") {
         next += 1;
     }
