@@ -88,7 +88,7 @@ fn lines(count: usize, line: impl Fn(usize) -> Vec<Edge>) -> impl Iterator<Item 
         let neighbour = |n: usize| if n < count { line(n) } else { Vec::new() };
         let mut pair = [own, neighbour(first + LINES / 2)];
         let goes_on = !same(&pair, 0..0).is_empty();
-        ahead = Some(std::mem::replace(&mut pair[1], Vec::new()));
+        ahead = Some(std::mem::take(&mut pair[1]));
         goes_on || {
             pair[1] = behind.unwrap_or_else(|| neighbour(first - LINES / 2));
             !same(&pair, 0..0).is_empty()
