@@ -352,8 +352,9 @@ impl<'a> Cleaner<'a> {
         // Makers number kinds of images; nothing else is so short but a date (`120453`), which has its month in the middle.
         let is_kind = || {
             let is_short = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
-            let may_be_day = value.len() == 6 && ("01"..="12").contains(&&value[2..4]);
-            tag == tags::IMAGE_TYPE && is_short && !may_be_day && !self.text.is_known(value)
+            let may_be_day =
+                || value.len() == 6 && value.get(2..4).is_some_and(|n| ("01"..="12").contains(&n));
+            tag == tags::IMAGE_TYPE && is_short && !may_be_day() && !self.text.is_known(value)
         };
         self.profile.term(tag, vr, value).or_else(|| (is_clean() || is_kind()).then_some(value))
     }

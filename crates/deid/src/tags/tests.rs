@@ -113,7 +113,7 @@ fn coded_strings_keep_listed_terms_only() {
     };
     let kind = "ORIGINAL\\PRIMARY\\\\\\150000";
     assert_eq!(numbered(kind).as_deref(), Some(kind));
-    for number in ["471100", "9990000018", "19530412", "120453", "530412"] {
+    for number in ["471100", "9990000018", "19530412", "120453", "530412", "AéB", "éßü", "a\u{fffd}bc"] {
         let value = format!("ORIGINAL\\PRIMARY\\{number}");
         assert_eq!(numbered(&value).as_deref(), Some("ORIGINAL\\PRIMARY"));
     }
