@@ -2,7 +2,13 @@
 
 use anyhow::{Result, anyhow};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
+
+/// Does a task, whose panic is its own: others go on. `None` where it panicked, which the log tells without a value.
+pub(super) fn sheltered<T>(task: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(task)).ok()
+}
 
 /// A queue of tasks. Whatever fails ends it for all workers.
 pub(super) struct Feed<'a, T> {
@@ -77,6 +83,20 @@ mod tests {
         };
         feed.share(4, work).unwrap();
         assert_eq!(sum.into_inner(), (0..100).sum::<u32>());
+    }
+
+    #[test]
+    fn a_task_that_panics_ends_nothing_else() {
+        let (feed, done) = (feed(), AtomicU32::new(0));
+        let work = |_| {
+            while let Some(task) = feed.next()? {
+                let sheltered = sheltered(|| assert_ne!(task, 42, "a bug"));
+                done.fetch_add(u32::from(sheltered.is_some()), Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        feed.share(2, work).unwrap();
+        assert_eq!(done.into_inner(), 99);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The first pass: which files there are, and who their headers say they are about. Nothing is written to OUT before it is over.
 
-use super::feed::Feed;
+use super::feed::{Feed, sheltered};
 use super::places::Places;
 use super::store::{BATCH_ROWS, Found, Looked, Said, Store};
 use super::walk::Walk;
@@ -64,7 +64,8 @@ impl FirstPass<'_> {
         feed.share(workers, |_| {
             let mut batch = Vec::new();
             while let Some(path) = feed.next()? {
-                let said = self.look(&path, &limits);
+                let said = sheltered(|| self.look(&path, &limits));
+                let said = said.unwrap_or_else(|| Err("internal-error".to_owned()));
                 batch.push(Looked { path, said });
                 bar.inc(1);
                 if batch.len() == BATCH_ROWS {

@@ -63,6 +63,10 @@ const CODES: &[(&str, &str)] = &[
         "another file has the same SOP Instance UID and was written: keep the right one of the two",
     ),
     ("unreadable-file", "the file cannot be opened: check its permissions, then run again"),
+    (
+        "internal-error",
+        "a fault of this program: leave the file out and please report it; nothing of it was written",
+    ),
     ("io", "the file could not be read to its end: check the disk, then run again"),
     ("source-io", "the file could not be read to its end: check the disk, then run again"),
     ("not-dicom", "no DICOM file: nothing to do"),

@@ -1,6 +1,6 @@
 //! The second pass: each file through the wall, several at once, and into OUT.
 
-use super::feed::Feed;
+use super::feed::{Feed, sheltered};
 use super::known::People;
 use super::outcome::{Outcome, Output};
 use super::places::{Places, WORKING_NAME};
@@ -298,7 +298,8 @@ impl<'a> Desk<'a> {
         let place = self.work.workshop.join(part);
         self.slot += 1;
         let (mut uids, mut treatment, mut pixels) = (Vec::new(), None, None);
-        let cleaned = self.work.one(&task, &place);
+        let cleaned = sheltered(|| self.work.one(&task, &place));
+        let cleaned = cleaned.unwrap_or_else(|| Err(held("internal-error")));
         let outcome = match cleaned {
             Ok(cleaned) => {
                 let repeats = first.map(|first| repeats(first, &cleaned.output, &place)).transpose();
