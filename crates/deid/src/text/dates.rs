@@ -158,14 +158,15 @@ fn roman(key: &str) -> Option<u8> {
 
 /// Every date of the passage, from left to right, none inside another.
 pub(super) fn find(passage: &Passage<'_>) -> Vec<Written> {
-    let mut found = Vec::new();
+    let mut found: Vec<Written> = Vec::new();
     let mut at = 0;
     while at < passage.pieces.len() {
         let reader = Reader { passage, at, fields: Vec::new() };
         match reader.date() {
             Some(date) => {
+                let free = found.last().map_or(0, |last| last.pieces.end);
+                found.extend(day_listed_before(passage, &date).filter(|listed| listed.pieces.start >= free));
                 at = past_time(passage, &date);
-                found.extend(day_listed_before(passage, &date));
                 found.push(date);
             }
             None => at += 1,
@@ -174,20 +175,36 @@ pub(super) fn find(passage: &Passage<'_>) -> Vec<Written> {
     found
 }
 
-/// The day that a date's month and year are those of as well: `12 and 15 March 2019`. It goes where dates do, and cannot be moved.
+/// Words before a number that counts or grades, and is no day.
+const COUNTED: &[&str] = &[
+    "grade", "stage", "series", "image", "images", "slice", "slices", "lesion", "level", "ecog", "score",
+    "type", "class", "nodule", "phase", "week", "weeks", "day", "cycle", "segment", "zone",
+];
+
+/// The earlier day that a date's month and year are those of as well: `12 and 15 March 2019`. It goes where dates do, and cannot be
+/// moved.
 fn day_listed_before(passage: &Passage<'_>, date: &Written) -> Option<Written> {
-    let is_of_month = matches!(date.fields.get(..2), Some([(_, Field::Day), (_, Field::MonthName)]));
-    let before = date.pieces.start.checked_sub(1).filter(|_| is_of_month)?;
-    let day =
-        if matches!(passage.key(before), "and" | "to" | "or") { before.checked_sub(1)? } else { before };
+    let Some([(of_month, Field::Day), (_, Field::MonthName)]) = date.fields.get(..2) else { return None };
+    let before = date.pieces.start.checked_sub(1)?;
+    let is_word = matches!(passage.key(before), "and" | "to" | "or");
+    let day = if is_word { before.checked_sub(1)? } else { before };
     let joint = passage.gap_after_piece(day).trim();
-    let is_joined =
-        if day == before { matches!(joint, "-" | "–" | "/" | "&" | "+" | ",") } else { joint.is_empty() };
-    let is_whole_word = passage.words[passage.pieces[day].word].pieces.len() == 1;
-    let is_day = passage.key(day).parse().is_ok_and(|day: u8| (1..=31).contains(&day));
-    let number = passage.pieces[day].digits && is_day && is_whole_word && is_joined;
+    let is_joined = if is_word { joint.is_empty() } else { matches!(joint, "-" | "–" | "/" | "&" | "+") };
+    let word = passage.pieces[day].word;
+    let is_alone =
+        passage.words[word].pieces.len() == 1 && !passage.gap_before(word).ends_with(['-', '.', '/']);
+    let is_counted = word > 0 && COUNTED.contains(&passage.word_key(word - 1));
+    let number = |piece: usize| passage.key(piece).parse::<u8>().ok().filter(|day| (1..=31).contains(day));
+    let is_earlier =
+        passage.pieces[day].digits && number(day).is_some_and(|day| Some(day) < number(*of_month));
     let fields = vec![(day, Field::Day)];
-    number.then(|| Written { pieces: day..day + 1, fields, day: None, exact: true, yearless: None })
+    (is_earlier && is_joined && is_alone && !is_counted).then(|| Written {
+        pieces: day..day + 1,
+        fields,
+        day: None,
+        exact: true,
+        yearless: None,
+    })
 }
 
 /// The piece after a date, and after a time that is written like one: `2019-04-03_10-22-11`.
@@ -281,7 +298,10 @@ impl Reader<'_, '_> {
     fn year_first(mut self) -> Option<Written> {
         let (first, second, third) = (self.at, self.at + 1, self.at + 2);
         let year = self.year(first)?;
+        // A range of values begins with hundreds: `2000-10`.
         let is_month_only = self.gap(first) == "-"
+            && (1920..2040).contains(&year)
+            && !year.is_multiple_of(100)
             && self.key(second).len() == 2
             && !(self.gap(second).starts_with(['-', '.', '/', '_']) && self.number(third, 1..9).is_some());
         if let Some(month) = self.month_of_year(second).filter(|_| is_month_only) {
@@ -333,13 +353,11 @@ impl Reader<'_, '_> {
         let padded = self.key(first).len() == 2 && self.key(second).len() == 2;
         if let Some(second_number) = self.day_of_month(second).filter(|_| self.same_separator(first, padded))
         {
-            let separator = self.gap(first).trim();
-            let short = self.short_year(third).filter(|_| match separator {
-                "" => false,
-                "-" => padded || self.stands_alone(first, third),
-                "_" => padded && !self.is_year_behind(third),
-                _ => true,
-            });
+            // Two digits may be anything, unless nothing but dates is parted so.
+            let separator = self.gap(first);
+            let short = self
+                .short_year(third)
+                .filter(|_| matches!(separator, "/" | ".") || (separator == "-" && padded));
             if let Some(year) = self.year(third).or(short) {
                 // Read as in the United Kingdom, day first; the other way only where that alone is a date.
                 let british = Day::new(year, second_number, first_number);
@@ -358,20 +376,6 @@ impl Reader<'_, '_> {
         let year = self.year(second).filter(|year| (1900..2100).contains(year))?;
         self.fields.extend([(first, Field::Month), (second, Field::Year)]);
         self.end(second + 1, Some(Day::new(year, first_number, 1)?), false)
-    }
-
-    /// Whether a four-digit year follows, so that day and month are the two before it: `1_03_04_2019`.
-    fn is_year_behind(&self, piece: usize) -> bool {
-        self.gap(piece) == "_" && self.year(piece + 1).is_some()
-    }
-
-    /// Whether blanks stand around, or the ends of the text.
-    fn stands_alone(&self, first: usize, last: usize) -> bool {
-        let pieces = &self.passage.pieces;
-        let before = &self.passage.text[..pieces[first].start];
-        let after = pieces.get(last).map_or("", |piece| &self.passage.text[piece.end..]);
-        let ends = |c: Option<char>| c.is_none_or(char::is_whitespace);
-        ends(before.chars().next_back()) && ends(after.chars().next())
     }
 
     /// The year, if one follows; without one, only what no ordinary word looks like.
@@ -443,9 +447,9 @@ impl Reader<'_, '_> {
         let two_digits = padded && self.key(first + 1).len() == 2;
         // With blanks around them, or behind: `03 / 04 / 2019`, `03. 04. 2019`.
         let plain = if separator.len() <= 3 { separator.trim() } else { separator };
+        let is_spaced = two_digits && matches!(plain, "/" | "-" | ".") && self.year(first + 2).is_some();
         separator == self.gap(first + 1)
-            && (matches!(separator, "/" | "-" | "." | "_")
-                || (two_digits && (separator == " " || matches!(plain, "/" | "-" | "."))))
+            && (matches!(separator, "/" | "-" | "." | "_") || (separator == " " && two_digits) || is_spaced)
     }
 
     /// The date if it stands by itself: no digits before or after that belong to the same number.
@@ -453,20 +457,15 @@ impl Reader<'_, '_> {
         let bytes = self.passage.text.as_bytes();
         let (start_byte, end_byte) =
             (self.passage.pieces.get(self.at)?.start, self.passage.pieces.get(end - 1)?.end);
-        // What parts a whole date from another is not what parts its own numbers: `3/4/2019-5/4/2019`, `12-15 March 2019`.
-        let has = |wanted: Field| self.fields.iter().any(|(_, field)| *field == wanted);
-        let is_whole = exact && (self.year(self.at).or(self.year(end - 1)).is_some());
-        let own = self.gap(self.at).trim();
-        let parts_dates =
-            |joint: &str| is_whole && (has(Field::MonthName) || (has(Field::Month) && own != joint));
         let joined = |joint: Option<&u8>, next: Option<&u8>| {
-            joint.is_some_and(|byte| {
-                b"./-".contains(byte) && !parts_dates(char::from(*byte).encode_utf8(&mut [0; 4]))
-            }) && next.is_some_and(u8::is_ascii_digit)
+            joint.is_some_and(|byte| b"./-".contains(byte)) && next.is_some_and(u8::is_ascii_digit)
         };
         let mut left = bytes[..start_byte].iter().rev();
         let mut right = bytes[end_byte..].iter();
-        if joined(left.next(), left.next()) || joined(right.next(), right.next()) {
+        let is_whole = exact && self.year(self.at).or(self.year(end - 1)).is_some();
+        if (joined(left.next(), left.next()) && !(is_whole && self.is_parted_before()))
+            || (joined(right.next(), right.next()) && !(is_whole && self.is_parted_behind(end)))
+        {
             return None;
         }
         // The T between date and time (ISO 8601) belongs to neither.
@@ -477,6 +476,35 @@ impl Reader<'_, '_> {
         self.fields.sort_unstable_by_key(|(piece, _)| *piece);
         let pieces = self.at..end + usize::from(glued_t);
         Some(Written { pieces, fields: self.fields, day, exact, yearless: None })
+    }
+}
+
+impl Reader<'_, '_> {
+    /// Whether a date, or a day of the same month, ends before this one, parted from it by a stroke of another kind: `3/4/2019-5/4/2019`,
+    /// `12-15 March 2019`.
+    fn is_parted_before(&self) -> bool {
+        let Some(before) = self.at.checked_sub(1) else { return false };
+        let own = self.gap(self.at);
+        let names_month = self.fields.iter().any(|(_, field)| *field == Field::MonthName);
+        let ends_date = before >= 2
+            && self.year(before).is_some()
+            && self.gap(before - 1) == own
+            && self.gap(before - 2) == own
+            && self.gap(before) != own;
+        ends_date
+            || (names_month && self.day_of_month(before).is_some() && self.is_first_of_its_number(before))
+    }
+
+    /// Whether one begins behind it.
+    fn is_parted_behind(&self, end: usize) -> bool {
+        let own = self.gap(self.at);
+        let goes_on = self.gap(end) == own && self.gap(end + 1) == own && self.year(end + 2).is_some();
+        self.day_of_month(end).is_some() && self.gap(end - 1) != own && goes_on
+    }
+
+    fn is_first_of_its_number(&self, piece: usize) -> bool {
+        let before = &self.passage.text[..self.passage.pieces[piece].start];
+        !before.ends_with(['-', '.', '/'])
     }
 }
 

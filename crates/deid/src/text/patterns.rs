@@ -163,7 +163,7 @@ const AGE_OF_ANYBODY_MAX: u16 = 130;
 pub(super) fn remove(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     remove_network_addresses(passage);
     remove_long_numbers(passage);
-    remove_insurance_numbers(passage);
+    remove_insurance_numbers(passage, vocabulary);
     remove_postcodes(passage);
     remove_streets(passage, vocabulary);
     remove_labelled(passage, vocabulary);
@@ -220,14 +220,16 @@ fn remove_long_numbers(passage: &mut Passage<'_>) {
 }
 
 /// National Insurance numbers, `AB 12 34 56 C` (HMRC NIM39110): two letters, three pairs of digits, a letter from A to D.
-fn remove_insurance_numbers(passage: &mut Passage<'_>) {
+fn remove_insurance_numbers(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     for first in 0..passage.pieces.len() {
         let key = |at: usize| passage.key(first + at);
         let is_pair = |at: usize| {
             passage.pieces.get(first + at).is_some_and(|piece| piece.digits) && key(at).len() == 2
         };
         let letters = key(0).len() == 2 && key(0).bytes().all(|byte| byte.is_ascii_lowercase());
-        let near = (0..4).all(|at| matches!(passage.gap_after_piece(first + at), "" | " " | "-"));
+        // `CT 10 20 30 C`
+        let is_word = vocabulary.has(key(0));
+        let near = !is_word && (0..4).all(|at| matches!(passage.gap_after_piece(first + at), "" | " " | "-"));
         if letters && (1..4).all(is_pair) && matches!(key(4), "a" | "b" | "c" | "d") && near {
             passage.remove_pieces(first..first + 5);
         }
@@ -287,6 +289,7 @@ fn is_chain(passage: &Passage<'_>, first: usize, lens: &[usize]) -> bool {
     let rises = joints.clone().all(|at| value(at) <= value(at + 1));
     let falls = joints.clone().all(|at| value(at) >= value(at + 1));
     lens.len() >= 3
+        && lens.iter().any(|len| *len > 2)
         && lens.iter().sum::<usize>() >= CHAIN_DIGITS_MIN
         && is_whole
         && is_joined
@@ -339,6 +342,7 @@ fn remove_streets(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
         let is_st = passage.mixed
             && passage.word(street) == "St"
             && passage.word(street - 1).starts_with(char::is_uppercase)
+            && !matches!(passage.word_key(street - 1), "lead" | "leads")
             && (closes.starts_with([',', '.', '\n', ';']) || street + 1 == passage.words.len());
         if !STREETS.contains(&passage.word_key(street)) && !is_st {
             continue;

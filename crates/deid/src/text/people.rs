@@ -192,7 +192,7 @@ fn name_end(passage: &Passage<'_>, vocabulary: &Vocabulary<'_>, first: usize, le
         }
         let title = TITLES.contains(&key);
         let initial = text.len() == 1 && (text.starts_with(char::is_uppercase) || !passage.mixed);
-        let unknown = passage.is_gone(end) || !vocabulary.admits(passage, end);
+        let unknown = passage.is_gone(end) || !vocabulary.admits_word(passage, end);
         let capital =
             passage.mixed && text.starts_with(char::is_uppercase) && text.chars().any(char::is_lowercase);
         let also = also_name(key);

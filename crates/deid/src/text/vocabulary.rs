@@ -63,35 +63,39 @@ pub(super) fn also_name(key: &str) -> Option<AlsoName> {
     map.get(key).copied()
 }
 
-/// What the list of eponyms calls a word.
-fn eponyms() -> &'static HashMap<&'static str, bool> {
-    static MAP: OnceLock<HashMap<&'static str, bool>> = OnceLock::new();
+/// What each eponym found.
+fn eponyms() -> &'static HashMap<&'static str, Vec<&'static str>> {
+    static MAP: OnceLock<HashMap<&'static str, Vec<&'static str>>> = OnceLock::new();
     MAP.get_or_init(|| {
-        let rows = EPONYMS.lines().filter_map(|line| line.split_once(','));
-        rows.map(|(kind, word)| (word, kind == "name")).collect()
+        let rows =
+            EPONYMS.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(','));
+        rows.map(|(name, found)| (name, found.split('|').collect())).collect()
     })
 }
 
-/// Whether the word is a name before what it found, other names of the same in between: `Guillain-Barré syndrome`. Who has an initial
-/// before the name found nothing.
+/// Names of one disease, at most.
+const EPONYMS_MAX: usize = 3;
+
+/// Whether the word is a name before what it found, or one of several that hyphens join: `Guillain-Barré syndrome`. Who has an
+/// initial before the name found nothing.
 fn is_eponym(passage: &Passage<'_>, word: usize) -> bool {
-    let names = |word: usize| eponyms().get(passage.word_key(word)) == Some(&true);
-    let is_initial =
-        word > 0 && passage.word(word - 1).len() == 1 && !matches!(passage.word_key(word - 1), "l" | "r");
-    let mut next = word + 1;
-    if !names(word) || is_initial {
+    let key = |word: usize| passage.word_key(word);
+    let is_side = word > 0 && matches!(key(word - 1), "l" | "r");
+    let is_initial = word > 0 && passage.word(word - 1).len() == 1 && !is_side;
+    let is_joined = |word: usize| matches!(passage.gap_before(word), "-" | "–");
+    if is_initial || !eponyms().contains_key(key(word)) {
         return false;
     }
-    if passage.gap_before(word) == "-" && passage.word_key(word - 1) == "child" {
-        return true;
+    let mut last = word;
+    while is_joined(last + 1) && last < word + EPONYMS_MAX && eponyms().contains_key(key(last + 1)) {
+        last += 1;
     }
-    if passage.word_key(next) == "s" && matches!(passage.gap_before(next), "'" | "’") {
-        next += 1;
-    }
-    while matches!(passage.gap_before(next), "-" | "–") && next < passage.words.len() {
-        next += 1;
-    }
-    passage.gap_before(next) == " " && eponyms().get(passage.word_key(next)) == Some(&false)
+    let possessive = key(last + 1) == "s" && matches!(passage.gap_before(last + 1), "'" | "’");
+    let next = last + 1 + usize::from(possessive);
+    let found = eponyms().get(key(last)).map_or(&[][..], Vec::as_slice);
+    let is_found = passage.gap_before(next) == " " && found.contains(&key(next));
+    // `Child-Pugh B7`
+    is_found || (key(word) == "pugh" && word > 0 && is_joined(word) && key(word - 1) == "child")
 }
 
 /// Whether the word is a unit and stands where one does: after a number, or after another unit and a stroke.
@@ -125,13 +129,15 @@ impl Vocabulary<'_> {
 
     /// Whether a word may stay.
     pub(super) fn admits(&self, passage: &Passage<'_>, word: usize) -> bool {
+        self.admits_word(passage, word) || is_unit_apart(passage, word) || is_eponym(passage, word)
+    }
+
+    /// Whether a word may stay by itself, whatever stands around it.
+    pub(super) fn admits_word(&self, passage: &Passage<'_>, word: usize) -> bool {
         let text = passage.word(word);
         let whole =
             if text.is_ascii() { self.has(passage.word_key(word)) } else { self.has(&text.to_lowercase()) };
-        (whole && !text.contains('.'))
-            || self.admits_pieces(passage, word)
-            || is_unit_apart(passage, word)
-            || is_eponym(passage, word)
+        (whole && !text.contains('.')) || self.admits_pieces(passage, word)
     }
 
     /// A number with its unit, a code with its number, words in CamelCase.

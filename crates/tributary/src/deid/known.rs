@@ -15,29 +15,39 @@ use submission::pseudonym::Pseudonym;
 /// How many people are remembered: files come by the person.
 const REMEMBERED_MAX: usize = 16;
 
+/// More identifiers than any person has.
+const NEEDLES_MAX: usize = 1_000;
+
 /// What is known of one person.
 pub(super) struct Known {
     /// It changes where a file says something new of the person.
     pub(super) digest: String,
     /// A file for each thing that is said of the person.
     witnesses: Vec<PathBuf>,
-    needles: OnceLock<Vec<Needle>>,
+    needles: OnceLock<Result<Vec<Needle>, &'static str>>,
 }
 
 impl Known {
-    /// What text must not say; nothing where all files say the same, for then each says it of itself.
-    pub(super) fn needles(&self, root: &Path) -> &[Needle] {
-        self.needles.get_or_init(|| {
+    /// What text must not say; nothing where all files say the same, for then each says it of itself. A code where that cannot be
+    /// found out: then no file of the person may go on.
+    pub(super) fn needles(&self, root: &Path) -> Result<&[Needle], &'static str> {
+        let needles = self.needles.get_or_init(|| {
             let mut all = Vec::new();
             for path in self.witnesses.iter().filter(|_| self.witnesses.len() > 1) {
-                let Ok(file) = File::open(root.join(path)) else { continue };
-                let Ok(facts) = Facts::read(Box::new(file), &Limits::default()) else { continue };
-                let fresh = facts.needles().into_iter().filter(|needle| !all.contains(needle));
-                let fresh: Vec<Needle> = fresh.collect();
-                all.extend(fresh);
+                let file = File::open(root.join(path)).map_err(|_| "unreadable-file")?;
+                let facts = Facts::read(Box::new(file), &Limits::default()).map_err(|_| "unreadable-file")?;
+                for needle in facts.needles() {
+                    if !all.contains(&needle) {
+                        all.push(needle);
+                    }
+                }
+                if all.len() > NEEDLES_MAX {
+                    return Err("too-many-identifiers");
+                }
             }
-            all
-        })
+            Ok(all)
+        });
+        needles.as_ref().map(Vec::as_slice).map_err(|code| *code)
     }
 }
 

@@ -133,9 +133,10 @@ impl<'a> Work<'a> {
             Instance::open(Box::new(file), &self.limits).map_err(|rejection| held(rejection.code()))?;
         let outline = self.teller.tells_actions().then(|| opened.outline());
         let known = self.people.known(&person)?;
+        let known = known.needles(&self.places.root).map_err(held)?;
         let subject = self.subject(person);
         let cleaned = opened
-            .clean_tags(&self.profile, &subject, self.pseudonymiser, known.needles(&self.places.root))
+            .clean_tags(&self.profile, &subject, self.pseudonymiser, known)
             .map_err(|rejection| held(rejection.code()))?;
         let judged = match cleaned.clean_pixels(&self.pixels, Review::Pending) {
             PixelVerdict::Clear(instance) => instance,

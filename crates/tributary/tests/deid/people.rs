@@ -156,6 +156,11 @@ fn what_one_file_says_of_a_person_goes_from_the_text_of_another() {
     image(&input.join("named"), 2, &named, Vec::new());
     assert_eq!(comments(), ["chest", "chest"]);
     assert_eq!(comments(), ["chest", "chest"]);
+    // Another file that says so stands in for one that is no more.
+    image(&input.join("named as well"), 3, &named, Vec::new());
+    fs::remove_file(input.join("named")).unwrap();
+    image(&input.join("number too"), 4, &number, Vec::new());
+    assert_eq!(comments(), ["chest"; 4]);
 }
 
 #[test]

@@ -83,16 +83,14 @@ impl Store {
     }
 }
 
-/// More different headers of one person are not asked.
-const WITNESSES_MAX: u64 = 32;
-
 impl Store {
-    /// Of the files about a person one for each thing that they say of it, with a digest of that.
+    /// Of the files of this run about a person one for each thing that they say of it, with a digest of that.
     pub(in crate::deid) fn witnesses(&self, person: &Pseudonym) -> Result<Vec<(String, PathBuf)>> {
-        let query = sql("/* deid: witnesses */ SELECT e.known, MIN((SELECT MIN(path) FROM files WHERE evidence = e.digest)) AS path
+        let query = sql("/* deid: witnesses */ SELECT e.known,
+                MIN((SELECT MIN(path) FROM files WHERE evidence = e.digest AND run = $2)) AS path
             FROM names JOIN evidence e ON e.first = names.name WHERE names.root = $1
-            GROUP BY e.known HAVING path IS NOT NULL ORDER BY e.known LIMIT $2");
-        let query = query.bind(person.as_str().to_owned()).bind(WITNESSES_MAX);
+            GROUP BY e.known HAVING path IS NOT NULL ORDER BY e.known");
+        let query = query.bind(person.as_str().to_owned()).bind(self.run);
         self.all(query, |row| Ok((row.get("known")?, path_of(row)?)))
     }
 }
