@@ -324,6 +324,56 @@ fn a_moved_date_that_would_be_longer_is_written_shorter_or_goes() {
     assert_eq!(shifted("CT 04/2019 and 2019-04-12T14:30"), "CT 03/2019 and 2019-04-11T14:30");
 }
 
+/// Dates and their parts in rows, with whatever stands between dates.
+fn dated() -> impl Strategy<Value = String> {
+    let tokens = [
+        "12",
+        "3",
+        "31",
+        "2019",
+        "19",
+        "0412",
+        "March",
+        "Apr",
+        "may",
+        "th",
+        "of",
+        "and",
+        "to",
+        "T",
+        "IV",
+        "20190403",
+        "2019-04-03",
+        "03/04/19",
+        "5 Feb 20",
+        "15 March 2019",
+        "10-22-11",
+        "chest",
+        "T1",
+        "b",
+        "JG",
+        "hess",
+    ];
+    let token = prop::sample::select(tokens.to_vec());
+    let joint = prop::sample::select(vec!["", " ", "-", "/", ".", "_", ", ", " - ", " / ", "\n", " and "]);
+    prop::collection::vec((token, joint), 1..14)
+        .prop_map(|parts| parts.into_iter().flat_map(|(token, joint)| [token, joint]).collect())
+}
+
+proptest! {
+    #[test]
+    fn rows_of_dates_are_cleaned_once_and_for_all(text in dated()) {
+        let born = [Identifier { kind: IdentifierKind::Date, text: "19610504".into() }];
+        for dates in [DatesInText::Remove, DatesInText::Keep] {
+            let once = cleaned(&text, dates, &born).text;
+            prop_assert!(once.len() <= text.len());
+            prop_assert_eq!(cleaned(&once, dates, &born).text, once);
+        }
+        let moved = cleaned(&text, DatesInText::Shift(-1_000), &born).text;
+        prop_assert!(moved.chars().count() <= text.chars().count());
+    }
+}
+
 #[test]
 fn dates_in_the_names_of_series_are_moved_and_their_times_stay() {
     let shifted = |text: &str| cleaned(text, DatesInText::Shift(-1), &[]).text;
