@@ -209,13 +209,18 @@ impl Facts {
 
     /// What the object says of its patient that text of another of the patient's objects must not say.
     pub fn needles(&self) -> Vec<Needle> {
+        let told: Vec<Told> = self.told().map(|(kind, value)| (Some(kind), value.to_owned())).collect();
+        needles_of(&told).unwrap_or_default()
+    }
+
+    /// The same as it stands there.
+    pub(crate) fn told(&self) -> impl Iterator<Item = (NeedleKind, &str)> {
         let patient = &self.patient;
         let ids = patient.id.iter().chain(patient.other_ids.iter().map(|(id, _)| id));
-        let told = (patient.name.iter().map(|name| (NeedleKind::Name, name)))
+        (patient.name.iter().map(|name| (NeedleKind::Name, name)))
             .chain(patient.birth_date.iter().map(|date| (NeedleKind::Date, date)))
-            .chain(ids.map(|id| (NeedleKind::Other, id)));
-        let told: Vec<Told> = told.map(|(kind, value)| (Some(kind), value.inside().clone())).collect();
-        needles_of(&told).unwrap_or_default()
+            .chain(ids.map(|id| (NeedleKind::Other, id)))
+            .map(|(kind, value)| (kind, value.inside().as_str()))
     }
 
     /// The age that the object would go out with; `None` where none would.

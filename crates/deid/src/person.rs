@@ -80,8 +80,8 @@ impl Claims {
             }
             by_local_id.push(study.clone().ok_or(Nobody::Unknown)?);
         }
-        let needles = facts.needles().into_iter().map(|needle| needle.text);
-        let known = pseudonymiser.digest("claim/known", &needles.collect::<Vec<_>>().join("\\"));
+        let known: Vec<&str> = facts.told().map(|(_, value)| value).collect();
+        let known = pseudonymiser.digest("claim/known", &known.join("\\"));
         let birth = birth_date(&facts.patient).map(|date| pseudonymiser.digest("claim/birth", &date));
         let sex = facts.patient.sex.filter(|sex| "MF".contains(*sex));
         let sex = sex.map(|sex| pseudonymiser.digest("claim/sex", &sex.to_string()));
