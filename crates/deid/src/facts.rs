@@ -207,13 +207,13 @@ impl Facts {
         Ok(Self::of(&part10::glance(source, limits, TOLD_BY)?))
     }
 
-    /// What the object says of its patient that text of another of the patient's objects must not say.
-    pub fn needles(&self) -> Vec<Needle> {
-        let told: Vec<Told> = self.told().map(|(kind, value)| (Some(kind), value.to_owned())).collect();
-        needles_of(&told).unwrap_or_default()
+    /// What these objects say of their patient, each once, that no text of the patient's may say; `None` if it is too much.
+    pub fn needles(all: impl IntoIterator<Item = Self>) -> Option<Vec<Needle>> {
+        let owned = |(kind, value): (NeedleKind, &str)| (Some(kind), value.to_owned());
+        needles_of(all.into_iter().flat_map(|facts| facts.told().map(owned).collect::<Vec<Told>>()))
     }
 
-    /// The same as it stands there.
+    /// What the object says of its patient, as it stands there.
     pub(crate) fn told(&self) -> impl Iterator<Item = (NeedleKind, &str)> {
         let patient = &self.patient;
         let ids = patient.id.iter().chain(patient.other_ids.iter().map(|(id, _)| id));
@@ -372,7 +372,7 @@ pub(crate) fn needles<'a>(datasets: impl IntoIterator<Item = &'a Dataset>) -> Op
     static TOLD: Recent<Vec<Told>, Option<Vec<Needle>>> = Recent::new();
     let mut told = Vec::new();
     datasets.into_iter().for_each(|dataset| collect_told(dataset, &mut told));
-    TOLD.get(told, |told| needles_of(told)).as_ref().clone()
+    TOLD.get(told, |told| needles_of(told.iter().cloned())).as_ref().clone()
 }
 
 /// A value that needles are made of; of no kind: the name of somebody else.
@@ -393,18 +393,18 @@ fn collect_told(dataset: &Dataset, into: &mut Vec<Told>) {
     }
 }
 
-fn needles_of(told: &[Told]) -> Option<Vec<Needle>> {
+fn needles_of(told: impl IntoIterator<Item = Told>) -> Option<Vec<Needle>> {
     let mut found = Vec::new();
     for (kind, value) in told {
-        let needle = match *kind {
-            None => distinctive_name(value),
-            Some(kind) if !is_telling(kind, value) => None,
+        let needle = match kind {
+            None => distinctive_name(&value),
+            Some(kind) if !is_telling(kind, &value) => None,
             // A number is searched for by its digits, however it was labelled.
-            Some(NeedleKind::Other) => Some(NhsNumber::parse(value).map_or_else(
-                |_| Needle::new(NeedleKind::Other, value),
+            Some(NeedleKind::Other) => Some(NhsNumber::parse(&value).map_or_else(
+                |_| Needle::new(NeedleKind::Other, &value),
                 |number| Needle::new(NeedleKind::Number, number.digits()),
             )),
-            Some(kind) => Some(Needle::new(kind, value)),
+            Some(kind) => Some(Needle::new(kind, &value)),
         };
         found.extend(needle.filter(|needle| !found.contains(needle)));
         if found.len() > NEEDLES_MAX {

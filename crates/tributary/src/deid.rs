@@ -1,13 +1,13 @@
 //! `tributary deid`: a folder of DICOM files in, a folder of de-identified ones out.
 
 mod help;
-mod known;
 mod outcome;
 mod store;
 mod places;
 mod walk;
 mod feed;
 mod tell;
+mod witnesses;
 mod work;
 mod look;
 mod report;

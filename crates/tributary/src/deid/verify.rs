@@ -1,6 +1,6 @@
 //! `tributary deid --verify-only`: a look at what another program, or this one, has cleaned. Nothing is written.
 
-use super::feed::Feed;
+use super::feed::{Feed, sheltered};
 use super::tell::Teller;
 use super::walk::Walk;
 use super::work::progress;
@@ -62,7 +62,9 @@ pub(super) fn run(
     feed.share(workers, |_| {
         let verifier = Verifier::default();
         while let Some(path) = feed.next()? {
-            let doubts = look(&root, &path, originals.as_ref(), inspector, &verifier);
+            let doubts = sheltered(|| look(&root, &path, originals.as_ref(), inspector, &verifier));
+            let doubts = doubts
+                .unwrap_or_else(|| doubt("internal-error", "the program failed at it: please report it"));
             let given = if folder.is_file() { folder.to_owned() } else { folder.join(&path) };
             tell(&given, &doubts, teller)?;
             let mut codes: Vec<&'static str> = doubts.iter().map(|doubt| doubt.code).collect();
@@ -110,6 +112,11 @@ fn known_of(path: &Path) -> Option<Known> {
     Known::of(Box::new(BufReader::new(File::open(path).ok()?)), &Limits::default()).ok()
 }
 
+/// One doubt about a file as a whole.
+fn doubt(code: &'static str, what: &str) -> Vec<Doubt> {
+    vec![Doubt { code, place: String::new(), what: what.to_owned() }]
+}
+
 fn look(
     root: &Path,
     path: &Path,
@@ -117,7 +124,6 @@ fn look(
     inspector: &Inspector,
     verifier: &Verifier,
 ) -> Vec<Doubt> {
-    let doubt = |code, what: &str| vec![Doubt { code, place: String::new(), what: what.to_owned() }];
     let known = match originals {
         None => Some(Known::default()),
         Some(originals) => known_of(&originals.root.join(path)).or_else(|| originals.all.clone()),

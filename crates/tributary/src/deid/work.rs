@@ -1,11 +1,11 @@
 //! The second pass: each file through the wall, several at once, and into OUT.
 
 use super::feed::{Feed, sheltered};
-use super::known::People;
 use super::outcome::{Outcome, Output};
 use super::places::{Places, WORKING_NAME};
 use super::store::{Done, Earlier, Pixels, Store, Task, Treatment};
 use super::tell::Teller;
+use super::witnesses::People;
 use ::deid::custody::Custody;
 use ::deid::instance::{Instance, PixelVerdict, Written};
 use ::deid::pixels::{PixelPolicy, Review};
@@ -132,8 +132,8 @@ impl<'a> Work<'a> {
         let opened =
             Instance::open(Box::new(file), &self.limits).map_err(|rejection| held(rejection.code()))?;
         let outline = self.teller.tells_actions().then(|| opened.outline());
-        let known = self.people.known(&person)?;
-        let known = known.needles(&self.places.root).map_err(held)?;
+        let witnesses = self.people.witnesses(&person)?;
+        let known = witnesses.needles(&self.places.root).map_err(held)?;
         let subject = self.subject(person);
         let cleaned = opened
             .clean_tags(&self.profile, &subject, self.pseudonymiser, known)
@@ -191,8 +191,8 @@ impl<'a> Work<'a> {
 
     /// A digest of what is known of whom a file is about.
     fn known(&self, task: &Task) -> Result<Option<String>> {
-        let known = task.person.as_ref().ok().map(|person| self.people.known(person)).transpose()?;
-        Ok(known.map(|known| known.digest.clone()))
+        let witnesses = task.person.as_ref().ok().map(|person| self.people.witnesses(person)).transpose()?;
+        Ok(witnesses.map(|witnesses| witnesses.digest.clone()))
     }
 }
 

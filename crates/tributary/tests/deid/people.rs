@@ -164,6 +164,21 @@ fn what_one_file_says_of_a_person_goes_from_the_text_of_another() {
 }
 
 #[test]
+fn a_person_of_more_identifiers_than_anybody_has_is_held_altogether() {
+    let many: Vec<String> = (0..1_001).map(|n| format!("ID{n:06}")).collect();
+    let number: Header<'_> = &[(ID, "9990000018")];
+    let came = come_out(&[
+        ("one of them", number),
+        ("too many", &[(ID, "9990000018"), (OTHER, &many.join("\\"))]),
+        ("somebody else", &[(ID, "9990000026")]),
+    ]);
+    for held in ["one of them", "too many"] {
+        assert_eq!(came[held], "too-many-identifiers", "{held}");
+    }
+    assert!(came["somebody else"].starts_with("Subject"));
+}
+
+#[test]
 fn a_number_in_the_sequence_of_other_ids_ties_the_identifiers_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let (input, output) = (dir.path().join("in"), dir.path().join("out"));

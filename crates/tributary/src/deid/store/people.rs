@@ -4,9 +4,10 @@
 //! its objects are held.
 
 use super::{BATCH_ROWS, Store, path_of};
+use crate::deid::witnesses::WITNESSES_MAX;
 use ::deid::person::Claims;
 use anyhow::Result;
-use platform::db::{DbError, Query, Row, Tx, sql};
+use platform::db::{DbError, Query, Tx, sql};
 use std::path::PathBuf;
 use submission::digest::Digest;
 use submission::pseudonym::Pseudonym;
@@ -84,13 +85,13 @@ impl Store {
 }
 
 impl Store {
-    /// Of the files of this run about a person one for each thing that they say of it, with a digest of that.
+    /// Of the files of this run about a person one for each thing that they say of it, with a digest of that; no more than are too many.
     pub(in crate::deid) fn witnesses(&self, person: &Pseudonym) -> Result<Vec<(String, PathBuf)>> {
         let query = sql("/* deid: witnesses */ SELECT e.known,
                 MIN((SELECT MIN(path) FROM files WHERE evidence = e.digest AND run = $2)) AS path
             FROM names JOIN evidence e ON e.first = names.name WHERE names.root = $1
-            GROUP BY e.known HAVING path IS NOT NULL ORDER BY e.known");
-        let query = query.bind(person.as_str().to_owned()).bind(self.run);
+            GROUP BY e.known HAVING path IS NOT NULL ORDER BY e.known LIMIT $3");
+        let query = query.bind(person.as_str().to_owned()).bind(self.run).bind(WITNESSES_MAX as u64 + 1);
         self.all(query, |row| Ok((row.get("known")?, path_of(row)?)))
     }
 }
@@ -162,25 +163,24 @@ async fn flatten(tx: &mut Tx) -> Result<(), DbError> {
 
 /// Who is named by nothing but a study is the one person whom its other objects name; a study of two people is nobody's.
 async fn join_studies(tx: &mut Tx) -> Result<(), DbError> {
-    let told = "/* deid: studies */ SELECT nameless.study, MIN(names.root) AS root, COUNT(DISTINCT names.root) AS people
-        FROM evidence nameless JOIN evidence other ON other.study = nameless.study AND other.first <> other.study
+    sql("/* deid: studies of two */ INSERT INTO conflicts (root)
+        SELECT nameless.study FROM evidence nameless
+        JOIN evidence other ON other.study = nameless.study AND other.first <> other.study
         JOIN names ON names.name = other.first
         WHERE nameless.first = nameless.study
             AND EXISTS (SELECT 1 FROM files WHERE files.evidence = other.digest)
-        GROUP BY nameless.study";
-    let read = |row: &Row<'_>| Ok((row.get("study")?, row.get("root")?, row.get("people")?));
-    let studies: Vec<(String, String, i64)> = sql(told).all(tx, read).await?;
-    for (study, root, people) in studies {
-        if people == 1 {
-            point(tx, &study, &root).await?;
-        } else {
-            let conflict = sql(
-                "/* deid: two people */ INSERT INTO conflicts (root) VALUES ($1) ON CONFLICT (root) DO NOTHING",
-            );
-            conflict.bind(&study).run(tx).await?;
-        }
-    }
-    Ok(())
+        GROUP BY nameless.study HAVING COUNT(DISTINCT names.root) > 1")
+    .run(tx)
+    .await?;
+    // The name that a study gives is nobody else's, so no other name changes under this.
+    sql("/* deid: studies of one */ UPDATE names SET root = COALESCE((
+            SELECT MIN(own.root) FROM evidence other JOIN names own ON own.name = other.first
+            WHERE other.study = names.name AND other.first <> other.study
+                AND EXISTS (SELECT 1 FROM files WHERE files.evidence = other.digest)), root)
+        WHERE NOT EXISTS (SELECT 1 FROM conflicts WHERE conflicts.root = names.name)")
+    .run(tx)
+    .await
+    .map(|_| ())
 }
 
 /// People are counted once for each age that their objects tell.
