@@ -35,7 +35,7 @@ pub(crate) struct Cleaner<'a> {
 }
 
 /// Date and DateTime of a content item (PS3.3 C.17.3).
-const REPORTED_DATES: [Tag; 2] = [REPORTED[0], REPORTED[1]];
+const REPORTED_DATES: [Tag; 2] = [tags::DATE_TIME, tags::DATE];
 /// The same with its time and its text.
 const REPORTED: [Tag; 4] = [tags::DATE_TIME, tags::DATE, tags::TIME, tags::TEXT_VALUE];
 

@@ -477,9 +477,7 @@ impl Reader<'_, '_> {
         let pieces = self.at..end + usize::from(glued_t);
         Some(Written { pieces, fields: self.fields, day, exact, yearless: None })
     }
-}
 
-impl Reader<'_, '_> {
     /// Whether a date, or a day of the same month, ends before this one, parted from it by a stroke of another kind: `3/4/2019-5/4/2019`,
     /// `12-15 March 2019`.
     fn is_parted_before(&self) -> bool {

@@ -129,6 +129,9 @@ const LABELS: &[Label] = &[
     (&["serial", "sn"], 1),
 ];
 
+/// What has three numbers after it and is the beginning of no National Insurance number: `CT 10 20 30 C`, `TE 10 20 30 a`.
+const NUMBERED: &[&str] =
+    &["cr", "ct", "dx", "mg", "mr", "nm", "pt", "rf", "sc", "sl", "te", "ti", "tr", "us", "xa"];
 /// Digits of a number in groups, at least.
 const CHAIN_DIGITS_MIN: usize = 8;
 /// How many words after a label may belong to its number.
@@ -163,7 +166,7 @@ const AGE_OF_ANYBODY_MAX: u16 = 130;
 pub(super) fn remove(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
     remove_network_addresses(passage);
     remove_long_numbers(passage);
-    remove_insurance_numbers(passage, vocabulary);
+    remove_insurance_numbers(passage);
     remove_postcodes(passage);
     remove_streets(passage, vocabulary);
     remove_labelled(passage, vocabulary);
@@ -220,16 +223,15 @@ fn remove_long_numbers(passage: &mut Passage<'_>) {
 }
 
 /// National Insurance numbers, `AB 12 34 56 C` (HMRC NIM39110): two letters, three pairs of digits, a letter from A to D.
-fn remove_insurance_numbers(passage: &mut Passage<'_>, vocabulary: &Vocabulary<'_>) {
+fn remove_insurance_numbers(passage: &mut Passage<'_>) {
     for first in 0..passage.pieces.len() {
         let key = |at: usize| passage.key(first + at);
         let is_pair = |at: usize| {
             passage.pieces.get(first + at).is_some_and(|piece| piece.digits) && key(at).len() == 2
         };
         let letters = key(0).len() == 2 && key(0).bytes().all(|byte| byte.is_ascii_lowercase());
-        // `CT 10 20 30 C`
-        let is_word = vocabulary.has(key(0));
-        let near = !is_word && (0..4).all(|at| matches!(passage.gap_after_piece(first + at), "" | " " | "-"));
+        let near = !NUMBERED.contains(&key(0))
+            && (0..4).all(|at| matches!(passage.gap_after_piece(first + at), "" | " " | "-"));
         if letters && (1..4).all(is_pair) && matches!(key(4), "a" | "b" | "c" | "d") && near {
             passage.remove_pieces(first..first + 5);
         }

@@ -36,8 +36,8 @@ const NAME_LABELS: &[&str] = &[
     "signed",
     "clinic",
 ];
-/// Who works there, or was born there: a name may follow without a colon.
-const STAFF: &[&str] = &[
+/// Words for people: a name may follow without a colon.
+const PERSONS: &[&str] = &[
     "consultant",
     "radiographer",
     "radiologist",
@@ -117,7 +117,7 @@ pub(super) fn remove_announced(passage: &mut Passage<'_>, vocabulary: &Vocabular
             && !in_collocation(passage, word + 1)
         {
             passage.remove(word..word + 2);
-        } else if STAFF.contains(&passage.word_key(word))
+        } else if PERSONS.contains(&passage.word_key(word))
             && passage.gap_before(word + 1) == " "
             && (!passage.mixed || passage.word(word + 1).starts_with(char::is_uppercase))
             && let Some(end) = name_end(passage, vocabulary, word + 1, Lead::Doubtful)

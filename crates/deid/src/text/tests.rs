@@ -450,6 +450,12 @@ fn names_are_no_words_of_the_vocabulary_but_for_the_listed_ones() {
 }
 
 #[test]
+fn no_frequent_name_is_an_eponym_but_before_words_of_its_own() {
+    let common = FREQUENT_NAMES.split_whitespace().filter(|name| vocabulary::is_common_eponym(name));
+    assert_eq!(common.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
 fn a_reviewer_adds_words_but_identifiers_win() {
     let allowed = Arc::new(BTreeSet::from(["qzzyx".to_owned()]));
     let smith = Identifier { kind: IdentifierKind::Name, text: "Qzzyx^Anna".into() };

@@ -47,6 +47,12 @@ pub(super) enum AlsoName {
     Often,
 }
 
+/// Whether a name stays before what many names of diseases stand before.
+#[cfg(test)]
+pub(super) fn is_common_eponym(key: &str) -> bool {
+    eponyms().get(key).is_some_and(Vec::is_empty)
+}
+
 /// Whether a word of the vocabulary is a name as well.
 pub(super) fn also_name(key: &str) -> Option<AlsoName> {
     static MAP: OnceLock<HashMap<&'static str, AlsoName>> = OnceLock::new();
@@ -63,21 +69,27 @@ pub(super) fn also_name(key: &str) -> Option<AlsoName> {
     map.get(key).copied()
 }
 
-/// What each eponym found.
+/// The words that each eponym stands before; none where they are those of `*`.
 fn eponyms() -> &'static HashMap<&'static str, Vec<&'static str>> {
     static MAP: OnceLock<HashMap<&'static str, Vec<&'static str>>> = OnceLock::new();
     MAP.get_or_init(|| {
-        let rows =
-            EPONYMS.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(','));
-        rows.map(|(name, found)| (name, found.split('|').collect())).collect()
+        let rows = EPONYMS.lines().filter(|line| !line.starts_with('#')).skip(1);
+        let words = |list: &'static str| list.split('|').filter(|word| !word.is_empty()).collect();
+        rows.filter_map(|line| line.split_once(',')).map(|(name, list)| (name, words(list))).collect()
     })
+}
+
+/// Whether the eponym stands before this word.
+fn found(name: &str, word: &str) -> bool {
+    let own = eponyms().get(name).filter(|own| !own.is_empty()).or_else(|| eponyms().get("*"));
+    own.is_some_and(|own| own.contains(&word))
 }
 
 /// Names of one disease, at most.
 const EPONYMS_MAX: usize = 3;
 
 /// Whether the word is a name before what it found, or one of several that hyphens join: `Guillain-Barré syndrome`. Who has an
-/// initial before the name found nothing.
+/// initial before the name, other than that of a side, found nothing.
 fn is_eponym(passage: &Passage<'_>, word: usize) -> bool {
     let key = |word: usize| passage.word_key(word);
     let is_side = word > 0 && matches!(key(word - 1), "l" | "r");
@@ -92,8 +104,7 @@ fn is_eponym(passage: &Passage<'_>, word: usize) -> bool {
     }
     let possessive = key(last + 1) == "s" && matches!(passage.gap_before(last + 1), "'" | "’");
     let next = last + 1 + usize::from(possessive);
-    let found = eponyms().get(key(last)).map_or(&[][..], Vec::as_slice);
-    let is_found = passage.gap_before(next) == " " && found.contains(&key(next));
+    let is_found = passage.gap_before(next) == " " && found(key(last), key(next));
     // `Child-Pugh B7`
     is_found || (key(word) == "pugh" && word > 0 && is_joined(word) && key(word - 1) == "child")
 }

@@ -304,7 +304,7 @@ impl Band {
             return Noise::default();
         }
         let [median, quartile] =
-            [2, 3].map(|quarter| ranked(&sample, (CELL * CELL / 16 * quarter) as u16, top));
+            [2, 3].map(|quarter| ranked(&sample, (sample.len() / 4 * quarter) as u16, top));
         Noise { median, quartile, top }
     }
 
